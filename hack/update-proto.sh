@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Regenerates the Go code of proto/. Needs Go and protoc; where protoc is missing
+# and apt is at hand, root gets it from Debian.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if ! command -v protoc >/dev/null; then
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
+    echo "protoc is missing: install Debian's package protobuf-compiler, or protoc of your system" >&2
+    exit 1
+  }
+  echo "installing protobuf-compiler"
+  { apt-get update -qq && apt-get install -y -qq protobuf-compiler; } >/dev/null
+fi
+out=${1:-.}
+mkdir -p bin
+(cd hack/tools && go build -o ../../bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc)
+PATH="$PWD/bin:$PATH" protoc -I . \
+  --go_out="$out" --go_opt=paths=source_relative \
+  --go-grpc_out="$out" --go-grpc_opt=paths=source_relative \
+  proto/agent/v1/agent.proto proto/agent/v1/operations.proto
+# The compiler's version differs from machine to machine and means nothing here.
+sed -i -E '/^\/\/[[:space:]]+(- )?protoc/d' "$out"/proto/agent/v1/*.pb.go

@@ -1,0 +1,165 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// MysqlReplicationMode is how a source's transactions reach its replicas.
+// +kubebuilder:validation:Enum=rpl_async;rpl_semi_sync;group_replication
+type MysqlReplicationMode string
+
+const (
+	// MysqlReplicationAsync acknowledges a commit before any replica has it.
+	MysqlReplicationAsync MysqlReplicationMode = "rpl_async"
+	// MysqlReplicationSemiSync acknowledges a commit when a replica has it.
+	MysqlReplicationSemiSync MysqlReplicationMode = "rpl_semi_sync"
+	// MysqlReplicationGroup is a single-primary group.
+	MysqlReplicationGroup MysqlReplicationMode = "group_replication"
+)
+
+// +genclient
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=mr,categories=upm
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
+// +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.status.currentSource`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name of a MysqlReplication becomes part of Service names: use lower case letters, digits and '-', begin with a letter and do not end with '-'"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 53",message="the name of a MysqlReplication may have at most 53 characters: the name of its Service <name>-readwrite ends at 63"
+
+// MysqlReplication keeps one MySQL source and its replicas replicating.
+type MysqlReplication struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the wanted topology.
+	// +required
+	Spec MysqlReplicationSpec `json:"spec"`
+	// status is the observed topology, written by the operator only.
+	// +optional
+	Status MysqlReplicationStatus `json:"status,omitzero"`
+}
+
+// MysqlReplicationSpec is the wanted topology.
+// +kubebuilder:validation:XValidation:rule="(self.mode == 'group_replication') == (oldSelf.mode == 'group_replication')",message="mode cannot change to or from group_replication: delete this object and create another",fieldPath=".mode"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'group_replication' || size(self.replica) <= 8",message="a group has at most 9 members: the source and 8 replicas",fieldPath=".replica"
+// +kubebuilder:validation:XValidation:rule="self.replica.all(r, r.name != self.source.name)",message="the source is also listed in replica: a unit is one member",fieldPath=".replica"
+// +kubebuilder:validation:XValidation:rule="self.replica.all(r, r.port != self.source.port || r.host != self.source.host)",message="a member of replica has the host and port of the source: each member has an address of its own",fieldPath=".replica"
+type MysqlReplicationSpec struct {
+	// mode is rpl_async, rpl_semi_sync or group_replication.
+	// +required
+	Mode MysqlReplicationMode `json:"mode"`
+	// secret names the Secret and its keys that hold the accounts.
+	// +required
+	Secret MysqlReplicationSecret `json:"secret"`
+	// source is the member that is asked to accept writes. status.currentSource
+	// says which one does.
+	// +required
+	Source MysqlReplicationMember `json:"source"`
+	// replica lists the other members.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.name == b.name || a.port != b.port || a.host != b.host))",message="two members have the same host and port: each member has an address of its own"
+	Replica []MysqlReplicaMember `json:"replica"`
+	// service says how <name>-readwrite and <name>-readonly are published.
+	// +optional
+	Service *ReplicationServiceSpec `json:"service,omitempty"`
+	// aesSecret is accepted so that objects written for other operators of this
+	// API can be applied. Nothing reads it: passwords are plain values of the
+	// Secret, and a condition says so.
+	// +optional
+	AESSecret *JSON `json:"aesSecret,omitempty"`
+}
+
+// MysqlReplicationSecret names accounts: each key is a user name and its value
+// that user's password. mysql and replication may be the same key.
+type MysqlReplicationSecret struct {
+	// name of a Secret in the same namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// mysql is the key of the account that manages replication.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	Mysql string `json:"mysql"`
+	// replication is the key of the account that channels log in with.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	Replication string `json:"replication"`
+}
+
+// MysqlReplicationMember is a unit and the address the others reach it by.
+type MysqlReplicationMember struct {
+	// name of a Unit in the same namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// host is the name or address by which other members reach this one.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9:]([-A-Za-z0-9_.:]*[A-Za-z0-9.:])?$')",message="host must be a host name or an IP address, without a port"
+	Host string `json:"host"`
+	// port of the server, 1 to 65535.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port"`
+}
+
+// MysqlReplicaMember is a member that replicates.
+type MysqlReplicaMember struct {
+	MysqlReplicationMember `json:",inline"`
+	// isolated keeps the replica out of the read-only Service and out of
+	// failover. Default false.
+	// +optional
+	Isolated bool `json:"isolated,omitempty"`
+}
+
+// MysqlReplicationStatus is the observed topology.
+type MysqlReplicationStatus struct {
+	// currentSource is the unit that accepts writes, empty if none does.
+	// +optional
+	CurrentSource string `json:"currentSource,omitempty"`
+	// epoch is raised before the first change of each operation. Agents refuse
+	// calls of a lower one.
+	// +optional
+	Epoch int64 `json:"epoch,omitempty"`
+	// topology says of each member what was observed.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Topology []ReplicationMemberStatus `json:"topology,omitempty"`
+	// observedGeneration is the generation of the spec this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions are Ready and what keeps it from being ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +kubebuilder:object:root=true
+
+// MysqlReplicationList is a list of MysqlReplications.
+type MysqlReplicationList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+
+	Items []MysqlReplication `json:"items"`
+}

@@ -1,0 +1,161 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PostgresReplicationMode is how a primary's transactions reach its standbys.
+// +kubebuilder:validation:Enum=rpl_async;rpl_sync
+type PostgresReplicationMode string
+
+const (
+	// PostgresReplicationAsync acknowledges a commit before any standby has it.
+	PostgresReplicationAsync PostgresReplicationMode = "rpl_async"
+	// PostgresReplicationSync acknowledges a commit when a synchronous standby has it.
+	PostgresReplicationSync PostgresReplicationMode = "rpl_sync"
+)
+
+// +genclient
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=pr,categories=upm
+// +kubebuilder:subresource:status
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
+// +kubebuilder:printcolumn:name="Primary",type=string,JSONPath=`.status.currentPrimary`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name of a PostgresReplication becomes part of Service names: use lower case letters, digits and '-', begin with a letter and do not end with '-'"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 53",message="the name of a PostgresReplication may have at most 53 characters: the name of its Service <name>-readwrite ends at 63"
+
+// PostgresReplication keeps one PostgreSQL primary and its standbys replicating.
+type PostgresReplication struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the wanted topology.
+	// +required
+	Spec PostgresReplicationSpec `json:"spec"`
+	// status is the observed topology, written by the operator only.
+	// +optional
+	Status PostgresReplicationStatus `json:"status,omitzero"`
+}
+
+// PostgresReplicationSpec is the wanted topology.
+// +kubebuilder:validation:XValidation:rule="self.standby.all(r, r.name != self.primary.name)",message="the primary is also listed in standby: a unit is one member",fieldPath=".standby"
+// +kubebuilder:validation:XValidation:rule="self.standby.all(r, r.port != self.primary.port || r.host != self.primary.host)",message="a member of standby has the host and port of the primary: each member has an address of its own",fieldPath=".standby"
+type PostgresReplicationSpec struct {
+	// mode is rpl_async or rpl_sync.
+	// +required
+	Mode PostgresReplicationMode `json:"mode"`
+	// secret names the Secret and its keys that hold the accounts.
+	// +required
+	Secret PostgresReplicationSecret `json:"secret"`
+	// primary is the member that is asked to accept writes. status.currentPrimary
+	// says which one does.
+	// +required
+	Primary PostgresReplicationMember `json:"primary"`
+	// standby lists the other members.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.name == b.name || a.port != b.port || a.host != b.host))",message="two members have the same host and port: each member has an address of its own"
+	Standby []PostgresStandbyMember `json:"standby"`
+	// service says how <name>-readwrite and <name>-readonly are published.
+	// +optional
+	Service *ReplicationServiceSpec `json:"service,omitempty"`
+	// aesSecret is accepted so that objects written for other operators of this
+	// API can be applied. Nothing reads it: passwords are plain values of the
+	// Secret, and a condition says so.
+	// +optional
+	AESSecret *JSON `json:"aesSecret,omitempty"`
+}
+
+// PostgresReplicationSecret names accounts: each key is a user name and its value
+// that user's password. postgres and replication may be the same key.
+type PostgresReplicationSecret struct {
+	// name of a Secret in the same namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// postgres is the key of the account that manages replication.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Postgres string `json:"postgres"`
+	// replication is the key of the account that channels log in with.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Replication string `json:"replication"`
+}
+
+// PostgresReplicationMember is a unit and the address the others reach it by.
+type PostgresReplicationMember struct {
+	// name of a Unit in the same namespace.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// host is the name or address by which other members reach this one.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9:]([-A-Za-z0-9_.:]*[A-Za-z0-9.:])?$')",message="host must be a host name or an IP address, without a port"
+	Host string `json:"host"`
+	// port of the server, 1 to 65535.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port"`
+}
+
+// PostgresStandbyMember is a member that replicates.
+type PostgresStandbyMember struct {
+	PostgresReplicationMember `json:",inline"`
+	// isolated keeps the standby out of the read-only Service and out of
+	// failover. Default false.
+	// +optional
+	Isolated bool `json:"isolated,omitempty"`
+}
+
+// PostgresReplicationStatus is the observed topology.
+type PostgresReplicationStatus struct {
+	// currentPrimary is the unit that accepts writes, empty if none does.
+	// +optional
+	CurrentPrimary string `json:"currentPrimary,omitempty"`
+	// epoch is raised before the first change of each operation. Agents refuse
+	// calls of a lower one.
+	// +optional
+	Epoch int64 `json:"epoch,omitempty"`
+	// topology says of each member what was observed.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Topology []ReplicationMemberStatus `json:"topology,omitempty"`
+	// observedGeneration is the generation of the spec this status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions are Ready and what keeps it from being ready.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +kubebuilder:object:root=true
+
+// PostgresReplicationList is a list of PostgresReplications.
+type PostgresReplicationList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+
+	Items []PostgresReplication `json:"items"`
+}
