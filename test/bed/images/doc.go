@@ -1,0 +1,11 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package images makes the container images that the bed runs, without a registry: databases from
+// Debian packages, laid out as the stock images of the same name are, and the project's own programs.
+//
+// Invariants: an image has the name that users write in their packages, so the bed runs the same
+// manifests; what the stock image lacks (mysqlbinlog, nslookup, netstat, curl, certificate roots) is
+// lacking here too, and so are its users' ids the same; versions are those of the packages installed,
+// never assumed.
+package images

@@ -1,0 +1,103 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package images
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestVersionsAreUpstreams(t *testing.T) {
+	for _, c := range []struct{ debian, want string }{
+		{"9.7.4-2", "9.7.4"},
+		{"17.12-0+deb13u1", "17.12"},
+		{"1:2.7.1-1", "2.7.1"},
+		{"8.4.0+dfsg-3", "8.4.0"},
+		{"3.0", "3.0"},
+	} {
+		if got := upstream(c.debian); got != c.want {
+			t.Errorf("upstream(%q) = %q, want %q", c.debian, got, c.want)
+		}
+	}
+}
+
+func TestTagsAreTheVersionAndItsShorterForms(t *testing.T) {
+	for _, c := range []struct {
+		version string
+		want    []string
+	}{
+		{"9.7.4", []string{"9.7.4", "9.7", "9"}},
+		{"17.12", []string{"17.12", "17"}},
+		{"18", []string{"18"}},
+	} {
+		if diff := cmp.Diff(c.want, tags(c.version)); diff != "" {
+			t.Errorf("tags of %s (-want +got):\n%s", c.version, diff)
+		}
+	}
+}
+
+func TestArchiveNamesItsLayerAndConfigurationAsTheManifestSays(t *testing.T) {
+	dir := t.TempDir()
+	layer, out := filepath.Join(dir, "layer.tar"), filepath.Join(dir, "image.tar")
+	if err := os.WriteFile(layer, []byte("a layer"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeArchive(out, layer, Config{User: "999", Cmd: []string{"server"}, Volumes: []string{"/data"}}, []string{"example.com/a:1"}); err != nil {
+		t.Fatal(err)
+	}
+	files := readArchive(t, out)
+	var manifests []manifest
+	if err := json.Unmarshal(files["manifest.json"], &manifests); err != nil {
+		t.Fatal(err)
+	}
+	if len(manifests) != 1 || len(manifests[0].Layers) != 1 {
+		t.Fatalf("the manifest is %+v, want one image of one layer", manifests)
+	}
+	if diff := cmp.Diff([]string{"example.com/a:1"}, manifests[0].RepoTags); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if got := string(files[manifests[0].Layers[0]]); got != "a layer" {
+		t.Errorf("the layer holds %q", got)
+	}
+	var config configJSON
+	if err := json.Unmarshal(files[manifests[0].Config], &config); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"sha256:" + manifests[0].Layers[0][:64]}; !cmp.Equal(config.RootFS.DiffIDs, want) {
+		t.Errorf("the configuration's layers are %v, want %v", config.RootFS.DiffIDs, want)
+	}
+	want := settings{User: "999", Cmd: []string{"server"}, Volumes: map[string]struct{}{"/data": {}}}
+	if diff := cmp.Diff(want, config.Config); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func readArchive(t *testing.T, path string) map[string][]byte {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	files := map[string][]byte{}
+	for archive := tar.NewReader(file); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files[header.Name], err = io.ReadAll(archive); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
