@@ -1,0 +1,22 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package enginetest runs tests of engines against real servers, in boxes that
+// resemble the database container of a pod: the server's root filesystem, uid
+// 999, no capabilities, namespaces of its own for processes, mounts and network,
+// and the test as PID 1.
+//
+// The root filesystems are directories named TYPE-VERSION (mysql-9.7,
+// postgresql-17, proxysql-2.7.1) in $UNIT_OPERATOR_SERVERS, else in "servers"
+// below the project's cache. make-servers.sh beside this file makes them. A test
+// for which there is none, or that does not run as root, is skipped with a
+// message, unless UNIT_OPERATOR_REQUIRE_SERVERS=1: then it fails.
+//
+// A package that uses it calls Main from its TestMain, and Each from a test:
+//
+//	func TestMain(m *testing.M) { enginetest.Main(m, New) }
+//
+//	func TestRestart(t *testing.T) {
+//		enginetest.Each(t, "mysql", func(t *testing.T, box *enginetest.Box) { ... })
+//	}
+package enginetest

@@ -1,0 +1,180 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package enginetest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+)
+
+// Environment between the three processes: the test outside, stage (root, in new
+// namespaces), the test inside.
+const (
+	stageEnv  = "UNIT_AGENT_ENGINETEST_STAGE"
+	rootEnv   = "UNIT_AGENT_ENGINETEST_ROOT"
+	insideEnv = "UNIT_AGENT_ENGINETEST_INSIDE"
+)
+
+// uid of the mysql and postgres users of the stock images.
+const uid = 999
+
+// boxDir is a plain directory of the host inside the box.
+const boxDir = "/box"
+
+// Main is TestMain's body; newEngine is the tested package's New.
+func Main(m *testing.M, newEngine func(engine.Env) engine.Engine) {
+	runInitialize(newEngine)
+	if work := os.Getenv(stageEnv); work != "" {
+		if err := stage(work, os.Getenv(rootEnv)); err != nil {
+			fmt.Fprintln(os.Stderr, "making the box:", err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// stage builds the box and becomes the test inside it. It returns only errors.
+func stage(work, root string) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("making mounts private: %w", err)
+	}
+	dirs := map[string]string{}
+	for _, name := range []string{"upper", "work", "root", "box"} {
+		dirs[name] = filepath.Join(work, name)
+		if err := os.Mkdir(dirs[name], 0o755); err != nil {
+			return err
+		}
+	}
+	top := dirs["root"]
+	overlay := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", root, dirs["upper"], dirs["work"])
+	if err := unix.Mount("overlay", top, "overlay", 0, overlay); err != nil {
+		return fmt.Errorf("mounting the overlay: %w", err)
+	}
+	if err := furnish(top, dirs["box"]); err != nil {
+		return err
+	}
+	if err := loopbackUp(); err != nil {
+		return fmt.Errorf("setting the loopback device up: %w", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := copyFile(self, filepath.Join(top, "enginetest.test")); err != nil {
+		return err
+	}
+	if err := unix.Chroot(top); err != nil {
+		return err
+	}
+	if err := os.Chdir(boxDir); err != nil {
+		return err
+	}
+	if err := syscall.Setgroups(nil); err != nil {
+		return err
+	}
+	if err := syscall.Setgid(uid); err != nil {
+		return err
+	}
+	if err := syscall.Setuid(uid); err != nil {
+		return err
+	}
+	env := []string{insideEnv + "=" + os.Getenv(insideEnv), "PATH=" + os.Getenv("PATH")}
+	return syscall.Exec("/enginetest.test", os.Args, env)
+}
+
+// furnish adds what a container runtime would.
+func furnish(top, box string) error {
+	for _, dir := range []string{"proc", "dev", "tmp", "box", "run/mysqld", "run/postgresql", "run/proxysql", "etc/mysql", "etc/postgresql", "etc/proxysql"} {
+		path := filepath.Join(top, dir)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return err
+		}
+		if dir != "proc" && dir != "dev" {
+			if err := os.Chown(path, uid, uid); err != nil {
+				return err
+			}
+		}
+	}
+	if err := unix.Mount("proc", filepath.Join(top, "proc"), "proc", 0, ""); err != nil {
+		return fmt.Errorf("mounting proc: %w", err)
+	}
+	dev := filepath.Join(top, "dev")
+	if err := unix.Mount("tmpfs", dev, "tmpfs", 0, "mode=755"); err != nil {
+		return fmt.Errorf("mounting dev: %w", err)
+	}
+	unix.Umask(0)
+	defer unix.Umask(0o022)
+	for name, minor := range map[string]uint32{"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9} {
+		if err := unix.Mknod(filepath.Join(dev, name), unix.S_IFCHR|0o666, int(unix.Mkdev(1, minor))); err != nil {
+			return fmt.Errorf("making %s: %w", name, err)
+		}
+	}
+	if err := os.Symlink("/proc/self/fd", filepath.Join(dev, "fd")); err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(dev, "shm"), 0o777|os.ModeSticky); err != nil {
+		return err
+	}
+	if err := unix.Mount(box, filepath.Join(top, boxDir), "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("binding the box: %w", err)
+	}
+	if err := os.Chown(filepath.Join(top, boxDir), uid, uid); err != nil {
+		return err
+	}
+	return nameUser(top)
+}
+
+// nameUser gives uid 999 a name, as the stock images do, in those that lack it.
+func nameUser(top string) error {
+	path := filepath.Join(top, "etc/passwd")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if strings.Contains(string(content), fmt.Sprintf(":x:%d:", uid)) {
+		return nil
+	}
+	line := fmt.Sprintf("database:x:%d:%d::/:/bin/sh\n", uid, uid)
+	return os.WriteFile(path, append(content, line...), 0o644)
+}
+
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	request, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		_ = out.Close()
+		return err
+	}
+	return out.Close()
+}

@@ -1,0 +1,133 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+// destination is where a backup goes and what it is.
+type destination struct {
+	address     string
+	compression operation.Compression
+	encryption  operation.Encryption
+	retention   time.Duration
+	kind        backup.Kind
+	backupType  operation.BackupType
+}
+
+// withReason gives a failure of the store its reason for status.
+func withReason(err error) error {
+	if reason := backup.ReasonOf(err); reason != "" {
+		return operations.Failed(reason, "%w", err)
+	}
+	return err
+}
+
+// open a location with the credentials of the operation.
+func open(ctx context.Context, op operations.Op, address string) (backup.Store, backup.Location, error) {
+	location, err := backup.ParseLocation(address)
+	if err != nil {
+		return nil, location, withReason(err)
+	}
+	creds, err := backup.CredentialsFrom(op.Secrets())
+	if err != nil {
+		return nil, location, withReason(err)
+	}
+	store, err := backup.Open(ctx, location, creds)
+	return store, location, withReason(err)
+}
+
+// scope of this unit's backups.
+func (u unit) scope(kind backup.Kind) backup.Scope {
+	set := u.Env.Set
+	if set == "" {
+		set = u.Env.Name
+	}
+	return backup.Scope{Cluster: u.Env.Lookup("UNIT_CLUSTER_UID"), Namespace: u.Env.Namespace, Set: set, Kind: kind}
+}
+
+// create begins a backup in the store.
+func (u unit) create(ctx context.Context, op operations.Op, store backup.Store, location backup.Location, d destination) (*backup.Writer, error) {
+	var key []byte
+	if d.encryption != "" {
+		var err error
+		if key, err = backup.KeyFrom(op.Secrets()); err != nil {
+			return nil, withReason(err)
+		}
+		if key == nil {
+			return nil, operations.Failed(backup.ReasonKey, "the backup is to be encrypted and there is no key")
+		}
+	}
+	w, err := backup.Create(ctx, backup.CreateOptions{
+		Store: store, Location: location, Compression: d.compression, Key: key,
+		Meta: backup.Meta{
+			Scope: u.scope(d.kind), Unit: u.Env.Name, Type: d.backupType, Engine: operation.MySQL,
+			Properties: map[string]string{},
+		},
+	})
+	return w, withReason(err)
+}
+
+// commit makes the backup exist, then prunes what its retention has outlived.
+func (u unit) commit(ctx context.Context, store backup.Store, w *backup.Writer, d destination) (map[string]string, error) {
+	m, err := w.Commit(ctx)
+	if err != nil {
+		return nil, withReason(err)
+	}
+	result := map[string]string{
+		"location": m.Location().String(),
+		"message":  "backup " + m.Location().String() + " is complete",
+	}
+	if d.retention > 0 {
+		if _, err := backup.Prune(ctx, backup.PruneOptions{
+			Store: store, Location: m.Location(), Scope: m.Scope, Unit: u.Env.Name, Retention: d.retention, Now: time.Now(),
+		}); err != nil {
+			// The backup is there; that older ones are too is no reason to take it
+			// again.
+			result["message"] += "; backups past their retention were not all removed: " + err.Error()
+		}
+	}
+	return result, nil
+}
+
+// file writes one file of a backup by what fill writes; it is in the backup only if
+// fill returns nil.
+func file(w *backup.Writer, name string, fill func(io.Writer) error) error {
+	f, err := w.File(name)
+	if err != nil {
+		return withReason(err)
+	}
+	if err := fill(f); err != nil {
+		f.Fail(err)
+		return withReason(err)
+	}
+	return withReason(f.Close())
+}
+
+// reporter tells how many bytes went through.
+type reporter struct {
+	op          operations.Op
+	text        string
+	done, total int64
+	told        time.Time
+}
+
+// reading tells of what is read from it.
+func (r *reporter) reading(from io.Reader) io.Reader { return io.TeeReader(from, r) }
+
+func (r *reporter) Write(p []byte) (int, error) {
+	r.done += int64(len(p))
+	if now := time.Now(); now.Sub(r.told) > time.Second/2 {
+		r.told = now
+		r.op.Progress(r.text, r.done, r.total)
+	}
+	return len(p), nil
+}

@@ -1,0 +1,18 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package actions are the operations of a MySQL unit.
+//
+// Invariants:
+//
+//   - What is restored or cloned is made beside the database that runs, started there
+//     by a private server, given the unit's accounts, and only then exchanged with it.
+//     The old one stays until the new one serves, and comes back if it does not.
+//   - Nothing is dropped before the backup that replaces it was read through and its
+//     sums were right.
+//   - A backup exists once its manifest does, and that is written last, after every
+//     process of the pipeline ended well.
+//   - An incremental backup continues its base without a gap, or it fails.
+//   - The agent's children log in by operating-system identity; passwords of others
+//     reach them by option files, statements by the protocol, never by arguments.
+package actions

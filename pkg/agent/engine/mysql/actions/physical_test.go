@@ -1,0 +1,304 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+func fullBackup(destination string) *operation.PhysicalBackup {
+	return &operation.PhysicalBackup{BackupType: operation.Full, Compression: operation.Zstd, Destination: destination}
+}
+
+// fill makes a table whose sum can be compared.
+func (r *rig) fill(database string, rows int) {
+	r.t.Helper()
+	r.exec("CREATE DATABASE "+database, "CREATE TABLE "+database+".t (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(300))",
+		"SET SESSION cte_max_recursion_depth = 1000000",
+		"INSERT INTO "+database+".t (v) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "+strconv.Itoa(rows)+") SELECT SHA2(i, 512) FROM n")
+}
+
+// sum of the table that fill makes.
+func (r *rig) sum(database string) string {
+	r.t.Helper()
+	return r.scalar("SELECT CONCAT(COUNT(*), ' ', SUM(CRC32(CONCAT(id, v)))) FROM " + database + ".t")
+}
+
+// beside fails if anything was left on the data volume or in /tmp.
+func (r *rig) beside() {
+	r.t.Helper()
+	if left := enginetest.BesideData(r.t, r.env, "tmp", restoredFile); len(left) > 0 {
+		r.t.Errorf("left beside the data: %v", left)
+	}
+	// The directory of files with secrets is the manager's to remove.
+	for _, pattern := range []string{"unit-private-*", "unit-operation-*/*"} {
+		if left, err := filepath.Glob(filepath.Join(r.env.TmpDir, pattern)); err != nil || len(left) > 0 {
+			r.t.Errorf("left in %s: %v, %v", r.env.TmpDir, left, err)
+		}
+	}
+}
+
+func TestPhysicalBackupAndRestoreOnRealServer(t *testing.T) {
+	enginetest.Each(t, "mysql", func(t *testing.T, box *enginetest.Box) {
+		r := newRig(t, box)
+		r.fill("d", 20000)
+		r.exec("SET PERSIST max_connections = 77", "CREATE USER app@'%' IDENTIFIED BY 'app'")
+		want, id := r.sum("d"), r.scalar("SELECT @@server_uuid")
+		executed := strings.Join(strings.Fields(r.scalar("SELECT @@gtid_executed")), "")
+		result := r.run(operation.ActionPhysicalBackup, fullBackup(r.backups()))
+		r.beside()
+		m := manifestOf(t, result["location"])
+		if m.Kind != backup.Physical || m.GTIDExecuted != executed || m.SystemID != id || m.EngineVersion == "" {
+			t.Errorf("the manifest: %+v", m.Meta)
+		}
+		restore := &operation.Restore{Source: result["location"], Overwrite: true}
+		change := func(t *testing.T) string {
+			t.Helper()
+			r.exec("DELETE FROM d.t WHERE id % 3 = 0")
+			return r.sum("d")
+		}
+
+		t.Run("data stays unless it is to be overwritten", func(t *testing.T) {
+			r.fails(operation.ActionRestore, &operation.Restore{Source: r.backups()}, "WouldOverwrite")
+			r.fails(operation.ActionRestore, &operation.Restore{Source: r.backups(), TargetDatabase: "x", Overwrite: true}, "InvalidParameters")
+		})
+		t.Run("a damaged backup changes nothing", func(t *testing.T) {
+			p := fullBackup(r.backups() + "damaged")
+			p.Compression = operation.NoCompression
+			r.run(operation.ActionPhysicalBackup, p)
+			path := strings.TrimPrefix(p.Destination, "file://") + "/" + dataFile
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content[len(content)/2] ^= 1
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			stops := r.stops
+			r.fails(operation.ActionRestore, &operation.Restore{Source: p.Destination, Overwrite: true}, backup.ReasonCorrupt)
+			if r.stops != stops || r.sum("d") != want {
+				t.Error("the server was stopped or its data changed")
+			}
+			r.beside()
+		})
+		t.Run("a server that does not start on the restored data gets the old back", func(t *testing.T) {
+			changed, id := change(t), r.scalar("SELECT @@server_uuid")
+			r.broken = true
+			r.fails(operation.ActionRestore, restore, "NewDataNotServing")
+			if got := r.sum("d"); got != changed || r.scalar("SELECT @@server_uuid") != id {
+				t.Errorf("got %s, want %s", got, changed)
+			}
+			if last := r.identities[len(r.identities)-1]; last != id {
+				t.Errorf("the identity is %s, want %s", last, id)
+			}
+			r.beside()
+		})
+		t.Run("an agent that dies at any step goes on or back", func(t *testing.T) {
+			died := errors.New("died")
+			for _, tc := range []struct {
+				step    string
+				abandon bool
+			}{{"stop", true}, {"identity", false}, {"start", true}, {"start", false}} {
+				changed := change(t)
+				op := r.op(operation.ActionRestore, restore)
+				ctx, die := context.WithCancel(t.Context())
+				r.fault = func(s string) error {
+					if s == tc.step {
+						die()
+						return died
+					}
+					return nil
+				}
+				action := r.actions()[operation.ActionRestore]
+				if _, err := action.Run(ctx, op); !errors.Is(err, died) {
+					t.Fatalf("at %s: %v", tc.step, err)
+				}
+				r.fault = nil
+				if phase, _ := op.Phase(); action.(operations.Recoverer).Recover(phase) != operations.RecoverAtOnce {
+					t.Errorf("at %s the phase is %s", tc.step, phase)
+				}
+				expect := want
+				if tc.abandon {
+					expect = changed
+					if err := action.(operations.Abandoner).Abandon(t.Context(), op); err != nil {
+						t.Fatalf("at %s: %v", tc.step, err)
+					}
+				} else if _, err := action.Run(t.Context(), op); err != nil {
+					t.Fatalf("at %s: %v", tc.step, err)
+				}
+				if got := r.sum("d"); got != expect {
+					t.Errorf("%+v: got %s, want %s", tc, got, expect)
+				}
+				r.beside()
+			}
+		})
+		t.Run("a step that fails puts the old data back, and a server that has served keeps the new", func(t *testing.T) {
+			changed := change(t)
+			failed := false
+			r.fault = func(s string) error {
+				if s == "identity" && !failed {
+					failed = true
+					return errors.New("no space")
+				}
+				return nil
+			}
+			r.fails(operation.ActionRestore, restore, "NewDataNotServing", "no space")
+			r.fault = nil
+			if got := r.sum("d"); got != changed {
+				t.Errorf("got %s, want %s", got, changed)
+			}
+			r.beside()
+
+			op := r.op(operation.ActionRestore, restore)
+			ctx, die := context.WithCancel(t.Context())
+			r.started = die
+			action := r.actions()[operation.ActionRestore]
+			if _, err := action.Run(ctx, op); err == nil {
+				t.Fatal("it survived")
+			}
+			r.started = nil
+			if err := action.(operations.Abandoner).Abandon(t.Context(), op); operations.ReasonOf(err) != "TooLate" {
+				t.Errorf("got %v", err)
+			}
+			if got := r.sum("d"); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			r.beside()
+		})
+		t.Run("the restored server is the unit's, with an identity of its own", func(t *testing.T) {
+			r.exec("DROP DATABASE d", "DROP USER app@'%'")
+			if err := os.Remove(filepath.Join(r.env.SecretDir, "root")); err != nil {
+				t.Fatal(err)
+			}
+			box.Secret(t, "root", "changed since")
+			r.run(operation.ActionRestore, restore)
+			if got := r.sum("d"); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+			now := r.scalar("SELECT @@server_uuid")
+			if now == id || r.identities[len(r.identities)-1] != now {
+				t.Errorf("server_uuid %s, identities %v", now, r.identities)
+			}
+			if got := r.scalar("SELECT CONCAT(@@max_connections, ' ', GTID_SUBSET('" + executed + "', @@gtid_executed))"); got != "77 1" {
+				t.Errorf("got %s", got)
+			}
+			for user, password := range map[string]string{"root": "changed since", "app": "app"} {
+				if out, err := box.Run(t, "mysql", "--no-defaults", "-h127.0.0.1", "-u"+user, "-p"+password, "-e", "SELECT 1"); err != nil {
+					t.Errorf("login of %s: %v: %s", user, err, out)
+				}
+			}
+			r.exec("INSERT INTO d.t (v) VALUES ('more')")
+			r.restart()
+			r.beside()
+		})
+		t.Run("what a copy cannot hold is named", func(t *testing.T) {
+			r.exec("CREATE TABLE d.m (i INT) ENGINE = MyISAM")
+			r.fails(operation.ActionPhysicalBackup, fullBackup(r.backups()), "Unsupported", "d.m (MyISAM)")
+			r.exec("DROP TABLE d.m")
+		})
+	})
+}
+
+func TestACopyNeedsRoom(t *testing.T) {
+	if err := roomFor(1).check(t.TempDir(), ""); err != nil {
+		t.Error(err)
+	}
+	err := roomFor(1<<60).check(t.TempDir(), "buy a disk")
+	if operations.ReasonOf(err) != "NotEnoughSpace" || !strings.Contains(err.Error(), "buy a disk") || !strings.Contains(err.Error(), "1268213655067531673") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLogsAreNoData(t *testing.T) {
+	for name, want := range map[string]bool{
+		"binlog.000001": true, "relay.1234567": true, "ibdata1": false, "t.ibd": false, "binlog.index": false, "undo_001": false, ".000001": false, "a.12345": false,
+	} {
+		if got := isLog(name); got != want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+func TestATarIsRemovedAsItIsWrittenAndComesBack(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "from"), t.TempDir()
+	files := map[string]string{"a": "1", "d/b": "", "d/#e/c.ibd": strings.Repeat("x", 70000)}
+	for name, content := range files {
+		path := filepath.Join(from, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b bytes.Buffer
+	if err := writeTar(t.Context(), &b, from); err != nil {
+		t.Fatal(err)
+	}
+	if size, err := treeSize(from); err != nil || size != 0 {
+		t.Errorf("%d bytes are left, %v", size, err)
+	}
+	if err := readTar(t.Context(), &b, to); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for name := range files {
+		content, err := os.ReadFile(filepath.Join(to, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[name] = string(content)
+	}
+	if diff := cmp.Diff(files, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAnExchangeInStepsIsUndoneWhereItStopped(t *testing.T) {
+	dir := t.TempDir()
+	u := unit{operations.Deps{Env: engine.Env{DataMount: dir}}}
+	for path, id := range map[string]string{u.Env.DataDir(): "old", u.sideData(): "new"} {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, "auto.cnf"), []byte("[auto]\nserver-uuid="+id+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	serves := func(want bool) {
+		t.Helper()
+		if got, err := u.serves("new"); err != nil || got != want {
+			t.Fatalf("got %v, %v", got, err)
+		}
+	}
+	serves(false)
+	if err := os.Rename(u.Env.DataDir(), u.parked()); err != nil {
+		t.Fatal(err)
+	}
+	serves(false)
+	if err := u.swapInSteps(); err != nil {
+		t.Fatal(err)
+	}
+	serves(true)
+	if err := u.swap(); err != nil {
+		t.Fatal(err)
+	}
+	serves(false)
+}

@@ -1,0 +1,158 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+)
+
+// replayArgs make the private server take files as relay logs that no source sent. Its
+// server id is nobody's: a server skips its own transactions.
+var replayArgs = []string{"--relay-log=relay", "--relay-log-recovery=OFF", "--server-id=4294967295"}
+
+// replay applies binary logs by the server's own applier: they are put in the place of
+// its relay logs. Transactions that the data has already are skipped by their GTIDs.
+func (u unit) replay(ctx context.Context, op operations.Op, data string, from source, increments []*backup.Manifest) error {
+	// The channel exists before its logs do.
+	p, err := u.startPrivate(ctx, op, data, replayArgs...)
+	if err != nil {
+		return err
+	}
+	if err := onPrivate(ctx, p, func(s *session) error {
+		if err := forgetSource(ctx, s); err != nil {
+			return err
+		}
+		err := s.exec(ctx, "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'none'")
+		if number(err) == errParse {
+			err = s.exec(ctx, "CHANGE MASTER TO MASTER_HOST = 'none'")
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := u.placeRelayLogs(ctx, op, data, from, increments); err != nil {
+		return err
+	}
+	if p, err = u.startPrivate(ctx, op, data, replayArgs...); err != nil {
+		return err
+	}
+	return onPrivate(ctx, p, func(s *session) error {
+		err := s.exec(ctx, "CHANGE REPLICATION SOURCE TO RELAY_LOG_FILE = 'relay.000001', RELAY_LOG_POS = 4", "START REPLICA SQL_THREAD")
+		if number(err) == errParse {
+			err = s.exec(ctx, "CHANGE MASTER TO RELAY_LOG_FILE = 'relay.000001', RELAY_LOG_POS = 4", "START SLAVE SQL_THREAD")
+		}
+		if err != nil {
+			return operations.Failed("ReplayFailed", "the server does not take the binary logs: %w", err)
+		}
+		if err := awaitReplay(ctx, op, s, increments[len(increments)-1].GTIDExecuted); err != nil {
+			return err
+		}
+		return forgetSource(ctx, s)
+	})
+}
+
+// onPrivate does something on a private server and stops it.
+func onPrivate(ctx context.Context, p *private, do func(*session) error) error {
+	s, err := openSession(ctx, p.engine, false)
+	if err == nil {
+		err = do(s)
+		s.close()
+	}
+	if err != nil {
+		p.kill()
+		return err
+	}
+	return p.stop()
+}
+
+// placeRelayLogs writes the files of the backups as relay.000001 and so on.
+func (u unit) placeRelayLogs(ctx context.Context, op operations.Op, data string, from source, increments []*backup.Manifest) error {
+	old, err := filepath.Glob(filepath.Join(data, "relay.*"))
+	if err != nil {
+		return err
+	}
+	for _, path := range old {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	var index strings.Builder
+	n := 0
+	for _, m := range increments {
+		for _, f := range m.Files {
+			n++
+			name := fmt.Sprintf("relay.%06d", n)
+			progress := &reporter{op: op, text: "reading binary logs", total: f.Size}
+			if err := from.copyTo(ctx, m, f.Name, filepath.Join(data, name), progress); err != nil {
+				return err
+			}
+			index.WriteString("./" + name + "\n")
+		}
+	}
+	if n == 0 {
+		// The backups have nothing new; the applier wants a file nevertheless.
+		if err := os.WriteFile(filepath.Join(data, "relay.000001"), []byte("\xfebin"), 0o640); err != nil {
+			return err
+		}
+		index.WriteString("./relay.000001\n")
+	}
+	return os.WriteFile(filepath.Join(data, "relay.index"), []byte(index.String()), 0o640)
+}
+
+func (s source) copyTo(ctx context.Context, m *backup.Manifest, name, path string, progress *reporter) error {
+	r, err := s.open(ctx, m, name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, progress.reading(r)); err != nil {
+		_ = f.Close()
+		return withReason(err)
+	}
+	return f.Close()
+}
+
+// awaitReplay waits until the server has executed the set, or its applier stops.
+func awaitReplay(ctx context.Context, op operations.Op, s *session, set string) error {
+	for {
+		done, err := s.value(ctx, "SELECT GTID_SUBSET(?, @@global.gtid_executed)", set)
+		if err != nil || done == "1" {
+			return err
+		}
+		channels, err := replicaStatus(ctx, s)
+		if err != nil {
+			return err
+		}
+		for _, c := range channels {
+			if c.sql != "Yes" && c.errno != "0" {
+				return operations.Failed("ReplayFailed", "the binary logs cannot be replayed, error %s: %s", c.errno, c.lastErrors)
+			}
+		}
+		missing, err := s.value(ctx, "SELECT GTID_SUBTRACT(?, @@global.gtid_executed)", set)
+		if err != nil {
+			return err
+		}
+		op.Progress("replaying the binary logs, to come: "+strings.Join(strings.Fields(missing), ""), 0, 0)
+		timer := time.NewTimer(300 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+	}
+}

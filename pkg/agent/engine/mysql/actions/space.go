@@ -1,0 +1,201 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+)
+
+// free bytes of the file system that dir is on, for this user.
+func free(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("asking for the space of %s: %w", dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, nil
+}
+
+// dataSize is what a copy of the data directory takes: all but the logs that no copy
+// has.
+func dataSize(dir string) (int64, error) {
+	var n int64
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			// The server removes files meanwhile.
+			return nil
+		}
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		if isLog(entry.Name()) {
+			return nil
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		n += info.Size()
+		return nil
+	})
+	return n, err
+}
+
+// isLog is true of a binary or relay log: <base>.<six digits or more>.
+func isLog(name string) bool {
+	i := strings.LastIndexByte(name, '.')
+	return i > 0 && len(name)-i > 6 && strings.Trim(name[i+1:], "0123456789") == ""
+}
+
+// room is the space that a copy needs.
+type room struct{ size, margin int64 }
+
+func roomFor(size int64) room { return room{size, size / 10} }
+
+// check fails if dir has not the room. instead says what people may do about it.
+func (r room) check(dir, instead string) error {
+	have, err := free(dir)
+	if err != nil {
+		return err
+	}
+	if need := r.size + r.margin; have < need {
+		return operations.Failed("NotEnoughSpace", "%d bytes are free on the file system of %s and %d are needed (%d of data and a tenth): %s",
+			have, dir, need, r.size, instead)
+	}
+	return nil
+}
+
+// reserve is what must stay free while the copy is made: the server that others use
+// writes to the same file system.
+func (r room) reserve() int64 { return r.margin / 2 }
+
+// runClone runs a CLONE statement and ends it when the operation ends or the space
+// does.
+func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statement, into string, r room) error {
+	id, err := s.value(ctx, "SELECT CONNECTION_ID()")
+	if err != nil {
+		return err
+	}
+	op.Progress("copying the data", 0, r.size)
+	done := make(chan error, 1)
+	go func() {
+		// The driver would leave the statement running on its own: it is ended by KILL.
+		_, err := s.ExecContext(context.WithoutCancel(ctx), statement)
+		done <- err
+	}()
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	cancelled := ctx.Done()
+	var why error
+	for {
+		select {
+		case err := <-done:
+			if why != nil {
+				return why
+			}
+			return err
+		case <-cancelled:
+			cancelled, why = nil, context.Cause(ctx)
+			u.killQuery(ctx, id)
+		case <-ticker.C:
+			if why != nil {
+				// The first KILL may have come before the statement.
+				u.killQuery(ctx, id)
+				continue
+			}
+			size, err := dataSize(into)
+			if err == nil {
+				op.Progress("copying the data", size, r.size)
+			}
+			have, err := free(filepath.Dir(into))
+			if err == nil && have < r.reserve() {
+				why = operations.Failed("NotEnoughSpace", "only %d bytes were left beside the data while it was copied: the copy was given up", have)
+				u.killQuery(ctx, id)
+			}
+		}
+	}
+}
+
+// killQuery ends a statement of another connection. If it cannot, the statement ends
+// by itself some time, and is waited for.
+func (u unit) killQuery(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	s, err := openSession(ctx, u.server(), false)
+	if err != nil {
+		return
+	}
+	defer s.close()
+	_ = s.exec(ctx, "KILL QUERY "+id)
+}
+
+// clonePlugin fails unless the server can CLONE.
+func clonePlugin(ctx context.Context, s *session) error {
+	active, err := s.value(ctx, "SELECT COUNT(*) FROM information_schema.plugins WHERE plugin_name = 'clone' AND plugin_status = 'ACTIVE'")
+	if err != nil {
+		return err
+	}
+	if active == "0" {
+		return operations.Failed("Unsupported", "the server has no clone plugin: it comes with MySQL 8.0.17, and the packages load it")
+	}
+	return nil
+}
+
+// cloneable names what a CLONE leaves out, so that nobody takes its result for all of
+// the data.
+func cloneable(ctx context.Context, s *session) error {
+	for _, look := range []struct{ query, what string }{
+		{`SELECT CONCAT(table_schema, '.', table_name, ' (', engine, ')') FROM information_schema.tables
+WHERE table_type = 'BASE TABLE' AND engine NOT IN ('InnoDB', 'MEMORY', 'BLACKHOLE')
+  AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') LIMIT 10`,
+			"tables of other engines than InnoDB, which a physical backup cannot hold; logical-backup can"},
+		{`SELECT name FROM information_schema.innodb_tablespaces WHERE encryption = 'Y' LIMIT 10`,
+			"encrypted tablespaces, which only the keyring of this server opens; logical-backup can take them"},
+		{`SELECT path FROM information_schema.innodb_datafiles WHERE path LIKE '/%' LIMIT 10`,
+			"tablespaces at paths of their own, which cannot lie in two places; logical-backup can take them"},
+	} {
+		found, err := s.column(ctx, look.query)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			return operations.Failed("Unsupported", "there are %s: %s", look.what, strings.Join(found, ", "))
+		}
+	}
+	return nil
+}
+
+// cloneLocal copies the data of the running server into a new directory.
+func (u unit) cloneLocal(ctx context.Context, op operations.Op, s *session, into string, r room, parallel int) error {
+	if err := os.MkdirAll(filepath.Dir(into), 0o700); err != nil {
+		return err
+	}
+	if parallel > 0 {
+		before, err := s.value(ctx, "SELECT @@global.clone_max_concurrency")
+		if err != nil {
+			return err
+		}
+		if err := s.exec(ctx, fmt.Sprintf("SET GLOBAL clone_max_concurrency = %d", min(parallel, 128))); err != nil {
+			return err
+		}
+		defer func() {
+			_ = s.exec(context.WithoutCancel(ctx), "SET GLOBAL clone_max_concurrency = "+before)
+		}()
+	}
+	return u.runClone(ctx, op, s, "CLONE LOCAL DATA DIRECTORY = "+mysql.Literal(into), into, r)
+}

@@ -1,0 +1,20 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mysql runs a MySQL server: 5.7, 8.0, 8.4, 9.7.
+//
+// Invariants:
+//
+//   - Everything written at initialisation is written without the binary log:
+//     gtid_executed of a new server is empty.
+//   - No account exists without a password except those that log in by
+//     operating-system identity over the socket: unit_agent, and root where
+//     nobody gave it a password.
+//   - A managed server starts super_read_only, whatever its configuration, SET
+//     PERSIST or the recorded role say.
+//   - What the agent owns is on the command line, which wins over the
+//     configuration file; of what SET PERSIST recorded, which wins over the
+//     command line, the agent's own variables are taken out before each start.
+//   - Statements with secrets reach a server through its protocol or an unnamed
+//     file in memory, never through a file on disk.
+package mysql

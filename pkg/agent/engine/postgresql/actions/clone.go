@@ -1,0 +1,245 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+// clone copies another server over the network: all of it, or some of its databases.
+type clone struct{ unit }
+
+var (
+	_ operations.Abandoner = clone{}
+	_ operations.Recoverer = clone{}
+)
+
+// Run implements operations.Action.
+func (a clone) Run(ctx context.Context, op operations.Op) (map[string]string, error) {
+	if phase, _ := op.Phase(); phase != "" {
+		return restore(a).conclude(ctx, op)
+	}
+	p, err := params[*operation.Clone](op)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.noStandby(ctx); err != nil {
+		return nil, err
+	}
+	r := remote{unit: a.unit, host: p.SourceHost, port: p.SourcePort, user: p.SourceUser, password: string(op.Secrets()["source.password"])}
+	if r.password == "" {
+		return nil, operations.Failed("NoPassword", "the password of %s at the source was not handed over", r.user)
+	}
+	if strings.ContainsAny(r.password, "\n\r\x00") {
+		return nil, operations.Failed("NoPassword", "the password of %s has a line's end or a NUL byte, which no passfile can hold", r.user)
+	}
+	if r.passfile, err = operations.SecretFile(a.Env, op, "pgpass", []byte("*:*:*:*:"+passfileEscape.Replace(r.password)+"\n")); err != nil {
+		return nil, err
+	}
+	if len(p.Databases) > 0 || len(p.SkipTables) > 0 {
+		return a.databases(ctx, op, p, r)
+	}
+	return a.server(ctx, op, p, r)
+}
+
+// Recover implements operations.Recoverer.
+func (a clone) Recover(phase string) operations.Recovery { return recovery(phase) }
+
+// Abandon implements operations.Abandoner.
+func (a clone) Abandon(ctx context.Context, op operations.Op) error { return a.abandon(ctx, op) }
+
+var passfileEscape = strings.NewReplacer(`\`, `\\`, `:`, `\:`)
+
+// remote is the server to copy.
+type remote struct {
+	unit
+	host     string
+	port     int
+	user     string
+	password string
+	passfile string
+}
+
+// env is the environment by which a client logs in to it.
+func (r remote) env(database string) []string {
+	return []string{
+		"PGHOST=" + r.host, "PGPORT=" + strconv.Itoa(r.port), "PGUSER=" + r.user, "PGDATABASE=" + database,
+		"PGPASSFILE=" + r.passfile, "PGCONNECT_TIMEOUT=15",
+	}
+}
+
+// connect to a database of it.
+func (r remote) connect(ctx context.Context, database string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig("sslmode=prefer connect_timeout=15 host=x user=x")
+	if err != nil {
+		return nil, err
+	}
+	config.Host, config.Port, config.User, config.Password, config.Database = r.host, uint16(r.port), r.user, r.password, database
+	if config.TLSConfig != nil {
+		config.TLSConfig.ServerName = r.host
+	}
+	for _, f := range config.Fallbacks {
+		f.Host, f.Port = r.host, uint16(r.port)
+	}
+	config.RuntimeParams = map[string]string{"application_name": "unit-agent", "client_encoding": "UTF8"}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+			return nil, operations.Failed("SourceRefused", "the source %s:%d refuses %s: %s (SQLSTATE %s)", r.host, r.port, r.user, refused.Message, refused.Code)
+		}
+		return nil, operations.Failed("SourceUnreachable", "no connection to the source %s:%d: %w", r.host, r.port, err)
+	}
+	return conn, nil
+}
+
+// server copies all of it, by pg_basebackup.
+func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone, r remote) (map[string]string, error) {
+	conn, err := r.connect(ctx, "postgres")
+	if err != nil {
+		return nil, err
+	}
+	defer postgresql.Disconnect(ctx, conn)
+	major, err := postgresql.MajorOf(conn)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.sameMajor(ctx, strconv.Itoa(major)); err != nil {
+		return nil, err
+	}
+	if err := noTablespaces(ctx, conn); err != nil {
+		return nil, err
+	}
+	var system string
+	if err := conn.QueryRow(ctx, "SELECT system_identifier::text FROM pg_control_system()").Scan(&system); err != nil {
+		return nil, err
+	}
+	// Not every role may ask for the size; the copy fails then when the volume is full.
+	var size int64
+	_ = conn.QueryRow(ctx, "SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database").Scan(&size)
+	result, err := a.replaceServer(ctx, op, p.Overwrite, size+size/10, func(ctx context.Context) error {
+		cmd, err := a.tool(ctx, op, r.env("postgres"), "pg_basebackup", "--pgdata="+a.sideData(), "--format=plain", "--wal-method=stream",
+			"--checkpoint=fast", "--label=unit-agent", "--no-password", "--no-sync")
+		if err != nil {
+			return err
+		}
+		op.Progress(fmt.Sprintf("copying %s:%d", r.host, r.port), 0, size)
+		return runPipe(ctx, cmd, nil, nil, r.password)
+	})
+	if err != nil {
+		return nil, err
+	}
+	result["sourceSystemID"] = system
+	result["message"] = fmt.Sprintf("cloned from %s:%d%s", r.host, r.port, result["message"])
+	return result, nil
+}
+
+// databases copies some, or all without some tables, by pg_dump into pg_restore.
+func (a clone) databases(ctx context.Context, op operations.Op, p *operation.Clone, r remote) (map[string]string, error) {
+	conn, err := r.connect(ctx, "postgres")
+	if err != nil {
+		return nil, err
+	}
+	described, err := describe(ctx, conn, p.Databases)
+	postgresql.Disconnect(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	l := loading{progress: &reporter{op: op}}
+	for _, d := range described {
+		l.progress.total += d.SizeOnDisk
+		l.databases = append(l.databases, loaded{database: d, target: d.Name, load: func(ctx context.Context, temporary string) error {
+			excluded, err := r.excluded(ctx, d.Name, p.SkipTables)
+			if err != nil {
+				return err
+			}
+			return a.copyDatabase(ctx, op, r, d.Name, excluded, temporary, l.progress)
+		}})
+	}
+	l.roles = func(ctx context.Context) error { return a.copyRoles(ctx, op, r) }
+	result, err := a.exchangeDatabases(ctx, op, l, p.Overwrite)
+	if err != nil {
+		return nil, err
+	}
+	result["message"] = fmt.Sprintf("cloned from %s:%d: %s%s", r.host, r.port, result["databases"], result["message"])
+	return result, nil
+}
+
+func (r remote) excluded(ctx context.Context, database string, globs []string) ([]string, error) {
+	if len(globs) == 0 {
+		return nil, nil
+	}
+	conn, err := r.connect(ctx, database)
+	if err != nil {
+		return nil, err
+	}
+	defer postgresql.Disconnect(ctx, conn)
+	return excludedTables(ctx, conn, database, globs)
+}
+
+// copyDatabase pipes one into the other. Both must end well.
+func (a clone) copyDatabase(ctx context.Context, op operations.Op, r remote, name string, excluded []string, temporary string, progress io.Writer) error {
+	args := []string{"--format=custom", "--compress=0", "--no-password"}
+	for _, table := range excluded {
+		args = append(args, "--exclude-table="+table)
+	}
+	dump, err := a.tool(ctx, op, r.env(name), "pg_dump", args...)
+	if err != nil {
+		return err
+	}
+	reader, writer := io.Pipe()
+	var dumpErr error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		dumpErr = runPipe(ctx, dump, nil, io.MultiWriter(writer, progress), r.password)
+		// The end of the stream is one only if the dump is whole.
+		writer.CloseWithError(dumpErr)
+	})
+	restoreErr := a.pgRestore(ctx, op, reader, temporary)
+	reader.CloseWithError(errors.Join(restoreErr, io.ErrClosedPipe))
+	wg.Wait()
+	if restoreErr != nil {
+		return restoreErr
+	}
+	return dumpErr
+}
+
+// copyRoles makes the roles of the source that this server lacks, without passwords
+// where the source does not show them.
+func (a clone) copyRoles(ctx context.Context, op operations.Op, r remote) error {
+	var script strings.Builder
+	var err error
+	for _, more := range [][]string{nil, {"--no-role-passwords"}} {
+		script.Reset()
+		cmd, toolErr := a.tool(ctx, op, r.env("postgres"), "pg_dumpall", append([]string{"--globals-only", "--no-password", "--database=postgres"}, more...)...)
+		if toolErr != nil {
+			return toolErr
+		}
+		if err = runPipe(ctx, cmd, nil, &script, r.password); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("reading the roles of %s: %w", r.host, err)
+	}
+	conn, err := a.quietSession(ctx, "postgres")
+	if err != nil {
+		return err
+	}
+	defer postgresql.Disconnect(ctx, conn)
+	return restoreRoles(ctx, conn, strings.NewReader(script.String()))
+}

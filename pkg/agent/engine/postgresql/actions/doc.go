@@ -1,0 +1,19 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package actions are the operations of a PostgreSQL unit.
+//
+// Invariants:
+//
+//   - What is restored or cloned is made beside what runs: databases under another
+//     name, a whole server in another directory, recovered there by a private server
+//     and given the unit's accounts. Only then it is exchanged with the old, which
+//     stays until the new one serves and comes back if it does not.
+//   - A backup exists once its manifest does, and that is written last, after every
+//     process of the pipeline ended well.
+//   - An incremental backup continues its base without a gap, or it fails.
+//   - A restored or cloned server begins a timeline of its own.
+//   - The agent's children log in by operating-system identity; passwords of others
+//     reach them by passfiles, never by arguments. Sessions that say a verifier of a
+//     password are in no log.
+package actions

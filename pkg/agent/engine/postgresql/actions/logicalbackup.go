@@ -1,0 +1,163 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+// Files of a logical backup beside the dumps.
+const (
+	// globalsFile is pg_dumpall's: roles with their verifiers, memberships.
+	globalsFile = "globals.sql"
+	// databasesFile describes the databases.
+	databasesFile = "databases.json"
+)
+
+// logicalBackup dumps roles and databases: each database by itself, as it was at one
+// moment of its own.
+type logicalBackup struct{ unit }
+
+// Run implements operations.Action.
+func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]string, error) {
+	p, err := params[*operation.LogicalBackup](op)
+	if err != nil {
+		return nil, err
+	}
+	if p.BackupType == operation.Incremental {
+		return nil, operations.Failed("Unsupported", "PostgreSQL has no incremental logical backups: action physical-backup with backupType incremental makes incremental ones of the whole server")
+	}
+	d := destination{
+		address: p.Destination, compression: p.Compression, encryption: p.Encryption, retention: p.Retention,
+		kind: backup.Logical, backupType: operation.Full,
+	}
+	conn, err := a.session(ctx, "postgres")
+	if err != nil {
+		return nil, err
+	}
+	defer postgresql.Disconnect(ctx, conn)
+	databases, err := describe(ctx, conn, p.Databases)
+	if err != nil {
+		return nil, err
+	}
+	store, location, err := open(ctx, op, p.Destination)
+	if err != nil {
+		return nil, err
+	}
+	w, err := a.create(ctx, op, store, location, d)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = w.Abort() }()
+	if err := a.dump(ctx, op, w, databases, p.SkipTables); err != nil {
+		return nil, err
+	}
+	observed, err := a.Engine.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.Meta.EngineVersion, w.Meta.SystemID = observed.Version, observed.SystemID
+	w.Meta.Tool = a.version(ctx, op, "pg_dump")
+	for _, d := range databases {
+		w.Meta.Databases = append(w.Meta.Databases, d.Name)
+	}
+	return a.commit(ctx, store, w, d)
+}
+
+func (a logicalBackup) dump(ctx context.Context, op operations.Op, w *backup.Writer, databases []database, skip []string) error {
+	progress := &reporter{op: op}
+	run := func(name, database, program string, args ...string) error {
+		progress.text = "dumping " + strings.TrimSuffix(path.Base(name), path.Ext(name))
+		op.Progress(progress.text, progress.done, 0)
+		cmd, err := a.tool(ctx, op, a.local(database), program, args...)
+		if err != nil {
+			return err
+		}
+		return file(w, name, func(to io.Writer) error { return runPipe(ctx, cmd, nil, io.MultiWriter(to, progress)) })
+	}
+	if err := run(globalsFile, "postgres", "pg_dumpall", "--globals-only", "--no-password", "--database=postgres"); err != nil {
+		return err
+	}
+	err := file(w, databasesFile, func(to io.Writer) error {
+		encoder := json.NewEncoder(to)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(databases)
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range databases {
+		args := []string{"--format=custom", "--compress=0", "--no-password"}
+		excluded, err := a.excluded(ctx, d.Name, skip)
+		if err != nil {
+			return err
+		}
+		for _, table := range excluded {
+			args = append(args, "--exclude-table="+table)
+		}
+		if err := run(dumpFile(d.Name), d.Name, "pg_dump", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// excluded are the tables of a database that the globs match, as pg_dump reads names.
+func (a logicalBackup) excluded(ctx context.Context, database string, globs []string) ([]string, error) {
+	if len(globs) == 0 {
+		return nil, nil
+	}
+	conn, err := a.session(ctx, database)
+	if err != nil {
+		return nil, err
+	}
+	defer postgresql.Disconnect(ctx, conn)
+	return excludedTables(ctx, conn, database, globs)
+}
+
+func excludedTables(ctx context.Context, conn *pgx.Conn, database string, globs []string) ([]string, error) {
+	rows, err := conn.Query(ctx, `SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p', 'f', 'm', 'v') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' ORDER BY 1, 2`)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	var schema, table string
+	_, err = pgx.ForEachRow(rows, []any{&schema, &table}, func() error {
+		if skipped(globs, database, schema, table) {
+			out = append(out, fmt.Sprintf("%s.%s", postgresql.Identifier(schema), postgresql.Identifier(table)))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// skipped tells whether a glob <database>.<table> means a table; <table> may be
+// <schema>.<table> too.
+func skipped(globs []string, database, schema, table string) bool {
+	for _, glob := range globs {
+		databaseGlob, tableGlob, _ := strings.Cut(glob, ".")
+		if ok, _ := path.Match(databaseGlob, database); !ok {
+			continue
+		}
+		for _, name := range []string{table, schema + "." + table} {
+			if ok, _ := path.Match(tableGlob, name); ok {
+				return true
+			}
+		}
+	}
+	return false
+}

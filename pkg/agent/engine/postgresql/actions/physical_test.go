@@ -1,0 +1,221 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+func physical(dir string, kind operation.BackupType) *operation.PhysicalBackup {
+	return &operation.PhysicalBackup{BackupType: kind, Compression: operation.Zstd, Destination: location(dir)}
+}
+
+func TestPhysicalBackupOfARealServer(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		box.Vars["ADM_USER"] = "adm"
+		box.Secret(t, "adm", "first-secret")
+		p := newPod(t, box, "a", 5432, "")
+		p.fill()
+		p.must(op("v", &operation.SetVariable{Variables: map[string]operation.Value{"work_mem": str("7M")}}, nil))
+		dir := t.TempDir()
+		before := p.checksum("app", "deep.t")
+		backed := p.must(op("b", physical(dir, operation.Full), nil))
+		system := p.value("postgres", "SELECT system_identifier FROM pg_control_system()")
+		p.sql("app", "DELETE FROM deep.t", "CREATE TABLE public.later (i int)")
+
+		t.Run("the server is not replaced unless it is meant, nor in part", func(t *testing.T) {
+			for _, tc := range []struct {
+				reason  string
+				restore operation.Restore
+			}{
+				{"Exists", operation.Restore{Source: location(dir)}},
+				{"WholeServer", operation.Restore{Source: location(dir), Overwrite: true, TargetDatabase: "x"}},
+				{"WholeServer", operation.Restore{Source: location(dir), Overwrite: true, Databases: []string{"app"}}},
+				{"BackupNotFound", operation.Restore{Source: location(t.TempDir()), Overwrite: true}},
+			} {
+				if _, err := p.run(op("r", &tc.restore, nil)); operations.ReasonOf(err) != tc.reason {
+					t.Errorf("%+v: %v", tc.restore, err)
+				}
+			}
+		})
+		t.Run("a new database that does not start is given up for the old one", func(t *testing.T) {
+			p.refuse = 1
+			o := op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)
+			if _, err := p.run(o); operations.ReasonOf(err) != "NotStarted" {
+				t.Fatal(err)
+			}
+			if got := p.value("app", "SELECT to_regclass('public.later')"); got != "later" {
+				t.Errorf("the old database does not serve: %q", got)
+			}
+			if diff := cmp.Diff([]string{system, system}, p.identities); diff != "" {
+				t.Error(diff)
+			}
+			p.clean()
+		})
+		t.Run("an operation interrupted in any phase leaves the old one", func(t *testing.T) {
+			for _, phase := range []string{phaseSwap, phaseServing} {
+				ctx, cancel := context.WithCancel(t.Context())
+				o := op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)
+				o.Fault = func(entered string) error {
+					if entered == phase {
+						cancel()
+						return errors.New("the agent ends")
+					}
+					return nil
+				}
+				action := New(p.deps())[operation.ActionRestore]
+				if _, err := action.Run(ctx, o); err == nil {
+					t.Fatal("it succeeded")
+				}
+				if err := action.(operations.Abandoner).Abandon(t.Context(), o); err != nil {
+					t.Fatal(err)
+				}
+				if p.server == nil {
+					if err := p.StartServer(t.Context(), o); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if got := p.value("app", "SELECT to_regclass('public.later')"); got != "later" {
+					t.Errorf("%s: the old database does not serve: %q", phase, got)
+				}
+				p.clean()
+			}
+		})
+		t.Run("comes back, with the accounts of today, on a timeline of its own", func(t *testing.T) {
+			if err := os.Remove(filepath.Join(p.env.SecretDir, "adm")); err != nil {
+				t.Fatal(err)
+			}
+			box.Secret(t, "adm", "second-secret")
+			o := op("r", &operation.Restore{Source: backed["location"], Overwrite: true}, nil)
+			p.must(o)
+			if diff := cmp.Diff([]string{phaseMake, phaseSwap, phaseServing}, o.Phases()); diff != "" {
+				t.Error(diff)
+			}
+			if got := p.checksum("app", "deep.t"); got != before {
+				t.Errorf("got %s, want %s", got, before)
+			}
+			if got := p.value("app", "SELECT to_regclass('public.later')"); got != "" {
+				t.Errorf("what was made later is there: %s", got)
+			}
+			if got := p.value("postgres", "SELECT timeline_id FROM pg_control_checkpoint()"); got != "2" {
+				t.Errorf("timeline %s", got)
+			}
+			if got := p.value("postgres", "SELECT current_setting('work_mem')"); got != "7MB" {
+				t.Errorf("work_mem %s", got)
+			}
+			if err := p.login("adm", "second-secret"); err != nil {
+				t.Error(err)
+			}
+			if err := p.login("adm", "first-secret"); err == nil {
+				t.Error("the password of the backup's day logs in")
+			}
+			p.sql("app", "INSERT INTO deep.t (v) VALUES ('x')")
+			p.clean()
+		})
+		t.Run("a damaged one leaves everything as it is", func(t *testing.T) {
+			paths, err := filepath.Glob(filepath.Join(dir, "*", "base.tar*"))
+			if err != nil || len(paths) != 1 {
+				t.Fatal(paths, err)
+			}
+			content, err := os.ReadFile(paths[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			content[len(content)/2] ^= 1
+			if err := os.WriteFile(paths[0], content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			pid := p.server.Pid()
+			if _, err := p.run(op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)); operations.ReasonOf(err) != "BackupCorrupt" {
+				t.Error(err)
+			}
+			if p.server == nil || p.server.Pid() != pid {
+				t.Error("the server was touched")
+			}
+			p.clean()
+		})
+	})
+}
+
+func TestIncrementalBackupsOfARealServer(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		p := newPod(t, box, "a", 5432, "")
+		major := p.value("postgres", "SELECT current_setting('server_version_num')::int / 10000")
+		dir := t.TempDir()
+		number := 0
+		incremental := func() (map[string]string, error) {
+			number++
+			params := physical(dir, operation.Incremental)
+			params.Destination += fmt.Sprint("incremental-", number)
+			return p.run(op("i", params, nil))
+		}
+		if major < "17" {
+			if _, err := incremental(); operations.ReasonOf(err) != "Unsupported" || !strings.Contains(err.Error(), "17") {
+				t.Error(err)
+			}
+			return
+		}
+		broken := func(why string) {
+			t.Helper()
+			if _, err := incremental(); operations.ReasonOf(err) != "ChainBroken" || !strings.Contains(err.Error(), "take a full backup") {
+				t.Errorf("%s: %v", why, err)
+			}
+		}
+		broken("summaries are off")
+		p.must(op("v", &operation.SetVariable{Variables: map[string]operation.Value{"summarize_wal": {Text: "true", Kind: operation.Bool}}}, nil))
+		broken("there is no base")
+		p.fill()
+		p.must(op("f", physical(dir, operation.Full), nil))
+
+		var sums, locations []string
+		for i := range 3 {
+			p.sql("app", "UPDATE deep.t SET v = v || 'more' WHERE id % 100 = 7", "INSERT INTO deep.t (v) SELECT 'new' FROM generate_series(1, 10)")
+			sums = append(sums, p.checksum("app", "deep.t"))
+			result, err := incremental()
+			if err != nil {
+				t.Fatalf("%d: %v", i, err)
+			}
+			locations = append(locations, result["location"])
+		}
+		p.sql("app", "DROP TABLE deep.t")
+		for _, i := range []int{2, 0} {
+			p.must(op("r", &operation.Restore{Source: locations[i], Overwrite: true}, nil))
+			if got := p.checksum("app", "deep.t"); got != sums[i] {
+				t.Errorf("restored %d: got %s, want %s", i, got, sums[i])
+			}
+			p.clean()
+		}
+		// The server went back behind the newest backup: its history is another, though
+		// neither its system id says so nor always its timeline.
+		broken("the server has left the timeline of its backups")
+		if got := p.value("postgres", "SELECT timeline_id FROM pg_control_checkpoint()"); got != "3" {
+			t.Errorf("after two restores the timeline is %s", got)
+		}
+		params := physical(dir, operation.Full)
+		params.Destination += "anew"
+		p.must(op("f", params, nil))
+		p.sql("app", "INSERT INTO deep.t (v) VALUES ('newest')")
+		sum := p.checksum("app", "deep.t")
+		result, err := incremental()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.must(op("r", &operation.Restore{Source: result["location"], Overwrite: true}, nil))
+		if got := p.checksum("app", "deep.t"); got != sum {
+			t.Errorf("got %s, want %s", got, sum)
+		}
+	})
+}

@@ -1,0 +1,127 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+// restore brings back a backup of either kind. Its phases are those of exchanging
+// databases or of replacing the server.
+type restore struct{ unit }
+
+var (
+	_ operations.Abandoner = restore{}
+	_ operations.Recoverer = restore{}
+)
+
+// Run implements operations.Action.
+func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, error) {
+	if phase, _ := op.Phase(); phase != "" {
+		return a.conclude(ctx, op)
+	}
+	p, err := params[*operation.Restore](op)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.noStandby(ctx); err != nil {
+		return nil, err
+	}
+	store, location, err := open(ctx, op, p.Source)
+	if err != nil {
+		return nil, err
+	}
+	m, err := backup.Find(ctx, store, location, a.scope(""))
+	if err != nil {
+		return nil, withReason(err)
+	}
+	if m.Engine != operation.PostgreSQL {
+		return nil, operations.Failed("WrongEngine", "the backup %s is one of %s", m.Location(), m.Engine)
+	}
+	k, err := backup.KeyFrom(op.Secrets())
+	if err != nil {
+		return nil, withReason(err)
+	}
+	if err := m.CheckKey(k); err != nil {
+		return nil, withReason(err)
+	}
+	from := source{store: store, manifest: m, key: k}
+	if m.Kind == backup.Logical {
+		return a.logical(ctx, op, p, from)
+	}
+	return a.physical(ctx, op, p, from)
+}
+
+// source is a backup to read.
+type source struct {
+	store    backup.Store
+	manifest *backup.Manifest
+	key      []byte
+}
+
+// noStandby fails on a server that follows another: what is restored there is not
+// what the other has.
+func (u unit) noStandby(ctx context.Context) error {
+	_, err := os.Stat(filepath.Join(u.Env.DataDir(), "standby.signal"))
+	switch {
+	case err == nil:
+		return operations.Failed("Standby", "this server is a standby: the operation is one for the primary")
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	return ctx.Err()
+}
+
+// conclude finishes what has passed the point from which there is no way back.
+func (a restore) conclude(ctx context.Context, op operations.Op) (map[string]string, error) {
+	var result map[string]string
+	var err error
+	switch phase, _ := op.Phase(); phase {
+	case phaseDrop:
+		result, err = a.dropReplaced(ctx, op)
+	case phaseServing:
+		result, err = a.removeOld(op)
+	default:
+		return nil, operations.Failed(operations.ReasonInterrupted, "the operation was interrupted in phase %s", phase)
+	}
+	if err == nil {
+		result["message"] = "complete: what was left to do when the agent ended was to remove the old" + result["message"]
+	}
+	return result, err
+}
+
+// Recover implements operations.Recoverer.
+func (a restore) Recover(phase string) operations.Recovery { return recovery(phase) }
+
+func recovery(phase string) operations.Recovery {
+	if phase == phaseDrop || phase == phaseServing {
+		return operations.RecoverAtOnce
+	}
+	return operations.RecoverByAbandon
+}
+
+// Abandon implements operations.Abandoner.
+func (a restore) Abandon(ctx context.Context, op operations.Op) error { return a.abandon(ctx, op) }
+
+func (u unit) abandon(ctx context.Context, op operations.Op) error {
+	switch phase, _ := op.Phase(); phase {
+	case phaseLoad, phaseExchange:
+		return u.giveUpDatabases(ctx, op)
+	case phaseDrop:
+		_, err := u.dropReplaced(ctx, op)
+		return err
+	case phaseServing:
+		_, err := u.removeOld(op)
+		return err
+	default:
+		return u.rollBack(ctx, op)
+	}
+}

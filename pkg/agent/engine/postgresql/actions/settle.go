@@ -1,0 +1,196 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package actions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/child"
+	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+// foreign are files of another server's life that a copy of it may have.
+var foreign = []string{"postmaster.pid", "postmaster.opts", "standby.signal", "current_logfiles", "backup_manifest"}
+
+// settle makes a copy of a server, consistent or not, a database of this unit's: it
+// recovers it to the end of the WAL that came with it, as the beginning of a timeline
+// of its own, and gives it the unit's accounts. A private server does it, that nobody
+// but the agent reaches.
+func (u unit) settle(ctx context.Context, op operations.Op, data string) error {
+	op.Progress("recovering the new database", 0, 0)
+	for _, name := range foreign {
+		if err := os.Remove(filepath.Join(data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	if err := dropOwned(filepath.Join(data, "postgresql.auto.conf")); err != nil {
+		return err
+	}
+	if err := keepHistory(u.Env.DataDir(), data); err != nil {
+		return err
+	}
+	if err := newLineage(data); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(data, "recovery.signal"), nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Chmod(data, 0o700); err != nil {
+		return err
+	}
+	postgres, err := u.server().Program("postgres")
+	if err != nil {
+		return operations.Failed("ToolMissing", "%w", err)
+	}
+	dir, err := u.privateDir(op)
+	if err != nil {
+		return err
+	}
+	cmd := operations.Command(ctx, op, postgres, u.privateArgs(data, dir)...)
+	var messages tail
+	cmd.Stdout, cmd.Stderr = &messages, &messages
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	err = u.makeOwn(ctx, dir, ended)
+	return u.endPrivate(ctx, cmd, ended, err, &messages)
+}
+
+// privateDir is where the private server has its socket and configuration: only the
+// agent's user gets there, and it goes with the operation.
+func (u unit) privateDir(op operations.Op) (dir string, err error) {
+	for name, content := range map[string]string{"postgresql.conf": privateConfig, "pg_hba.conf": "local all all trust\n", "pg_ident.conf": ""} {
+		path, err := operations.SecretFile(u.Env, op, name, []byte(content))
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Dir(path)
+	}
+	return dir, nil
+}
+
+// privateConfig is small: the agent's container has little memory.
+const privateConfig = `shared_buffers = 32MB
+max_connections = 20
+max_prepared_transactions = 1000
+log_line_prefix = ''
+log_min_messages = warning
+`
+
+// privateArgs win over what ALTER SYSTEM has left in the database.
+func (u unit) privateArgs(data, dir string) []string {
+	args := []string{"-D", data}
+	for _, setting := range []string{
+		"config_file=" + filepath.Join(dir, "postgresql.conf"), "hba_file=" + filepath.Join(dir, "pg_hba.conf"), "ident_file=" + filepath.Join(dir, "pg_ident.conf"),
+		"data_directory=" + data, "unix_socket_directories=" + dir, "port=" + strconv.Itoa(u.Env.SQLPort), "listen_addresses=",
+		"restore_command=false", "recovery_target_timeline=current", "hot_standby=off", "archive_mode=off", "primary_conninfo=", "primary_slot_name=",
+		"synchronous_standby_names=", "shared_preload_libraries=", "session_preload_libraries=", "ssl=off",
+		"logging_collector=off", "log_destination=stderr", "log_statement=none", "log_min_duration_statement=-1", "log_min_error_statement=panic",
+		"default_transaction_read_only=off", "autovacuum=off",
+	} {
+		args = append(args, "-c", setting)
+	}
+	return args
+}
+
+// makeOwn waits for the end of the recovery and makes the accounts.
+func (u unit) makeOwn(ctx context.Context, dir string, ended chan error) error {
+	accounts, err := u.accounts()
+	if err != nil {
+		return err
+	}
+	for {
+		conn, err := u.connectPrivate(ctx, dir)
+		if err == nil {
+			defer postgresql.Disconnect(ctx, conn)
+			if err := postgresql.EnsureAccountsOn(ctx, conn, accounts); err != nil {
+				return operations.Failed("AccountsRefused", "making the unit's accounts in the new database: %w", err)
+			}
+			return execute(ctx, conn, "CHECKPOINT")
+		}
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code != "57P03" {
+			return operations.Failed("NotRecovered", "the recovered database lets nobody in: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-ended:
+			ended <- err
+			return errEnded
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+var errEnded = errors.New("the private server has ended")
+
+// connectPrivate logs in as the agent, or as the superuser in a copy that never had
+// an agent.
+func (u unit) connectPrivate(ctx context.Context, dir string) (*pgx.Conn, error) {
+	conn, err := u.server().ConnectTo(ctx, dir, engine.AgentUser, "postgres")
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "28000" {
+		return u.server().ConnectTo(ctx, dir, "postgres", "postgres")
+	}
+	return conn, err
+}
+
+// endPrivate stops the private server. What is exchanged is a database that was shut
+// down well.
+func (u unit) endPrivate(ctx context.Context, cmd *exec.Cmd, ended chan error, err error, messages *tail) error {
+	if err == nil {
+		err = cmd.Process.Signal(syscall.SIGINT)
+	} else {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
+	end := <-ended
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil && !errors.Is(err, errEnded):
+		return err
+	case end != nil || err != nil:
+		return operations.Failed("NotRecovered", "the new database cannot be recovered: the server on it ended (%s): %s", cmd.ProcessState, child.Redact(messages.String()))
+	}
+	return nil
+}
+
+// dropOwned takes the settings that belong to the operator out of what ALTER SYSTEM
+// wrote: whom another server followed is nothing to this one.
+func dropOwned(path string) error {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(content)) {
+		name, _, _ := strings.Cut(line, "=")
+		if !operation.OwnedVariable(operation.PostgreSQL, strings.TrimSpace(name)) {
+			b.WriteString(line)
+		}
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}

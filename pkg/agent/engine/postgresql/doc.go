@@ -1,0 +1,22 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package postgresql runs a PostgreSQL server: 12 to 18.
+//
+// Invariants:
+//
+//   - The agent logs in as unit_agent, a superuser without a password, by peer
+//     authentication over the socket only: lines of its own stand first in a
+//     pg_hba.conf outside the data directory, and refuse it the network.
+//   - A password reaches the server as a SCRAM verifier. Where only the server
+//     can make one (SASLprep of a password beyond ASCII), the session that hands
+//     it over logs no statement and shows none.
+//   - Files of the agent lie outside the data directory: a base backup carries
+//     them nowhere. The one exception is meant to be carried: the lineage that a
+//     restore or clone begins.
+//   - What the agent owns is on the command line, which wins over postgresql.conf
+//     and over ALTER SYSTEM; what must change while the server runs is in
+//     unit-agent.conf, which includes the rendered postgresql.conf.
+//   - The data directory is 0700 before each start: fsGroup loosens it and the
+//     server refuses it then.
+package postgresql

@@ -1,0 +1,189 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package operations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/journal"
+	"github.com/upmio/unit-operator/pkg/agent/state"
+)
+
+// lookInterval is how often the server is looked at where no file tells: whether it
+// answers, whether supervise has gone.
+const lookInterval = 500 * time.Millisecond
+
+// NewServer is the Server of an agent.
+func NewServer(env engine.Env, eng engine.Engine, store *state.Store, files state.Files, desired DesiredWriter, c clock.Clock) Server {
+	return &server{env: env, engine: eng, store: store, files: files, desired: desired, clock: c}
+}
+
+type server struct {
+	env     engine.Env
+	engine  engine.Engine
+	store   *state.Store
+	files   state.Files
+	desired DesiredWriter
+	clock   clock.Clock
+}
+
+func (s *server) StopServer(ctx context.Context, op Op) error {
+	r, err := mine(op)
+	if err != nil {
+		return err
+	}
+	// The record first: whoever finds the hold after a crash finds whose it is.
+	if err := r.write(func(rec *journal.Record) { rec.Held = true }); err != nil {
+		return err
+	}
+	if err := r.m.setHold(ctx, op.ID(), true); err != nil {
+		return err
+	}
+	return s.await(ctx, s.down)
+}
+
+func (s *server) StartServer(ctx context.Context, op Op) error {
+	r, err := mine(op)
+	if err != nil {
+		return err
+	}
+	cleared := s.clock.Now()
+	var holds state.Desired
+	if err := s.desired.ChangeDesired(ctx, func(d *state.Desired) {
+		*d = d.SetHold(state.HoldOperationPrefix+op.ID(), false)
+		holds = *d
+	}); err != nil {
+		return err
+	}
+	if len(holds.Holds) > 0 {
+		if err := r.write(func(rec *journal.Record) { rec.Held = false }); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: %s", ErrHeld, holds.HoldList())
+	}
+	if err := s.await(ctx, func(ctx context.Context) (bool, error) { return s.up(ctx, cleared) }); err != nil {
+		return err
+	}
+	return r.write(func(rec *journal.Record) { rec.Held = false })
+}
+
+func (s *server) ReplaceIdentity(ctx context.Context, _ Op, systemID string) error {
+	if systemID == "" {
+		return errors.New("the new database has no system id")
+	}
+	identity, err := state.ReadIdentity(s.env.AgentDir())
+	if err != nil {
+		return err
+	}
+	next := state.DataIdentity{SystemID: systemID}
+	if identity != nil {
+		next.ClaimUIDs, next.DataGeneration = identity.ClaimUIDs, identity.DataGeneration
+		next.Replaced = append(slices.Clone(identity.Replaced), identity.SystemID)
+	}
+	desired, err := s.store.Desired()
+	if err != nil {
+		return err
+	}
+	if desired != nil && desired.PodUID == s.env.PodUID {
+		if desired.Expected != nil {
+			next.DataGeneration = max(next.DataGeneration, desired.Expected.DataGeneration)
+			next.Replaced = append(next.Replaced, desired.Expected.SystemID)
+		}
+		if len(desired.ClaimUIDs) > 0 {
+			next.ClaimUIDs = desired.ClaimUIDs
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	next.DataGeneration++
+	slices.Sort(next.Replaced)
+	next.Replaced = slices.Compact(next.Replaced)
+	return state.WriteIdentity(s.files, s.env.AgentDir(), next)
+}
+
+// mine is op if a manager made it.
+func mine(op Op) (*run, error) {
+	if r, ok := op.(*run); ok {
+		return r, nil
+	}
+	return nil, fmt.Errorf("operation %s is none of this agent's", op.ID())
+}
+
+// await looks until it is so, whenever supervise says something and in between.
+func (s *server) await(ctx context.Context, look func(context.Context) (bool, error)) error {
+	watchContext, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changed := state.Watch(watchContext, s.env.StateDir, state.ObservedFile)
+	for {
+		if done, err := look(ctx); done || err != nil {
+			return err
+		}
+		timer := s.clock.NewTimer(lookInterval)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-changed:
+		case <-timer.C():
+		}
+		timer.Stop()
+	}
+}
+
+// down says whether no server runs and none will start. The hold is on disk: supervise
+// says that it starts one before it looks at the holds for the last time.
+func (s *server) down(context.Context) (bool, error) {
+	supervised, err := state.Locked(filepath.Join(s.env.StateDir, state.SuperviseLock))
+	if err != nil {
+		return false, err
+	}
+	if !supervised {
+		locked, err := state.Locked(filepath.Join(s.env.AgentDir(), state.DataLock))
+		return !locked, err
+	}
+	observed, err := s.observed()
+	if err != nil || observed == nil {
+		return false, err
+	}
+	switch observed.State {
+	case state.StateWaiting, state.StateHeld, state.StateDataMissing, state.StateFailed:
+		return true, nil
+	}
+	return false, nil
+}
+
+// up says whether the server answers; it fails if an attempt to start it after cleared
+// has failed.
+func (s *server) up(ctx context.Context, cleared time.Time) (bool, error) {
+	observed, err := s.observed()
+	if err != nil || observed == nil {
+		return false, err
+	}
+	switch observed.State {
+	case state.StateRunning:
+		return s.engine.Check(ctx) == nil, nil
+	case state.StateDataMissing, state.StateFailed:
+		if observed.Since.After(cleared) {
+			return false, fmt.Errorf("%w: %s", ErrNotStarted, observed.Message)
+		}
+	}
+	return false, nil
+}
+
+func (s *server) observed() (*state.Observed, error) {
+	observed, err := s.store.Observed()
+	if err != nil || observed == nil || observed.PodUID != s.env.PodUID {
+		return nil, err
+	}
+	return observed, nil
+}
