@@ -1,0 +1,96 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package packages
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
+	"github.com/upmio/unit-operator/pkg/configtemplate"
+)
+
+// The real server takes every variant and means by it what the template does.
+func TestPostgreSQLRunsWithTheConfiguration(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		box.Vars["ADM_USER"] = "postgres"
+		box.Secret(t, "postgres", "test-password")
+		e := postgresql.New(box.Env(t))
+		request := Request{Type: "postgresql", Version: postgresVersion(t, box)}
+		version, err := configtemplate.ParseVersion(request.Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts := func(mode string, memory int64) func(*configtemplate.Facts) {
+			return func(f *configtemplate.Facts) {
+				f.ArchMode, f.Managed, f.Memory = mode, mode != "", memory
+				f.DataSize = 10 << 30
+			}
+		}
+		box.Initialize(t, e, startFor(t, request, facts("", 512<<20)))
+		for _, mode := range archModes["postgresql"] {
+			for _, memory := range []int64{0, 128 << 20, 512 << 20, 1 << 30} {
+				t.Run(fmt.Sprintf("%s at %d MiB", mode, memory>>20), func(t *testing.T) {
+					server := box.Start(t, e, startFor(t, request, facts(mode, memory)))
+					defer server.Stop()
+					conn, err := pgx.Connect(t.Context(), "postgres://postgres:test-password@127.0.0.1:5432/postgres?sslmode=disable")
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer conn.Close(t.Context())
+					want := map[string]string{
+						"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "wal_level": "replica",
+						"wal_log_hints": "on", "data_checksums": "on", "max_connections": "200", "max_wal_senders": "16",
+						"password_encryption": "scram-sha-256", "logging_collector": "off", "huge_pages": "off",
+						"shared_buffers": map[int64]string{0: "256MB", 128 << 20: "32MB", 512 << 20: "128MB", 1 << 30: "256MB"}[memory],
+					}
+					if version.Major >= 13 {
+						want["max_slot_wal_keep_size"] = "2GB"
+					}
+					if version.Major >= 17 {
+						want["summarize_wal"] = "on"
+					}
+					got := map[string]string{}
+					for name := range want {
+						var value string
+						if err := conn.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&value); err != nil {
+							t.Fatalf("%s: %v", name, err)
+						}
+						got[name] = value
+					}
+					if diff := cmp.Diff(want, got); diff != "" {
+						t.Errorf("(-want +got):\n%s", diff)
+					}
+					var broken int
+					if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_file_settings WHERE error IS NOT NULL").Scan(&broken); err != nil || broken > 0 {
+						t.Errorf("%d lines of the configuration are wrong, %v", broken, err)
+					}
+					if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL").Scan(&broken); err != nil || broken > 0 {
+						t.Errorf("%d lines of pg_hba.conf are wrong, %v", broken, err)
+					}
+				})
+			}
+		}
+	})
+}
+
+// postgresVersion asks the server in the box. Debian's lies beside PATH.
+func postgresVersion(t *testing.T, box *enginetest.Box) string {
+	t.Helper()
+	path, err := box.Env(t).Program("postgres")
+	if err != nil {
+		output, findErr := exec.CommandContext(t.Context(), "find", "/usr/lib/postgresql", "-name", "postgres", "-type", "f").Output()
+		if findErr != nil || len(output) == 0 {
+			t.Fatalf("%v; %v", err, findErr)
+		}
+		path = strings.TrimSpace(string(output))
+	}
+	return serverVersion(t, path, "--version")
+}
