@@ -1,0 +1,201 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/leaderelection"
+)
+
+const ns = "upm-system"
+
+func newElection(client *fake.Clientset) *election {
+	return &election{options: NewOptions(), client: client, ready: newReadiness(), watchdog: leaderelection.NewLeaderHealthzAdaptor(watchdogGrace)}
+}
+
+func holder(t *testing.T, client *fake.Clientset) string {
+	t.Helper()
+	lease, err := client.CoordinationV1().Leases(ns).Get(context.Background(), leaseName, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *lease.Spec.HolderIdentity
+}
+
+func TestTheLeaseIsHeldUntilWorkHasEndedAndReleasedThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		result := make(chan error, 1)
+		go func() {
+			result <- newElection(client).run(ctx, func(ctx context.Context) error {
+				<-ctx.Done()
+				time.Sleep(40 * time.Second) // more than a lease's duration
+				if holder(t, client) == "" {
+					t.Error("the lease was released while work was under way")
+				}
+				return nil
+			})
+		}()
+		time.Sleep(5 * time.Second)
+		if holder(t, client) == "" {
+			t.Fatal("the lease is not held")
+		}
+		cancel()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+		if h := holder(t, client); h != "" {
+			t.Errorf("the lease is still held by %s", h)
+		}
+	})
+}
+
+func TestWorkThatIsStuckKeepsTheLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		err := newElection(client).run(t.Context(), func(context.Context) error { return errStuck })
+		if !errors.Is(err, errStuck) || holder(t, client) == "" {
+			t.Errorf("error %v, holder %q", err, holder(t, client))
+		}
+		// Nobody renews it for a process that is about to end.
+		before := client.Actions()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for _, action := range client.Actions()[len(before):] {
+			if action.GetVerb() == "update" {
+				t.Fatalf("the lease was written again: %v", action)
+			}
+		}
+	})
+}
+
+func TestAFailureOfWorkReleasesTheLeaseAndIsReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		boom := errors.New("boom")
+		if err := newElection(client).run(t.Context(), func(context.Context) error { return boom }); !errors.Is(err, boom) {
+			t.Errorf("error %v", err)
+		}
+		if h := holder(t, client); h != "" {
+			t.Errorf("the lease is still held by %s", h)
+		}
+	})
+}
+
+func TestALostLeaseEndsTheProcessWithAFailureAndWithoutWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		var away atomic.Bool
+		client.PrependReactor("*", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return away.Load(), nil, errors.New("the API server is away")
+		})
+		release := make(chan struct{})
+		defer close(release)
+		cancelled := false
+		result := make(chan error, 1)
+		e := newElection(client)
+		go func() {
+			result <- e.run(t.Context(), func(ctx context.Context) error {
+				<-ctx.Done()
+				cancelled = true
+				<-release
+				return nil
+			})
+		}()
+		time.Sleep(5 * time.Second)
+		e.ready.set(true, "ok")
+		away.Store(true)
+		start := time.Now()
+		err := <-result
+		if !errors.Is(err, errLeaseLost) {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(start); took > e.options.LeaseDuration {
+			t.Errorf("noticed after %v, when another one may lead already", took)
+		}
+		if ready, what := e.ready.get(); !ready || what != "ok" {
+			t.Errorf("a renewal that failed changed readiness to %v %q", ready, what)
+		}
+		synctest.Wait()
+		if !cancelled {
+			t.Error("work was not told")
+		}
+	})
+}
+
+func TestWhoStandsByIsReadyAndTakesOverWhenTheLeaderIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		other, duration := "other_1", int32(15)
+		now := metav1.NewMicroTime(time.Now())
+		client := fake.NewClientset(&coordinationv1.Lease{
+			ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: leaseName},
+			Spec:       coordinationv1.LeaseSpec{HolderIdentity: &other, LeaseDurationSeconds: &duration, AcquireTime: &now, RenewTime: &now},
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		e := newElection(client)
+		var working atomic.Bool
+		result := make(chan error, 1)
+		go func() {
+			result <- e.run(ctx, func(ctx context.Context) error {
+				working.Store(true)
+				<-ctx.Done()
+				return nil
+			})
+		}()
+		time.Sleep(10 * time.Second)
+		if ready, what := e.ready.get(); !ready || what != "standing by: other_1 leads" || working.Load() {
+			t.Errorf("ready %v, %q, working %v", ready, what, working.Load())
+		}
+		time.Sleep(15 * time.Second) // the other one renews no more
+		if !working.Load() {
+			t.Error("did not take over")
+		}
+		cancel()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestStandingByEndsAtOnceWithTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		client.PrependReactor("create", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
+			return true, nil, apierrors.NewNotFound(coordinationv1.Resource("namespaces"), ns)
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		e := newElection(client)
+		result := make(chan error, 1)
+		go func() {
+			result <- e.run(ctx, func(context.Context) error { t.Error("worked without a lease"); return nil })
+		}()
+		time.Sleep(3 * time.Second)
+		if ready, what := e.ready.get(); ready || !strings.Contains(what, "kubectl create namespace upm-system") {
+			t.Errorf("ready %v, %q", ready, what)
+		}
+		cancel()
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+	})
+}

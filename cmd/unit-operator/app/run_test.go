@@ -1,0 +1,118 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package app
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
+	metadatafake "k8s.io/client-go/metadata/fake"
+	"k8s.io/client-go/rest"
+	clienttesting "k8s.io/client-go/testing"
+
+	"github.com/upmio/unit-operator/pkg/agenttls"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	upmfake "github.com/upmio/unit-operator/pkg/generated/clientset/versioned/fake"
+	"github.com/upmio/unit-operator/pkg/metrics"
+)
+
+// newOperator is an operator of an empty cluster.
+func newOperator() (*operator, *fake.Clientset) {
+	kube := fake.NewClientset()
+	o := NewOptions()
+	o.AgentImage = "agent:1"
+	return &operator{options: o, metrics: metrics.New(), ready: newReadiness(), clients: &clients{
+		config: &rest.Config{}, kube: kube, upm: upmfake.NewSimpleClientset(),
+		metadata: metadatafake.NewSimpleMetadataClient(metadatafake.NewTestScheme()), events: kube,
+	}}, kube
+}
+
+// becomes waits until readiness says so.
+func becomes(t *testing.T, r *readiness, ready bool, want string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	watch := newReadiness() // its own is waited for
+	if !watch.until(ctx, time.Millisecond, func(context.Context) error {
+		if is, what := r.get(); is != ready || !strings.Contains(what, want) {
+			return errors.New(what)
+		}
+		return nil
+	}) {
+		is, what := r.get()
+		t.Fatalf("ready %v, %q; want %v, %q", is, what, ready, want)
+	}
+}
+
+func TestALeaderWorksOnceItHasACAAndItsCachesAndEndsWhenTold(t *testing.T) {
+	op, kube := newOperator()
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- op.work(ctx) }()
+	becomes(t, op.ready, true, "ok")
+	if _, err := kube.CoreV1().Secrets("upm-system").Get(t.Context(), agenttls.CASecret, metav1.GetOptions{}); err != nil {
+		t.Errorf("the agents' CA: %v", err)
+	}
+	cancel()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACacheThatDoesNotSyncIsNamedAndDoesNotKeepTheProcess(t *testing.T) {
+	op, kube := newOperator()
+	kube.PrependReactor("list", "services", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, errors.New("not today")
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- op.work(ctx) }()
+	becomes(t, op.ready, false, "waiting: the first list of services;")
+	cancel()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACAThatCannotBeReadIsWaitedForAndNeverReplaced(t *testing.T) {
+	op, kube := newOperator()
+	broken := map[string][]byte{agenttls.CertificateKey: []byte("x"), agenttls.PrivateKeyKey: []byte("y")}
+	secret := newSecret(broken)
+	if err := kube.Tracker().Add(secret); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- op.work(ctx) }()
+	becomes(t, op.ready, false, agenttls.CASecret)
+	cancel()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+	for _, action := range kube.Actions() {
+		if verb := action.GetVerb(); verb != "get" {
+			t.Errorf("%s %s with a CA that is broken", verb, action.GetResource().Resource)
+		}
+	}
+}
+
+func TestEventsMayBeAboutOurKindsAndTheClusters(t *testing.T) {
+	kinds := kindsOfEvents()
+	for _, object := range []runtime.Object{&v1alpha2.UnitSet{}, &v1alpha2.Unit{}, newSecret(nil)} {
+		if _, _, err := kinds.ObjectKinds(object); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func newSecret(data map[string][]byte) *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "upm-system", Name: agenttls.CASecret}, Data: data}
+}

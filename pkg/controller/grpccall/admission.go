@@ -1,0 +1,147 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grpccall
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+const (
+	// unitWait is how long a call waits for what it needs before it has Failed.
+	unitWait = 10 * time.Minute
+	// secretWait is that for a Secret, which holds up the calls behind.
+	secretWait = time.Minute
+)
+
+// verdict on a call that has not started.
+type verdict int
+
+const (
+	// refuse it for good.
+	refuse verdict = iota
+	// wait for something that may come, for a while.
+	wait
+	// enqueue it behind others, for as long as they take.
+	enqueue
+	// admit it: its turn has come.
+	admit
+)
+
+// decision is a verdict and why.
+type decision struct {
+	verdict         verdict
+	reason, message string
+	// limit of a wait.
+	limit time.Duration
+}
+
+func refused(reason, format string, args ...any) decision {
+	return decision{verdict: refuse, reason: reason, message: fmt.Sprintf(format, args...)}
+}
+
+func waits(reason, format string, args ...any) decision {
+	return decision{verdict: wait, reason: reason, message: fmt.Sprintf(format, args...), limit: unitWait}
+}
+
+// membership of a unit in a Replication.
+type membership struct {
+	// replication as kind and name; empty for none.
+	replication string
+	// source is the member that accepts writes, empty if none does.
+	source string
+}
+
+// admission is what is known of a call that has not started.
+type admission struct {
+	call *v1alpha1.GrpcCall
+	// unit is nil if there is none.
+	unit   *slim.Unit
+	podUp  bool
+	member membership
+	queue  queue
+}
+
+// decide whether the call may start.
+func decide(in admission) decision {
+	call, unit := in.call, in.unit
+	params, _, err := decode(call)
+	switch {
+	case err != nil:
+		return refused(ReasonInvalidParameters, "%v", err)
+	case unit == nil || unit.DeletionTimestamp != nil:
+		return waits(ReasonUnitNotFound, "Unit %s does not exist", call.Spec.TargetUnit)
+	case string(unit.Type) != string(call.Spec.Type):
+		return refused(ReasonTypeMismatch, "type is %s, but Unit %s is of type %s", call.Spec.Type, unit.Name, unit.Type)
+	case unit.OwnCommand:
+		return refused(ReasonOwnCommand, "container %s of Unit %s brings its own command and is left alone", unit.Type, unit.Name)
+	case operation.IsBackup(string(call.Spec.Action)) && unit.Annotations[v1alpha2.AnnotationBackupEnabled] == "false":
+		return refused(ReasonBackupDisabled, "annotation %s of Unit %s is \"false\"", v1alpha2.AnnotationBackupEnabled, unit.Name)
+	}
+	if d, ok := decideMember(in, params); ok {
+		return d
+	}
+	if in.queue.position() > 0 {
+		return decision{verdict: enqueue, message: queuedMessage(in.queue)}
+	}
+	if !in.podUp {
+		return waits(ReasonPodNotRunning, "the agent of Unit %s does not run", unit.Name)
+	}
+	return decision{verdict: admit}
+}
+
+// decideMember of a Replication: data is replaced on its source only, and only if
+// that is asked for.
+func decideMember(in admission, params operation.Params) (decision, bool) {
+	if in.member.replication == "" {
+		return decision{}, false
+	}
+	var overwrite bool
+	switch p := params.(type) {
+	case *operation.GTIDPurge:
+		return refused(ReasonMemberOfReplication, "Unit %s is a member of %s, which keeps its GTIDs", in.unit.Name, in.member.replication), true
+	case *operation.Restore:
+		overwrite = p.Overwrite
+	case *operation.Clone:
+		overwrite = p.Overwrite
+	default:
+		return decision{}, false
+	}
+	switch action, source := in.call.Spec.Action, in.member.source; {
+	case source == "":
+		return waits(ReasonNoSource, "Unit %s is a member of %s, which has no source now: %s runs on the source only", in.unit.Name, in.member.replication, action), true
+	case source != in.unit.Name:
+		return refused(ReasonNotTheSource, "Unit %s is a replica of %s: %s runs on its source only, which is %s", in.unit.Name, in.member.replication, action, source), true
+	case !overwrite:
+		return refused(ReasonOverwriteRequired, "Unit %s is the source of %s: %s replaces the data of all members and wants parameter overwrite \"true\"", in.unit.Name, in.member.replication, action), true
+	}
+	return decision{}, false
+}
+
+func queuedMessage(q queue) string {
+	switch {
+	case q.running != nil && len(q.before) > 0:
+		return fmt.Sprintf("waits for GrpcCall %s (%s), which runs, and %d more", q.running.Name, q.running.Spec.Action, len(q.before))
+	case q.running != nil:
+		return fmt.Sprintf("waits for GrpcCall %s (%s), which runs", q.running.Name, q.running.Spec.Action)
+	case len(q.before) > 1:
+		return fmt.Sprintf("waits for GrpcCall %s (%s) and %d more", q.before[0].Name, q.before[0].Spec.Action, len(q.before)-1)
+	}
+	return fmt.Sprintf("waits for GrpcCall %s (%s)", q.before[0].Name, q.before[0].Spec.Action)
+}
+
+// decode the parameters of a call.
+func decode(call *v1alpha1.GrpcCall) (operation.Params, operation.SecretRefs, error) {
+	parameters := make(map[string]json.RawMessage, len(call.Spec.Parameters))
+	for key, value := range call.Spec.Parameters {
+		parameters[key] = value.Raw
+	}
+	return operation.Decode(string(call.Spec.Type), string(call.Spec.Action), parameters)
+}

@@ -1,0 +1,136 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grpccall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/loop"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
+)
+
+// ControllerName is the name of the controller: of its queue, in logs and in
+// metrics.
+const ControllerName = "grpccall"
+
+// Config is what the controller is made from.
+type Config struct {
+	Kube kubernetes.Interface
+	Upm  versioned.Interface
+
+	Calls                *slim.Informer[*v1alpha1.GrpcCall]
+	Units                *slim.Informer[*slim.Unit]
+	Pods                 *slim.Informer[*slim.Pod]
+	MysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
+	PostgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+
+	Agents   agentclient.Operations
+	Recorder events.EventRecorder
+	// Clock is clock.RealClock outside tests.
+	Clock clock.WithTicker
+	// Observe is told of every sync; see loop.Config.
+	Observe func(controller, result string, took time.Duration)
+}
+
+// Controller runs GrpcCalls. See the package's comment.
+type Controller struct {
+	loop    *loop.Loop
+	control *control
+	wrote   *consistency.Store
+	clock   clock.PassiveClock
+
+	calls                *slim.Informer[*v1alpha1.GrpcCall]
+	units                *slim.Informer[*slim.Unit]
+	pods                 *slim.Informer[*slim.Pod]
+	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
+	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	agents               agentclient.Operations
+
+	mu       sync.Mutex
+	memories map[cache.ObjectName]*memory
+}
+
+// memory is what is kept of a call between syncs. Losing it costs a write or some
+// seconds, no more.
+type memory struct {
+	uid types.UID
+	// silentSince is when the agent first did not answer; zero while it does.
+	silentSince time.Time
+	// progressAt is when progress was last written.
+	progressAt time.Time
+}
+
+// NewController makes the controller and hooks it to the informers, which must not
+// have been started.
+func NewController(ctx context.Context, cfg Config) (*Controller, error) {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.RealClock{}
+	}
+	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{callsResource: cfg.Calls})
+	c := &Controller{
+		control:              &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
+		wrote:                wrote,
+		clock:                cfg.Clock,
+		calls:                cfg.Calls,
+		units:                cfg.Units,
+		pods:                 cfg.Pods,
+		mysqlReplications:    cfg.MysqlReplications,
+		postgresReplications: cfg.PostgresReplications,
+		agents:               cfg.Agents,
+		memories:             map[cache.ObjectName]*memory{},
+	}
+	c.loop = loop.New(loop.Config{
+		Name: ControllerName, Kind: "grpcCall", Sync: c.sync, Clock: cfg.Clock, Observe: cfg.Observe,
+		Synced: []cache.InformerSynced{
+			cfg.Calls.HasSynced, cfg.Units.HasSynced, cfg.Pods.HasSynced,
+			cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced,
+		},
+	})
+	if err := c.addHandlers(); err != nil {
+		return nil, fmt.Errorf("controller %s: %w", ControllerName, err)
+	}
+	return c, errors.Join(ctx.Err())
+}
+
+// Run works until ctx ends and returns when the last worker has finished.
+func (c *Controller) Run(ctx context.Context, workers int) error { return c.loop.Run(ctx, workers) }
+
+// Enqueue asks for a sync of a GrpcCall.
+func (c *Controller) Enqueue(key cache.ObjectName) { c.loop.Enqueue(key) }
+
+// memory of a call. Only the worker that has the call uses it.
+func (c *Controller) memory(call *v1alpha1.GrpcCall) *memory {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := cache.MetaObjectToName(call)
+	m := c.memories[key]
+	if m == nil || m.uid != call.UID {
+		m = &memory{uid: call.UID}
+		c.memories[key] = m
+	}
+	return m
+}
+
+// forget what is kept of a call that is gone.
+func (c *Controller) forget(key cache.ObjectName) {
+	c.wrote.Clear(key, "")
+	c.mu.Lock()
+	delete(c.memories, key)
+	c.mu.Unlock()
+}

@@ -1,0 +1,64 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grpccall
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+)
+
+const (
+	// cancelLimit is how long a deleted call waits for its operation to end.
+	cancelLimit = 5 * time.Minute
+	cancelRetry = 2 * time.Second
+)
+
+// syncDeletion cancels what a deleted call has running, then lets it go.
+func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
+	if !hasFinalizer(s) {
+		return nil // somebody else's keeps it
+	}
+	if s.status.Operation == nil || s.unit == nil {
+		// Never dispatched, or its unit went with its pod.
+		return c.removeFinalizer(ctx, s)
+	}
+	left := s.call.DeletionTimestamp.Add(cancelLimit).Sub(c.clock.Now())
+	if left <= 0 {
+		if err := c.removeFinalizer(ctx, s); err != errWritten { //nolint:errorlint // A sentinel of this package.
+			return err
+		}
+		c.control.events.warning(s.call, ReasonCancelAbandoned, actionCancel,
+			"%s of Unit %s was not seen to end within %v of its cancellation; it may still run", s.call.Spec.Action, s.call.Spec.TargetUnit, cancelLimit)
+		return errWritten
+	}
+	if s.status.Phase != v1alpha1.GrpcCallCancelling {
+		s.status.Phase, s.status.QueuePosition = v1alpha1.GrpcCallCancelling, 0
+		s.status.Message = "was deleted: the operation is being cancelled"
+		s.events = append(s.events, func() {
+			c.control.events.normal(s.call, ReasonCancelling, actionCancel, "%s is being cancelled: the GrpcCall was deleted", s.call.Spec.Action)
+		})
+	}
+	s.retryAfter(left)
+	if s.pod == nil {
+		return nil
+	}
+	s.retryAfter(cancelRetry)
+	op, err := c.agents.CancelOperation(ctx, s.target(), s.ref())
+	switch {
+	case agentclient.IsNotFound(err), agentclient.IsOtherJournal(err):
+		return c.removeFinalizer(ctx, s)
+	case err != nil:
+		return nil
+	case op.State.Final():
+		c.finishWith(s, op)
+		return nil
+	}
+	c.set(s, ConditionRunning, metav1.ConditionTrue, ReasonCancelling, "the agent is cancelling the operation")
+	return nil
+}

@@ -1,0 +1,93 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grpccall
+
+import (
+	"errors"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// Handlers only enqueue.
+
+func (c *Controller) addHandlers() error {
+	return errors.Join(
+		c.calls.AddHandler(cache.TypedResourceEventHandlerFuncs[*v1alpha1.GrpcCall]{
+			AddFunc: c.enqueueCall,
+			UpdateFunc: func(old, current *v1alpha1.GrpcCall) {
+				if !changed(old, current) {
+					return
+				}
+				c.enqueueCall(current)
+				if standing(old) != standing(current) {
+					c.enqueueOpen(targetOf(current))
+				}
+			},
+			DeleteFunc: func(deleted cache.DeletedObject[*v1alpha1.GrpcCall]) {
+				c.loop.Enqueue(deleted.GetObjectName())
+				if deleted.OptionalObj != nil {
+					c.enqueueOpen(targetOf(deleted.OptionalObj))
+				}
+			},
+		}),
+		c.units.AddHandler(handler(func(u *slim.Unit) { c.enqueueOpen(cache.MetaObjectToName(u)) })),
+		// A pod has its unit's name.
+		c.pods.AddHandler(handler(func(p *slim.Pod) { c.enqueueOpen(cache.MetaObjectToName(p)) })),
+		c.mysqlReplications.AddHandler(handler(func(r *v1alpha1.MysqlReplication) {
+			c.enqueueMembers(slim.MysqlMembers()[slim.ByMember](r))
+		})),
+		c.postgresReplications.AddHandler(handler(func(r *v1alpha1.PostgresReplication) {
+			c.enqueueMembers(slim.PostgresMembers()[slim.ByMember](r))
+		})),
+	)
+}
+
+func (c *Controller) enqueueCall(call *v1alpha1.GrpcCall) {
+	c.loop.Enqueue(cache.MetaObjectToName(call))
+}
+
+// enqueueOpen wakes the calls of a unit that have no result yet.
+func (c *Controller) enqueueOpen(unit cache.ObjectName) {
+	for _, call := range c.calls.ByIndex(slim.ByTarget, unit.String()) {
+		if !finished(call) {
+			c.enqueueCall(call)
+		}
+	}
+}
+
+// enqueueMembers wakes the calls of the units that a Replication lists.
+func (c *Controller) enqueueMembers(members []string) {
+	for _, member := range members {
+		if key, err := cache.ParseObjectName(member); err == nil {
+			c.enqueueOpen(key)
+		}
+	}
+}
+
+// handler calls f with everything that appears, changes or goes.
+func handler[T slim.Type](f func(T)) cache.TypedResourceEventHandlerFuncs[T] {
+	return cache.TypedResourceEventHandlerFuncs[T]{
+		AddFunc: f,
+		UpdateFunc: func(old, current T) {
+			if changed(old, current) {
+				f(current)
+			}
+		},
+		DeleteFunc: func(deleted cache.DeletedObject[T]) {
+			var none T
+			if deleted.OptionalObj != none {
+				f(deleted.OptionalObj)
+			}
+		},
+	}
+}
+
+// changed is false for a resync.
+func changed(old, current metav1.Object) bool {
+	return old.GetResourceVersion() == "" || old.GetResourceVersion() != current.GetResourceVersion()
+}

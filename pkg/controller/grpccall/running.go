@@ -1,0 +1,239 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grpccall
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
+	"github.com/upmio/unit-operator/pkg/operation"
+)
+
+const (
+	// silentGrace is how long an agent may be silent before it is said.
+	silentGrace = 30 * time.Second
+	// silentLimit is how long an agent may be silent before nobody will ever know:
+	// a node has come back by then, or somebody has taken its volume elsewhere.
+	silentLimit = 30 * time.Minute
+	silentRetry = 10 * time.Second
+	// startLimit is how long after the intent an operation that was not confirmed may
+	// be started: less than the 7 days for which a journal keeps a record, so that
+	// what has run meanwhile is found.
+	startLimit = 6 * 24 * time.Hour
+)
+
+// errLost is the outcome of an operation that ran and has no record any more.
+var errLost = errors.New("the record of the operation is gone")
+
+// confirmed says whether the agent has ever said that it has the operation.
+func (s *state) confirmed() bool {
+	return s.status.Phase == v1alpha1.GrpcCallRunning || s.status.Phase == v1alpha1.GrpcCallCancelling
+}
+
+// syncRunning dispatches what was recorded, and follows it to its end.
+func (c *Controller) syncRunning(ctx context.Context, s *state) error {
+	if s.unit == nil || s.pod == nil {
+		c.silent(s)
+		return nil
+	}
+	op, err := c.ask(ctx, s)
+	switch {
+	case err == nil:
+		s.memory.silentSince = time.Time{}
+		c.follow(s, op)
+	case errors.Is(err, errLost), agentclient.IsOtherJournal(err):
+		c.fail(s, ReasonOutcomeUnknown, "nobody knows what became of the operation: the journal of Unit %s that had it is gone; it is not run again", s.unit.Name)
+	case agentclient.IsBusy(err) && !s.confirmed():
+		s.memory.silentSince = time.Time{}
+		c.busy(s, err)
+	case isMissing(err):
+		s.memory.silentSince = time.Time{}
+		s.status.Message = err.Error()
+		c.set(s, ConditionRunning, metav1.ConditionFalse, ReasonSecretMissing, err.Error())
+		s.retryAfter(waitRetry)
+	default:
+		if refusal, ok := errors.AsType[*refusedError](err); ok {
+			c.fail(s, refusal.reason, "%s", refusal.message)
+			return nil
+		}
+		if _, ok := errors.AsType[*agentclient.Error](err); !ok {
+			return err
+		}
+		c.silent(s)
+	}
+	return nil
+}
+
+func isMissing(err error) bool {
+	_, ok := errors.AsType[*missingError](err)
+	return ok
+}
+
+// refusedError ends a call that was never started.
+type refusedError struct{ reason, message string }
+
+func (e *refusedError) Error() string { return e.message }
+
+// ask the agent for the operation: start it, or take it up again, or look at it.
+func (c *Controller) ask(ctx context.Context, s *state) (*agentclient.Operation, error) {
+	if !s.confirmed() {
+		return c.start(ctx, s)
+	}
+	op, err := c.agents.GetOperation(ctx, s.target(), s.ref())
+	switch {
+	case agentclient.IsNotFound(err):
+		return nil, errLost
+	case err != nil || op.State != agentclient.OperationInterrupted:
+		return op, err
+	}
+	resumed, err := c.dispatch(ctx, s)
+	if isMissing(err) {
+		// The agent gives it up by itself.
+		return op, nil
+	}
+	return resumed, err
+}
+
+// start an operation that the agent has not confirmed. It may have started: then
+// this finds it.
+func (c *Controller) start(ctx context.Context, s *state) (*agentclient.Operation, error) {
+	age := c.clock.Since(s.status.StartTime.Time)
+	var refusal error
+	switch {
+	case s.status.Operation.SpecHash != specHash(s.call):
+		refusal = &refusedError{ReasonSpecChanged, "the spec was changed before the operation started; create another GrpcCall"}
+	case age > startLimit:
+		refusal = errLost
+	default:
+		op, err := c.dispatch(ctx, s)
+		switch {
+		case agentclient.IsFinal(err):
+			refusal = &refusedError{ReasonRefused, err.Error()}
+		case isMissing(err) && age > unitWait:
+			refusal = &refusedError{ReasonSecretMissing, err.Error()}
+		case isMissing(err):
+			refusal = err
+		default:
+			return op, err
+		}
+	}
+	// An earlier start may have got through, though its answer did not.
+	op, err := c.agents.GetOperation(ctx, s.target(), s.ref())
+	if agentclient.IsNotFound(err) {
+		return nil, refusal
+	}
+	return op, err
+}
+
+// dispatch hands the operation over with its secrets. An id that the journal knows
+// is found, or goes on; it is never run twice.
+func (c *Controller) dispatch(ctx context.Context, s *state) (*agentclient.Operation, error) {
+	params, refs, err := decode(s.call)
+	if err != nil {
+		return nil, &refusedError{ReasonInvalidParameters, err.Error()}
+	}
+	secrets, err := c.secretsOf(ctx, s, params, refs, false)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := operation.Encode(params)
+	if err != nil {
+		return nil, err
+	}
+	op, err := c.agents.StartOperation(ctx, s.target(), agentclient.StartOperation{
+		OperationRef: s.ref(), Action: string(s.call.Spec.Action), Parameters: encoded, Secrets: secrets,
+	})
+	if e, ok := errors.AsType[*agentclient.Error](err); ok {
+		e.Err = errors.New(redact(e.Err.Error(), secrets))
+	}
+	return op, err
+}
+
+// follow an operation that the agent has.
+func (c *Controller) follow(s *state, op *agentclient.Operation) {
+	if op.State.Final() {
+		c.finishWith(s, op)
+		return
+	}
+	now := c.clock.Now()
+	if !s.confirmed() {
+		pod := s.pod.Name
+		s.events = append(s.events, func() {
+			c.control.events.normal(s.call, ReasonStarted, actionRun, "%s was started by the agent of Pod %s", s.call.Spec.Action, pod)
+		})
+	}
+	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallRunning, "runs", 0
+	reason := ReasonStarted
+	switch op.State {
+	case agentclient.OperationInterrupted:
+		reason, s.status.Message = ReasonInterrupted, "was interrupted by a restart of the agent"
+	case agentclient.OperationCancelling:
+		reason, s.status.Message = ReasonCancelling, "is being cancelled"
+	}
+	c.set(s, ConditionRunning, metav1.ConditionTrue, reason, "the agent has the operation")
+	if text := c.clean(s, progress(op)); text != s.status.Progress && now.Sub(s.memory.progressAt) >= progressPause {
+		s.status.Progress, s.memory.progressAt = text, now
+	}
+	s.retryAfter(pollAfter(now.Sub(s.status.StartTime.Time)))
+}
+
+// pollAfter is when an operation is looked at again that runs for d.
+func pollAfter(d time.Duration) time.Duration {
+	switch {
+	case d < 10*time.Second:
+		return time.Second
+	case d < 5*time.Minute:
+		return 5 * time.Second
+	}
+	return 15 * time.Second
+}
+
+// busy: another operation has the unit, though this one was dispatched.
+func (c *Controller) busy(s *state, err error) {
+	message := "waits for another operation"
+	if e, ok := errors.AsType[*agentclient.Error](err); ok {
+		message = "waits for another operation: " + c.clean(s, e.Err.Error())
+	}
+	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallQueued, message, 1
+	c.set(s, ConditionRunning, metav1.ConditionFalse, ReasonBusy, message)
+	s.retryAfter(busyRetry)
+}
+
+// silent: nobody answers. What became of the operation is unknown, so it is asked
+// after for silentLimit and never started elsewhere.
+func (c *Controller) silent(s *state) {
+	now := c.clock.Now()
+	if s.memory.silentSince.IsZero() {
+		s.memory.silentSince = now
+	}
+	since := s.memory.silentSince
+	if old := conditions.Find(s.status.Conditions, ConditionRunning); old != nil && old.Status == metav1.ConditionUnknown {
+		since = old.LastTransitionTime.Time
+	}
+	if now.Sub(since) >= silentLimit {
+		c.fail(s, ReasonOutcomeUnknown, "nobody knows what became of the operation: the agent of Unit %s did not answer for %v; it is not run again", s.call.Spec.TargetUnit, silentLimit)
+		return
+	}
+	if now.Sub(since) < silentGrace {
+		s.retryAfter(silentRetry)
+		return
+	}
+	message := "the agent of Unit " + s.call.Spec.TargetUnit + " does not answer: nothing is known of the operation"
+	s.status.Message = message
+	if c.set(s, ConditionRunning, metav1.ConditionUnknown, ReasonAgentUnavailable, message) {
+		s.events = append(s.events, func() {
+			c.control.events.warning(s.call, ReasonAgentUnavailable, actionRun, "%s; it is asked for %v", message, silentLimit)
+		})
+	}
+	if s.unit != nil && s.pod != nil {
+		s.retryAfter(silentRetry)
+	}
+	s.retryAfter(since.Add(silentLimit).Sub(now))
+}

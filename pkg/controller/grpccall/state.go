@@ -1,0 +1,86 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grpccall
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/ownerref"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
+)
+
+// state is what one sync knows of a call.
+type state struct {
+	// call is shared with the cache; status is the one being made.
+	call   *v1alpha1.GrpcCall
+	status v1alpha1.GrpcCallStatus
+	memory *memory
+	// unit is nil if there is none. pod is its pod, nil unless an agent runs in it.
+	unit *slim.Unit
+	pod  *slim.Pod
+
+	// events to write once the status is stored.
+	events []func()
+	// again is when to look again though nothing changed; 0 for never.
+	again time.Duration
+}
+
+// retryAfter makes the sync run again after d, unless sooner is asked for.
+func (s *state) retryAfter(d time.Duration) {
+	if s.again == 0 || d < s.again {
+		s.again = max(d, time.Millisecond)
+	}
+}
+
+// observe reads from caches what there is of a call.
+func (c *Controller) observe(call *v1alpha1.GrpcCall) *state {
+	s := &state{call: call, status: *call.Status.DeepCopy(), memory: c.memory(call)}
+	if unit, ok := c.units.Get(targetOf(call)); ok {
+		s.unit = unit
+		if pod, ok := c.pods.Get(targetOf(call)); ok && ownerref.ControlledBy(pod, unit) && agentUp(pod) {
+			s.pod = pod
+		}
+	}
+	return s
+}
+
+// agentUp says whether the pod has an agent to speak to.
+func agentUp(pod *slim.Pod) bool {
+	if len(pod.PodIPs) == 0 || pod.Phase == corev1.PodFailed || pod.Phase == corev1.PodSucceeded {
+		return false
+	}
+	agent := pod.Container(podspec.AgentContainer)
+	return agent != nil && agent.State.Running != nil
+}
+
+func (s *state) target() agentclient.Target {
+	return agentclient.Target{
+		Namespace: s.unit.Namespace, Unit: s.unit.Name, UnitUID: s.unit.UID,
+		Pod: s.pod.Name, PodUID: s.pod.UID, PodIP: s.pod.PodIPs[0].IP,
+	}
+}
+
+// ref of the operation. Its id is the call's UID for ever.
+func (s *state) ref() agentclient.OperationRef {
+	return agentclient.OperationRef{
+		ID: string(s.call.UID), JournalID: s.status.Operation.JournalID, Generation: s.unit.Generation,
+	}
+}
+
+// membership of the unit, from caches.
+func (c *Controller) membership(unit cache.ObjectName) membership {
+	for _, r := range c.mysqlReplications.ByIndex(slim.ByMember, unit.String()) {
+		return membership{"MysqlReplication " + r.Name, r.Status.CurrentSource}
+	}
+	for _, r := range c.postgresReplications.ByIndex(slim.ByMember, unit.String()) {
+		return membership{"PostgresReplication " + r.Name, r.Status.CurrentPrimary}
+	}
+	return membership{}
+}

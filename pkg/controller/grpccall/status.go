@@ -1,0 +1,159 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package grpccall
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
+)
+
+// progressPause is the least time between two writes of progress.
+const progressPause = 30 * time.Second
+
+// maxMessage is what a message of somebody else's is cut to.
+const maxMessage = 4096
+
+func (c *Controller) set(s *state, conditionType string, value metav1.ConditionStatus, reason, message string) (changed bool) {
+	return conditions.Set(&s.status.Conditions, conditionType, value, reason, message, s.call.Generation, c.clock.Now())
+}
+
+// finish a call, for good.
+func (c *Controller) finish(s *state, result v1alpha1.Result, reason, message string) {
+	message = cut(message, maxMessage)
+	s.status.Result, s.status.Message, s.status.Phase = result, message, v1alpha1.GrpcCallFinished
+	s.status.CompletionTime = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
+	s.status.QueuePosition, s.status.Progress = 0, ""
+	if s.status.Operation != nil {
+		c.set(s, ConditionRunning, metav1.ConditionFalse, reason, "the operation is over")
+	} else {
+		c.set(s, ConditionAccepted, metav1.ConditionFalse, reason, message)
+	}
+	c.set(s, ConditionComplete, metav1.ConditionTrue, reason, message)
+	s.events = append(s.events, func() {
+		write := c.control.events.warning
+		if result == v1alpha1.ResultSuccess {
+			write = c.control.events.normal
+		}
+		write(s.call, reason, actionRun, "%s of Unit %s: %s", s.call.Spec.Action, s.call.Spec.TargetUnit, cut(message, maxNote))
+	})
+	s.again = 0
+}
+
+func (c *Controller) fail(s *state, reason, format string, args ...any) {
+	c.finish(s, v1alpha1.ResultFailed, reason, fmt.Sprintf(format, args...))
+}
+
+// clean a text of somebody else's: no password of the call's, and bounded.
+func (c *Controller) clean(s *state, text string) string {
+	return cut(redact(text, parameterSecrets(s.call)), maxMessage)
+}
+
+// parameterSecrets are those in clear text.
+func parameterSecrets(call *v1alpha1.GrpcCall) agentclient.Secrets {
+	raw := call.Spec.Parameters["sourcePassword"].Raw
+	if len(raw) == 0 {
+		return nil
+	}
+	text := string(raw) // a number or a boolean is its own text
+	if err := json.Unmarshal(raw, &text); err != nil {
+		text = string(raw)
+	}
+	return agentclient.Secrets{"source.password": []byte(text)}
+}
+
+// cut a text to n bytes, between characters.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n], "") + "..."
+}
+
+var reasonPattern = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
+
+// finishWith what the agent says became of the operation.
+func (c *Controller) finishWith(s *state, op *agentclient.Operation) {
+	said := c.clean(s, op.Message)
+	switch op.State {
+	case agentclient.OperationSucceeded:
+		s.status.Outputs = c.outputs(s, op.Result)
+		message := said
+		if message == "" {
+			message = "done"
+		}
+		c.finish(s, v1alpha1.ResultSuccess, ReasonSucceeded, message)
+	case agentclient.OperationCancelled:
+		message := said
+		if message == "" {
+			message = "cancelled"
+		}
+		c.finish(s, v1alpha1.ResultFailed, ReasonCancelled, message)
+	default:
+		reason := op.Reason
+		if !reasonPattern.MatchString(reason) {
+			reason = ReasonFailed
+		}
+		message := said
+		if message == "" {
+			message = "the agent gave no reason"
+		}
+		c.finish(s, v1alpha1.ResultFailed, reason, message)
+	}
+}
+
+// outputs of an operation, bounded.
+func (c *Controller) outputs(s *state, result map[string]string) map[string]string {
+	const most, bytes = 32, 1024
+	out := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(result)) {
+		if len(out) < most && len(key) <= 128 {
+			out[key] = cut(redact(result[key], parameterSecrets(s.call)), bytes)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// progress of an operation for people.
+func progress(op *agentclient.Operation) string {
+	var bytes string
+	switch {
+	case op.BytesTotal > 0:
+		bytes = humanBytes(op.BytesDone) + " of about " + humanBytes(op.BytesTotal)
+	case op.BytesDone > 0:
+		bytes = humanBytes(op.BytesDone)
+	}
+	switch {
+	case op.Progress == "":
+		return bytes
+	case bytes == "":
+		return cut(op.Progress, 256)
+	}
+	return cut(op.Progress, 256) + ": " + bytes
+}
+
+func humanBytes(n int64) string {
+	const step = 1024
+	if n < step {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/step, 0
+	for value >= step && unit < 4 {
+		value, unit = value/step, unit+1
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[unit])
+}

@@ -1,0 +1,189 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package slim
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// InstallContainer is the init container that brings the agent.
+const InstallContainer = "unit-agent-install"
+
+// meta is an object's metadata without what only its writers look at.
+func meta(o *metav1.ObjectMeta) metav1.ObjectMeta {
+	m := *o
+	m.ManagedFields = nil
+	if _, ok := m.Annotations[corev1.LastAppliedConfigAnnotation]; ok {
+		m.Annotations = make(map[string]string, len(o.Annotations))
+		for k, v := range o.Annotations {
+			if k != corev1.LastAppliedConfigAnnotation {
+				m.Annotations[k] = v
+			}
+		}
+	}
+	return m
+}
+
+// FromPod makes a Pod.
+func FromPod(p *corev1.Pod) *Pod {
+	out := &Pod{
+		ObjectMeta: meta(&p.ObjectMeta),
+		NodeName:   p.Spec.NodeName,
+		Phase:      p.Status.Phase,
+		Reason:     p.Status.Reason, Message: p.Status.Message,
+		HostIP: p.Status.HostIP, PodIPs: p.Status.PodIPs,
+		Conditions:     p.Status.Conditions,
+		InitContainers: fromContainers(p.Status.InitContainerStatuses),
+		Containers:     fromContainers(p.Status.ContainerStatuses),
+	}
+	for i := range p.Spec.InitContainers {
+		if p.Spec.InitContainers[i].Name == InstallContainer {
+			out.AgentImage = p.Spec.InitContainers[i].Image
+		}
+	}
+	return out
+}
+
+func fromContainers(in []corev1.ContainerStatus) []Container {
+	out := make([]Container, 0, len(in))
+	for i := range in {
+		s := &in[i]
+		out = append(out, Container{
+			Name: s.Name, Image: s.Image, Ready: s.Ready, Started: ptr.Deref(s.Started, false),
+			RestartCount: s.RestartCount, State: s.State, LastTerminationState: s.LastTerminationState,
+		})
+	}
+	return out
+}
+
+// FromUnit makes a Unit.
+func FromUnit(u *v1alpha2.Unit) *Unit {
+	out := &Unit{
+		ObjectMeta:         meta(&u.ObjectMeta),
+		TemplateHash:       TemplateHash(&u.Spec.Template),
+		UnbindNode:         ptr.Deref(u.Spec.UnbindNode, false),
+		Startup:            ptr.Deref(u.Spec.Startup, true),
+		NodeName:           u.Spec.NodeName,
+		SharedConfigName:   u.Spec.SharedConfigName,
+		ConfigTemplateName: u.Spec.ConfigTemplateName,
+		ConfigValueName:    u.Spec.ConfigValueName,
+		UpdatePolicy:       u.Spec.UpdatePolicy,
+		WhenDeleted:        v1alpha2.RetainClaims,
+		Status:             *u.Status.DeepCopy(),
+	}
+	if p := u.Spec.PersistentVolumeClaimRetentionPolicy; p != nil && p.WhenDeleted != "" {
+		out.WhenDeleted = p.WhenDeleted
+	}
+	if c := DatabaseContainer(&u.Spec.Template.Spec); c != nil {
+		out.Type = v1alpha2.UnitType(c.Name)
+		out.OwnCommand = len(c.Command) > 0
+		out.Image = c.Image
+		out.Resources = *c.Resources.DeepCopy()
+	}
+	for i := range u.Spec.VolumeClaimTemplates {
+		t := &u.Spec.VolumeClaimTemplates[i]
+		size := t.Spec.Resources.Requests[corev1.ResourceStorage]
+		out.Claims = append(out.Claims, ClaimTemplate{Name: t.Name, Size: size.String()})
+	}
+	out.Secrets, out.ConfigMaps = references(&u.Spec.Template.Spec)
+	return out
+}
+
+// DatabaseContainer is the container named like an engine, nil without one.
+func DatabaseContainer(spec *corev1.PodSpec) *corev1.Container {
+	for i := range spec.Containers {
+		switch v1alpha2.UnitType(spec.Containers[i].Name) {
+		case v1alpha2.UnitTypeMySQL, v1alpha2.UnitTypePostgreSQL, v1alpha2.UnitTypeProxySQL:
+			return &spec.Containers[i]
+		}
+	}
+	return nil
+}
+
+// references are the Secrets and ConfigMaps without which the kubelet does not
+// start the pod, each once, in the order they are met.
+func references(spec *corev1.PodSpec) (secrets, configMaps []string) {
+	seen := map[string]bool{}
+	add := func(list *[]string, kind, name string, optional *bool) {
+		if name != "" && !ptr.Deref(optional, false) && !seen[kind+name] {
+			seen[kind+name] = true
+			*list = append(*list, name)
+		}
+	}
+	for i := range spec.Volumes {
+		v := &spec.Volumes[i]
+		if v.Secret != nil {
+			add(&secrets, "s/", v.Secret.SecretName, v.Secret.Optional)
+		}
+		if v.ConfigMap != nil {
+			add(&configMaps, "c/", v.ConfigMap.Name, v.ConfigMap.Optional)
+		}
+	}
+	for _, list := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
+		for i := range list {
+			for _, e := range list[i].EnvFrom {
+				if e.SecretRef != nil {
+					add(&secrets, "s/", e.SecretRef.Name, e.SecretRef.Optional)
+				}
+				if e.ConfigMapRef != nil {
+					add(&configMaps, "c/", e.ConfigMapRef.Name, e.ConfigMapRef.Optional)
+				}
+			}
+			for _, e := range list[i].Env {
+				if e.ValueFrom == nil {
+					continue
+				}
+				if r := e.ValueFrom.SecretKeyRef; r != nil {
+					add(&secrets, "s/", r.Name, r.Optional)
+				}
+				if r := e.ValueFrom.ConfigMapKeyRef; r != nil {
+					add(&configMaps, "c/", r.Name, r.Optional)
+				}
+			}
+		}
+	}
+	return secrets, configMaps
+}
+
+// FromClaim makes a Claim.
+func FromClaim(c *corev1.PersistentVolumeClaim) *Claim {
+	return &Claim{
+		ObjectMeta: meta(&c.ObjectMeta), VolumeName: c.Spec.VolumeName, StorageClassName: c.Spec.StorageClassName,
+		Requests: c.Spec.Resources.Requests, Status: c.Status,
+	}
+}
+
+// FromObject makes an Object of anything that has metadata.
+func FromObject(o metav1.Object) (*Object, error) {
+	accessor, ok := o.(metav1.ObjectMetaAccessor)
+	if !ok {
+		return nil, fmt.Errorf("%T has no metadata", o)
+	}
+	m, ok := accessor.GetObjectMeta().(*metav1.ObjectMeta)
+	if !ok {
+		return nil, fmt.Errorf("%T has no metadata of the usual shape", o)
+	}
+	out := &Object{ObjectMeta: meta(m)}
+	switch x := o.(type) {
+	case *corev1.ConfigMap:
+		out.ContentHash = ContentHash([]any{x.Data, x.BinaryData})
+	case *corev1.Secret:
+		out.ContentHash = ContentHash(x.Data)
+	case *appsv1.ControllerRevision:
+		out.ContentHash, out.Revision = ContentHash(string(x.Data.Raw)), x.Revision
+	case *corev1.Service:
+		out.ContentHash = ServiceHash(&x.Spec)
+	case *policyv1.PodDisruptionBudget:
+		out.ContentHash = DisruptionHash(&x.Spec)
+	}
+	return out, nil
+}

@@ -1,0 +1,100 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package slim
+
+import (
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
+)
+
+// ByMember finds the Replications that list a Unit. Its values are
+// "<namespace>/<unit>".
+const ByMember = "member"
+
+// NewUnitSets makes the informer of UnitSets: whole ones, there are few.
+func NewUnitSets(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha2.UnitSet], error) {
+	return newInformer(source[*v1alpha2.UnitSet]{
+		namespaces: namespaces, example: &v1alpha2.UnitSet{},
+		convert: whole[*v1alpha2.UnitSet],
+		listWatch: func(ns string) cache.ListerWatcher {
+			return listWatch("", upm, upm.UpmV1alpha2().UnitSets(ns))
+		},
+	})
+}
+
+// NewMysqlReplications makes the informer of MysqlReplications.
+func NewMysqlReplications(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha1.MysqlReplication], error) {
+	return newInformer(source[*v1alpha1.MysqlReplication]{
+		namespaces: namespaces, example: &v1alpha1.MysqlReplication{}, index: MysqlMembers(),
+		convert: whole[*v1alpha1.MysqlReplication],
+		listWatch: func(ns string) cache.ListerWatcher {
+			return listWatch("", upm, upm.UpmV1alpha1().MysqlReplications(ns))
+		},
+	})
+}
+
+// NewPostgresReplications makes the informer of PostgresReplications.
+func NewPostgresReplications(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha1.PostgresReplication], error) {
+	return newInformer(source[*v1alpha1.PostgresReplication]{
+		namespaces: namespaces, example: &v1alpha1.PostgresReplication{}, index: PostgresMembers(),
+		convert: whole[*v1alpha1.PostgresReplication],
+		listWatch: func(ns string) cache.ListerWatcher {
+			return listWatch("", upm, upm.UpmV1alpha1().PostgresReplications(ns))
+		},
+	})
+}
+
+// ByTarget finds the GrpcCalls of a Unit. Its values are "<namespace>/<unit>".
+const ByTarget = "target"
+
+// NewGrpcCalls makes the informer of GrpcCalls.
+func NewGrpcCalls(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha1.GrpcCall], error) {
+	return newInformer(source[*v1alpha1.GrpcCall]{
+		namespaces: namespaces, example: &v1alpha1.GrpcCall{}, index: CallTargets(),
+		convert: whole[*v1alpha1.GrpcCall],
+		listWatch: func(ns string) cache.ListerWatcher {
+			return listWatch("", upm, upm.UpmV1alpha1().GrpcCalls(ns))
+		},
+	})
+}
+
+// CallTargets is the index ByTarget of GrpcCalls.
+func CallTargets() map[string]func(*v1alpha1.GrpcCall) []string {
+	return map[string]func(*v1alpha1.GrpcCall) []string{ByTarget: func(c *v1alpha1.GrpcCall) []string {
+		return []string{c.Namespace + "/" + c.Spec.TargetUnit}
+	}}
+}
+
+// MysqlMembers is the index ByMember of MysqlReplications.
+func MysqlMembers() map[string]func(*v1alpha1.MysqlReplication) []string {
+	return map[string]func(*v1alpha1.MysqlReplication) []string{ByMember: func(r *v1alpha1.MysqlReplication) []string {
+		members := []string{r.Namespace + "/" + r.Spec.Source.Name}
+		for _, m := range r.Spec.Replica {
+			members = append(members, r.Namespace+"/"+m.Name)
+		}
+		return members
+	}}
+}
+
+// PostgresMembers is the index ByMember of PostgresReplications.
+func PostgresMembers() map[string]func(*v1alpha1.PostgresReplication) []string {
+	return map[string]func(*v1alpha1.PostgresReplication) []string{ByMember: func(r *v1alpha1.PostgresReplication) []string {
+		members := []string{r.Namespace + "/" + r.Spec.Primary.Name}
+		for _, m := range r.Spec.Standby {
+			members = append(members, r.Namespace+"/"+m.Name)
+		}
+		return members
+	}}
+}
+
+// whole keeps an object as it is, but for its managed fields.
+func whole[T Type](obj any) (T, error) {
+	return converted(func(x T) T {
+		x.SetManagedFields(nil)
+		return x
+	})(obj)
+}

@@ -1,0 +1,319 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/configtemplate"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
+)
+
+const (
+	// agentRetry is how soon an agent that did not answer is asked again, and
+	// agentRest how soon once it is known to be away.
+	agentRetry = 3 * time.Second
+	agentRest  = 15 * time.Second
+	// agentGrace is what a starting agent gets before it is called unreachable.
+	agentGrace = 15 * time.Second
+	// startPoll is how often a server that starts is asked after, for startTime;
+	// then every stuckPoll.
+	startPoll = 5 * time.Second
+	// askPause is the least time between two answers.
+	askPause  = 2 * time.Second
+	startTime = time.Minute
+	stuckPoll = 30 * time.Second
+)
+
+// agentUp says whether the pod has an agent to speak to, and since when.
+func agentUp(pod *slim.Pod) (since time.Time, up bool) {
+	if pod == nil || pod.DeletionTimestamp != nil || len(pod.PodIPs) == 0 {
+		return time.Time{}, false
+	}
+	agent := pod.Container(podspec.AgentContainer)
+	if agent == nil || agent.State.Running == nil {
+		return time.Time{}, false
+	}
+	return agent.State.Running.StartedAt.Time, true
+}
+
+func (s *state) target() agentclient.Target {
+	return agentclient.Target{
+		Namespace: s.unit.Namespace, Unit: s.unit.Name, UnitUID: s.unit.UID,
+		Pod: s.pod.Name, PodUID: s.pod.UID, PodIP: s.pod.PodIPs[0].IP,
+	}
+}
+
+// acknowledged says whether the agent of this pod has what this sync would tell
+// it, as far as the status knows.
+func (s *state) acknowledged() bool {
+	sync := &s.status.ConfigSyncStatus
+	return s.offer != nil && s.pod != nil && sync.PodUID == s.pod.UID && sync.AppliedHash == s.offer.Hash &&
+		sync.AppliedGeneration == s.unit.Generation && conditions.IsTrue(s.status.Conditions, ConditionManaged) == s.managed()
+}
+
+// answered says whether the agent of this pod has ever acknowledged anything.
+func (s *state) answered() bool {
+	return s.pod != nil && s.status.ConfigSyncStatus.PodUID == s.pod.UID
+}
+
+// syncAgent tells the agent what its server needs, unless it has acknowledged that
+// already, and asks after a server that does not run yet. At rest it does nothing.
+func (c *Controller) syncAgent(ctx context.Context, s *state) error {
+	since, up := agentUp(s.pod)
+	if !up || s.unit.OwnCommand {
+		return nil
+	}
+	s.offer = c.offer(s)
+	told := s.acknowledged() && (s.accepted == "" || c.memory(cache.MetaObjectToName(s.unit)).accepted == s.accepted)
+	if s.offer != nil && !told {
+		if err := c.push(ctx, s); err != nil {
+			c.explainAgent(s, err, since)
+			return nil
+		}
+		if s.agent.RestartRequired {
+			// A server that takes the configuration up says so soon.
+			s.retryAfter(startPoll)
+		}
+	}
+	if !s.answered() {
+		return nil
+	}
+	ask, again := planAsk(c.askInput(s, since))
+	if ask {
+		if err := c.ask(ctx, s); err != nil {
+			c.explainAgent(s, err, since)
+			return nil
+		}
+	}
+	c.learn(s)
+	if s.fresh {
+		_, again = planAsk(c.askInput(s, since))
+	}
+	s.retryAfter(again)
+	return nil
+}
+
+// offer is the configuration that goes to the agent with everything else. That of
+// a new template, or for more memory, is not for a pod that has the old, and one
+// that does not render is none: then it is the one that the agent has, if this
+// operator gave it. nil: nothing can be told now.
+func (c *Controller) offer(s *state) *configtemplate.Output {
+	if s.config != nil && !(s.behind() && s.answered()) {
+		return s.config
+	}
+	m := c.memory(cache.MetaObjectToName(s.unit))
+	if s.answered() && m.applied != nil && m.applied.Hash == s.status.ConfigSyncStatus.AppliedHash {
+		return m.applied
+	}
+	return nil
+}
+
+// push hands over everything the server's start depends on.
+func (c *Controller) push(ctx context.Context, s *state) error {
+	managed := s.managed()
+	status, err := c.agents.Apply(ctx, s.target(), agentclient.ApplyRequest{
+		Generation:  s.unit.Generation,
+		ConfigHash:  s.offer.Hash,
+		Files:       s.offer.Files,
+		StartupHold: !s.unit.Startup,
+		Expected:    expectedData(s.status.DataIdentity),
+
+		GivenUpSystemID: s.accepted,
+
+		ClaimUIDs: s.claimUIDs(),
+		Managed:   managed,
+	})
+	if err != nil {
+		return err
+	}
+	now := metav1.NewTime(c.clock.Now().Truncate(time.Second))
+	sync := &s.status.ConfigSyncStatus
+	if sync.AppliedHash != s.offer.Hash || sync.LastTransitionTime == nil {
+		sync.LastTransitionTime = &now
+	}
+	sync.AppliedHash, sync.AppliedGeneration, sync.PodUID = s.offer.Hash, s.unit.Generation, s.pod.UID
+	s.setManaged(managed)
+	c.remember(s, status)
+	m := c.memory(cache.MetaObjectToName(s.unit))
+	m.accepted, m.applied = s.accepted, s.offer
+	return nil
+}
+
+// setManaged records what the agent has acknowledged.
+func (s *state) setManaged(managed bool) {
+	switch {
+	case managed && s.replication != "":
+		s.found.add(ConditionManaged, ReasonReplicationListsUnit, "%s lists the unit; only it opens the server for writes", s.replication)
+	case managed:
+		s.found.add(ConditionManaged, ReasonMadeForReplication, "ARCH_MODE is set: the server stays read-only until a Replication that lists the unit opens it")
+	default:
+		conditions.Remove(&s.status.Conditions, ConditionManaged)
+	}
+}
+
+// ask the agent for its status.
+func (c *Controller) ask(ctx context.Context, s *state) error {
+	status, err := c.agents.Status(ctx, s.target())
+	if err != nil {
+		return err
+	}
+	c.remember(s, status)
+	return nil
+}
+
+func (c *Controller) remember(s *state, status *agentclient.Status) {
+	s.agent, s.fresh = status, true
+	m := c.memory(cache.MetaObjectToName(s.unit))
+	if m.podUID != s.pod.UID {
+		m.accepted = ""
+	}
+	m.agent, m.podUID, m.agentAt = status, s.pod.UID, c.clock.Now()
+	s.status.Agent = &v1alpha2.AgentInfo{Image: s.pod.AgentImage, Version: status.AgentVersion}
+}
+
+// askInput is what decides whether an agent is asked for its status.
+type askInput struct {
+	startup bool
+	// ready: the server answers by its readiness probe. recorded: its data is in the
+	// status.
+	ready, recorded bool
+	// accepted: the loss of its data is accepted, so it may have other data now.
+	accepted bool
+	// restartRequired as the status says.
+	restartRequired bool
+	// upFor is how long the agent runs.
+	upFor time.Duration
+	// last is the agent's last word, nil without one, and age how old it is; fresh
+	// if it was given in this sync.
+	last  *agentclient.Status
+	age   time.Duration
+	fresh bool
+}
+
+// planAsk: a unit that is Ready, or stopped on request, is not asked: its pod tells
+// when that changes. One that starts is, for nothing else tells why it does not.
+func planAsk(in askInput) (ask bool, again time.Duration) {
+	switch {
+	case !in.startup:
+		return false, 0
+	case !in.ready || !in.recorded:
+		ask, again = true, startPoll
+		if !in.ready && in.upFor > startTime {
+			again = stuckPoll
+		}
+	case in.accepted:
+		ask = true
+		if in.last == nil || in.last.State != agentclient.StateRunning {
+			again = startPoll
+		}
+	default:
+		ask = in.restartRequired
+	}
+	switch {
+	case !ask || in.fresh:
+		return false, again
+	case in.last != nil && in.age < askPause:
+		return false, max(again, askPause)
+	}
+	return true, again
+}
+
+func (c *Controller) askInput(s *state, since time.Time) askInput {
+	m := c.memory(cache.MetaObjectToName(s.unit))
+	return askInput{
+		startup:         s.unit.Startup,
+		ready:           databaseReady(s.pod),
+		recorded:        s.status.DataIdentity != nil && s.status.DataIdentity.SystemID != "",
+		accepted:        s.accepted != "",
+		restartRequired: conditions.IsTrue(s.unit.Status.Conditions, ConditionRestartRequired),
+		upFor:           c.clock.Since(since),
+		last:            s.agent,
+		age:             c.clock.Since(m.agentAt),
+		fresh:           s.fresh,
+	}
+}
+
+// learn takes into the status what the agent said.
+func (c *Controller) learn(s *state) {
+	if s.agent == nil || s.agent.PodUID != s.pod.UID {
+		return
+	}
+	recorded := s.status.DataIdentity != nil && s.status.DataIdentity.SystemID != ""
+	if databaseReady(s.pod) && (s.fresh || !recorded) {
+		before := s.status.DataIdentity
+		s.status.DataIdentity = learnData(before, s.agent.Data, s.accepted, s.claimUIDs())
+		if after := s.status.DataIdentity; before != nil && before.SystemID != "" && after.SystemID != before.SystemID {
+			// What the agent was told to expect is no longer true.
+			s.status.ConfigSyncStatus.AppliedGeneration = 0
+			s.events = append(s.events, func() {
+				c.control.events.warning(s.unit, ReasonDataGivenUp, actionReconcile,
+					"Database %s has taken the place of %s, which was given up", after.SystemID, before.SystemID)
+			})
+		}
+	}
+	if s.agent.RestartRequired && (s.fresh || conditions.IsTrue(s.unit.Status.Conditions, ConditionRestartRequired)) {
+		s.found.because(ConditionRestartRequired, "the configuration differs from what the server runs in a way that takes effect with its next start")
+	}
+	if !s.unit.Startup || databaseReady(s.pod) {
+		return
+	}
+	switch s.agent.State {
+	case agentclient.StateDataMissing:
+		s.found.because(ConditionDataMissing, "%s; %s", s.agent.Message, s.wayOut())
+	case agentclient.StateFailed:
+		s.found.because(ConditionServerFailed, "%s", s.agent.Message)
+	}
+}
+
+// wayOut of DataMissing for people.
+func (s *state) wayOut() string {
+	if s.replication != "" {
+		return s.replication + " provisions the unit anew"
+	}
+	id := ""
+	if s.status.DataIdentity != nil {
+		id = s.status.DataIdentity.SystemID
+	}
+	return "bring the volume back, or give the database up for an empty one by the annotation " + v1alpha2.AnnotationReinit + "=" + id
+}
+
+// explainAgent says why the agent does not have what it should, and when to try
+// again.
+func (c *Controller) explainAgent(s *state, err error, since time.Time) {
+	switch {
+	case agentclient.IsFinal(err):
+		// Only a change of the spec, the configuration or the pod can end it.
+		s.found.because(ConditionAgentRefused, "%v", err)
+	case agentclient.IsStaleFence(err), agentclient.IsBusy(err):
+		s.found.because(ConditionAgentRefused, "%v; it is tried again", err)
+		s.retryAfter(agentRest)
+	default:
+		if c.clock.Since(since) < agentGrace {
+			s.retryAfter(agentRetry)
+			return
+		}
+		s.retryAfter(agentRest)
+		// Not the error itself: it differs from one try to the next.
+		s.found.because(ConditionAgentUnreachable,
+			"the agent does not answer at %s port %d, so %s; it is tried again (a NetworkPolicy, the node, or the container %s may be why)",
+			s.pod.PodIPs[0].IP, agentclient.Port, s.without(), podspec.AgentContainer)
+	}
+}
+
+// without says what is not known or done while the agent does not answer.
+func (s *state) without() string {
+	if s.acknowledged() {
+		return "nothing is known of how the server starts"
+	}
+	return "the server has not been told what it needs"
+}

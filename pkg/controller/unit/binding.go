@@ -1,0 +1,66 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// bindingPlan is what becomes of a Unit's binding to a node.
+type bindingPlan struct {
+	// bind to this node; release says why it is released. Both empty: nothing.
+	bind, release string
+}
+
+// planBinding: a unit with unbindNode false stays on the node its pod was first
+// scheduled on, for as long as that node exists. A node that the user named stays.
+func planBinding(unit *slim.Unit, pod *slim.Pod, node nodeState) bindingPlan {
+	recorded := unit.Annotations[v1alpha2.AnnotationBoundNode]
+	switch {
+	case unit.UnbindNode:
+		if recorded != "" {
+			return bindingPlan{release: "unbindNode is true"}
+		}
+	case unit.NodeName != "":
+		if node.Known && !node.Bound {
+			return bindingPlan{release: "the node does not exist any more"}
+		}
+	case pod != nil && pod.DeletionTimestamp == nil && pod.NodeName != "":
+		return bindingPlan{bind: pod.NodeName}
+	}
+	return bindingPlan{}
+}
+
+// syncBinding writes the binding. A pod that is made later gets it as a required
+// affinity, so that the scheduler still sees volumes and taints.
+func (c *Controller) syncBinding(ctx context.Context, s *state) error {
+	plan := planBinding(s.unit, s.pod, s.node)
+	annotation := func(value any) map[string]any {
+		return map[string]any{"annotations": map[string]any{v1alpha2.AnnotationBoundNode: value}}
+	}
+	switch {
+	case plan.bind != "":
+		if err := c.control.patchUnit(ctx, s.unit, annotation(plan.bind), map[string]any{"nodeName": plan.bind}); err != nil {
+			return err
+		}
+		c.control.events.normal(s.unit, ReasonBound, actionBind, "Bound to node %s (unbindNode is false)", plan.bind)
+		return errWritten
+	case plan.release != "":
+		node := s.unit.Annotations[v1alpha2.AnnotationBoundNode]
+		var spec map[string]any
+		// With unbindNode true, a name that is not the recorded one is the user's.
+		if !s.unit.UnbindNode || s.unit.NodeName == node {
+			node, spec = s.unit.NodeName, map[string]any{"nodeName": nil}
+		}
+		if err := c.control.patchUnit(ctx, s.unit, annotation(nil), spec); err != nil {
+			return err
+		}
+		c.control.events.normal(s.unit, ReasonReleased, actionBind, "Released from node %s: %s", node, plan.release)
+		return errWritten
+	}
+	return nil
+}

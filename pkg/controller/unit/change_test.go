@@ -1,0 +1,396 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/agentclient/fake"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+func deletions(writes []string) []string {
+	return slices.DeleteFunc(slices.Clone(writes), func(s string) bool { return !strings.HasPrefix(s, "delete ") })
+}
+
+// replaced runs the world until the pod is another one, and gives its agent the
+// data that the volume held.
+func (w *world) replaced(old *corev1.Pod) *corev1.Pod {
+	w.t.Helper()
+	data := w.unit().Status.DataIdentity.SystemID
+	for range 10 {
+		w.settle()
+		if p, ok := get[*corev1.Pod](w, podsGVR, w.key.Name); ok && p.UID != old.UID {
+			w.keepData(data)
+			w.live()
+			return w.pod()
+		}
+		w.kubelet()
+		w.clock.Step(leastPodAge)
+	}
+	w.t.Fatal("the pod is not replaced")
+	return nil
+}
+
+func TestANewTemplateReplacesThePodGracefully(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	old := w.pod()
+	w.written()
+	w.edit(func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Image = "mysql:8.4.7" })
+	w.settle()
+	if p := w.pod(); p.UID != old.UID || p.DeletionTimestamp == nil {
+		t.Fatalf("the pod is not being stopped: %+v", p.ObjectMeta)
+	}
+	w.wantCondition(ConditionPodTerminating, ConditionPodTerminating, "n1")
+	w.wantPhase(v1alpha2.UnitRunning)
+	if p := w.replaced(old); p.Spec.Containers[0].Image != "mysql:8.4.7" {
+		t.Errorf("the new pod runs %s", p.Spec.Containers[0].Image)
+	}
+	w.wantPhase(v1alpha2.UnitReady)
+	if got := deletions(w.written()); len(got) != 1 {
+		t.Errorf("it does %v", got)
+	}
+}
+
+func TestOnDeleteLeavesThePodToTheUserAndItsConfigurationAlone(t *testing.T) {
+	w := newWorld(t, newUnit(func(u *v1alpha2.Unit) { u.Spec.UpdatePolicy = v1alpha2.UpdatePolicyOnDelete }))
+	w.live()
+	old := w.pod()
+	w.agents.ResetCalls()
+	w.edit(func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Ports[0].ContainerPort = 3307 })
+	w.live()
+	w.wantCondition(ConditionUpdatePending, ConditionUpdatePending, "OnDelete")
+	w.wantPhase(v1alpha2.UnitReady)
+	for _, call := range w.agents.Calls() {
+		if call.Apply == nil || string(call.Apply.Files["my.cnf"]) != "port = 3306\n" {
+			t.Errorf("the running server is given the new template's configuration: %+v", call.Apply)
+		}
+	}
+	if c := w.unit().Status.ConfigSyncStatus; c.Status != v1alpha2.NotSynced {
+		t.Errorf("configSyncStatus %+v", c)
+	}
+	w.agents.ResetCalls()
+	// What is not configuration reaches it all the same, once.
+	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(false) })
+	w.live()
+	calls := w.agents.Calls()
+	if len(calls) != 1 || calls[0].Apply == nil || !calls[0].Apply.StartupHold || string(calls[0].Apply.Files["my.cnf"]) != "port = 3306\n" {
+		t.Errorf("calls %+v", calls)
+	}
+	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(true) })
+	w.live()
+	w.remove(old)
+	w.replaced(old)
+	w.wantNoCondition(ConditionUpdatePending)
+	w.wantPhase(v1alpha2.UnitReady)
+}
+
+func TestANewTemplateThatCannotRunTakesNothingDown(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	old := w.pod()
+	w.edit(func(u *v1alpha2.Unit) {
+		u.Spec.Template.Spec.Volumes[1].Secret.SecretName = "absent"
+	})
+	w.live()
+	if p := w.pod(); p.UID != old.UID || p.DeletionTimestamp != nil {
+		t.Error("the pod is taken down for one that cannot start")
+	}
+	w.wantPhase(v1alpha2.UnitReady)
+	w.wantCondition(ConditionUpdatePending, ConditionUpdatePending, "absent")
+	w.wantCondition(ConditionSecretMissing, ConditionSecretMissing, "absent")
+}
+
+func TestAPodThatEndedIsReplacedButNotInALoop(t *testing.T) {
+	for _, phase := range []corev1.PodPhase{corev1.PodFailed, corev1.PodSucceeded} {
+		t.Run(string(phase), func(t *testing.T) {
+			w := newWorld(t, newUnit())
+			w.live()
+			old := w.pod()
+			end := func(p *corev1.Pod) {
+				p.Status.Phase, p.Status.Reason, p.Status.Message = phase, "Evicted", "low on memory"
+				w.given(p)
+			}
+			end(old)
+			next := w.replaced(old)
+			w.wantPhase(v1alpha2.UnitReady)
+
+			// One that ends as soon as it is made is left for a moment.
+			w.remove(next)
+			w.settle()
+			young := w.pod()
+			end(young)
+			w.refresh()
+			after, err := w.controller.sync(t.Context(), w.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.pod().UID != young.UID || after <= 0 || after > leastPodAge {
+				t.Errorf("pod %s, again after %v", w.pod().UID, after)
+			}
+		})
+	}
+}
+
+func TestANewerAgentImageRestartsNothing(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	old := w.pod()
+	w.agentImage = "unit-agent:2"
+	w.restart()
+	w.live()
+	if w.pod().UID != old.UID {
+		t.Fatal("the pod is replaced")
+	}
+	w.wantPhase(v1alpha2.UnitReady)
+	w.wantCondition(ConditionAgentOutdated, ConditionAgentOutdated, "unit-agent:1", "unit-agent:2")
+	w.remove(old)
+	w.replaced(old)
+	w.wantNoCondition(ConditionAgentOutdated)
+}
+
+func TestStartupFalseStopsTheServerAndKeepsThePod(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	pod := w.pod()
+	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(false) })
+	w.live()
+	w.wantPhase(v1alpha2.UnitRunning)
+	w.wantCondition(ConditionServerStopped, ConditionServerStopped)
+	w.agents.With(pod.UID, func(a *fake.Agent) {
+		if a.Status.State != agentclient.StateHeld {
+			t.Errorf("the server is %s", a.Status.State)
+		}
+	})
+	if c := w.condition(ConditionReady); c.Status != metav1.ConditionFalse || c.Reason != ConditionServerStopped {
+		t.Errorf("Ready is %+v", c)
+	}
+	w.agents.ResetCalls()
+	after, err := w.sync()
+	if calls := w.agents.Calls(); err != nil || len(calls) > 0 || after < 24*time.Hour {
+		t.Errorf("a stopped server is asked after: %v, again in %v, %v", calls, after, err)
+	}
+	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(true) })
+	w.live()
+	w.wantPhase(v1alpha2.UnitReady)
+	w.wantNoCondition(ConditionServerStopped)
+	if w.pod().UID != pod.UID {
+		t.Error("the pod was replaced")
+	}
+}
+
+func TestAChangedValueReachesTheAgentAndABrokenOneDoesNot(t *testing.T) {
+	unit := newUnit(func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName, u.Spec.ConfigValueName = "templates", "values" })
+	w := newWorld(t, unit)
+	w.given(configMap("templates", "mysql", "max_connections = {{ .Values.max }}\n"))
+	w.given(configMap("values", "mysql", "max: 10"))
+	w.live()
+	w.agents.ResetCalls()
+	w.given(configMap("values", "mysql", "max: 20"))
+	w.references.changed()
+	w.live()
+	calls := w.agents.Calls()
+	if len(calls) != 1 || calls[0].Apply == nil || string(calls[0].Apply.Files["my.cnf"]) != "max_connections = 20\n" {
+		t.Fatalf("calls %+v", calls)
+	}
+	hash := w.unit().Status.ConfigSyncStatus.AppliedHash
+	if hash != calls[0].Apply.ConfigHash {
+		t.Errorf("status says %s", hash)
+	}
+	w.agents.ResetCalls()
+	w.given(configMap("values", "mysql", "other: 20"))
+	w.references.changed()
+	w.live()
+	w.wantCondition(ConditionConfigInvalid, ConditionConfigInvalid, "max")
+	w.wantPhase(v1alpha2.UnitReady)
+	if calls := w.agents.Calls(); len(calls) > 0 {
+		t.Errorf("the agent is told of it: %+v", calls)
+	}
+	if c := w.unit().Status.ConfigSyncStatus; c.Status != v1alpha2.NotSynced || c.AppliedHash != hash {
+		t.Errorf("configSyncStatus %+v", c)
+	}
+	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(false) })
+	w.live()
+	if calls := w.agents.Calls(); len(calls) != 1 || !calls[0].Apply.StartupHold || calls[0].Apply.ConfigHash != hash {
+		t.Errorf("calls %+v", calls)
+	}
+}
+
+func TestAMemberOfAReplicationIsManagedAndTheAgentHearsOfEachChangeOnce(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	w.agents.ResetCalls()
+	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: testNamespace}}
+	replication.Spec.Source.Name = "orders-0"
+	if err := w.mysqls.Set(replication); err != nil {
+		t.Fatal(err)
+	}
+	w.restart()
+	w.live()
+	if calls := w.agents.Calls(); len(calls) != 1 || calls[0].Apply == nil || !calls[0].Apply.Managed {
+		t.Fatalf("calls %+v", calls)
+	}
+	w.wantCondition(ConditionManaged, ReasonReplicationListsUnit, "MysqlReplication orders")
+	w.agents.ResetCalls()
+	w.restart()
+	w.live()
+	if calls := w.agents.Calls(); len(calls) > 0 {
+		t.Errorf("told again: %+v", calls)
+	}
+	if err := w.mysqls.Unset(replication); err != nil {
+		t.Fatal(err)
+	}
+	w.live()
+	if calls := w.agents.Calls(); len(calls) != 1 || calls[0].Apply.Managed {
+		t.Errorf("calls %+v", calls)
+	}
+	w.wantNoCondition(ConditionManaged)
+}
+
+func TestAnAgentThatDoesNotAnswerIsTriedAgainWithoutAnError(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.agents.Fail(func(_ string, target agentclient.Target) error {
+		return &agentclient.Error{Class: agentclient.Unavailable, Target: target, Err: errInjected}
+	})
+	w.settle()
+	w.kubelet()
+	w.clock.Step(time.Second)
+	after, err := w.sync()
+	if err != nil || after != agentRetry {
+		t.Errorf("while it starts: again after %v, %v", after, err)
+	}
+	w.wantNoCondition(ConditionAgentUnreachable)
+	w.clock.Step(time.Minute)
+	after, err = w.sync()
+	if err != nil || after != agentRest {
+		t.Errorf("again after %v, %v", after, err)
+	}
+	w.wantCondition(ConditionAgentUnreachable, ConditionAgentUnreachable, "10.0.0.1")
+	w.written()
+	for range 3 {
+		w.clock.Step(time.Minute)
+		if _, err := w.sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if writes := w.written(); len(writes) > 0 {
+		t.Errorf("each try writes: %v", writes)
+	}
+	w.agents.Fail(nil)
+	w.live()
+	w.wantNoCondition(ConditionAgentUnreachable)
+	w.wantPhase(v1alpha2.UnitReady)
+}
+
+func TestAClaimGrowsOnline(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	pod := w.pod()
+	w.edit(func(u *v1alpha2.Unit) {
+		u.Spec.VolumeClaimTemplates[0].Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("20Gi")
+	})
+	w.live()
+	claim := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data")
+	if got := claim.Spec.Resources.Requests.Storage().String(); got != "20Gi" {
+		t.Errorf("it asks for %s", got)
+	}
+	w.wantCondition(ConditionExpansionPending, ConditionExpansionPending, "10Gi", "20Gi")
+	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("20Gi")}
+	w.given(claim)
+	w.live()
+	w.wantNoCondition(ConditionExpansionPending)
+	if w.pod().UID != pod.UID {
+		t.Error("the pod was replaced for it")
+	}
+}
+
+func TestASilentNodeMakesTheUnitUnknown(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	pod := w.pod()
+	w.node("n1", corev1.ConditionUnknown)
+	w.live()
+	w.wantPhase(v1alpha2.UnitUnknown)
+	w.wantCondition(ConditionNodeNotReporting, ConditionNodeNotReporting, "n1")
+	w.node("n1", corev1.ConditionTrue)
+	w.live()
+	w.wantPhase(v1alpha2.UnitReady)
+	if w.pod().UID != pod.UID {
+		t.Error("the pod was replaced")
+	}
+}
+
+func TestAContainerWithItsOwnCommandIsLeftAlone(t *testing.T) {
+	w := newWorld(t, newUnit(func(u *v1alpha2.Unit) {
+		c := &u.Spec.Template.Spec.Containers[0]
+		c.Command, c.Image = []string{"mysqld"}, "registry.example/mysql"
+	}))
+	w.live()
+	if calls := w.agents.Calls(); len(calls) > 0 {
+		t.Errorf("its agent is called: %+v", calls)
+	}
+	if got := w.pod().Spec.Containers[0].Command; len(got) != 1 || got[0] != "mysqld" {
+		t.Errorf("it runs %v", got)
+	}
+	w.wantCondition(ConditionOwnCommand, ConditionOwnCommand)
+	w.wantPhase(v1alpha2.UnitRunning)
+}
+
+func TestOtherCpuAndMemoryWaitForThePodAndSoDoesTheirConfiguration(t *testing.T) {
+	w := newWorld(t, newUnit(func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName = "templates" }))
+	w.given(configMap("templates", "mysql", "buffer = {{ .Memory }}\n"))
+	w.live()
+	old := w.pod()
+	w.agents.ResetCalls()
+	w.edit(func(u *v1alpha2.Unit) {
+		u.Spec.Template.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("4Gi")}
+	})
+	w.live()
+	w.wantCondition(ConditionResizePending, ConditionResizePending)
+	w.wantPhase(v1alpha2.UnitReady)
+	for _, call := range w.agents.Calls() {
+		if call.Apply == nil || string(call.Apply.Files["my.cnf"]) != "buffer = 0\n" {
+			t.Errorf("the agent is told %+v", call.Apply)
+		}
+	}
+	if w.pod().UID != old.UID {
+		t.Error("the pod is replaced")
+	}
+	w.agents.ResetCalls()
+	w.remove(old)
+	w.replaced(old)
+	w.wantNoCondition(ConditionResizePending)
+	if got := string(w.agents.Calls()[0].Apply.Files["my.cnf"]); got != "buffer = 4294967296\n" {
+		t.Errorf("the new pod's configuration is %q", got)
+	}
+}
+
+func TestALabelTakenOffTheUnitIsTakenOffItsChildrenAndNoOther(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	pod := w.pod()
+	pod.Labels["mine"] = "yes"
+	w.given(pod)
+	w.edit(func(u *v1alpha2.Unit) { delete(u.Labels, "team") })
+	w.live()
+	claim := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data")
+	for name, labels := range map[string]map[string]string{"pod": w.pod().Labels, "claim": claim.Labels} {
+		if _, there := labels["team"]; there || labels[v1alpha2.LabelUnit] != "orders-0" {
+			t.Errorf("the %s has labels %v", name, labels)
+		}
+	}
+	if w.pod().Labels["mine"] != "yes" || w.pod().UID != pod.UID {
+		t.Errorf("the pod has labels %v", w.pod().Labels)
+	}
+}

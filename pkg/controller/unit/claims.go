@@ -1,0 +1,156 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/ownerref"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
+)
+
+// syncClaims makes the claims there should be and follows their size, labels and
+// owner. They are made before the pod.
+func (c *Controller) syncClaims(ctx context.Context, s *state) error {
+	if s.blueprint == nil {
+		return nil
+	}
+	for i, t := range s.unit.Claims {
+		claim := s.claims[t.Name]
+		if claim == nil {
+			if _, conflict := s.found[ConditionNameConflict]; conflict {
+				s.retryAfter(conflictRecheck)
+				continue
+			}
+			if err := c.makeClaim(ctx, s, i); err != nil {
+				return err
+			}
+			continue
+		}
+		if claim.DeletionTimestamp != nil {
+			s.found.because(ConditionClaimTerminating,
+				"PersistentVolumeClaim %s is being deleted and goes when no pod uses it; a new one is made then", claim.Name)
+			continue
+		}
+		if err := c.followClaim(ctx, s, t, claim); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Controller) makeClaim(ctx context.Context, s *state, i int) error {
+	live, err := c.readUnit(ctx, s)
+	if err != nil {
+		return err
+	}
+	// The cache is of the same generation as live, so i means the same template.
+	claim := podspec.Claims(live)[i]
+	metav1.SetMetaDataAnnotation(&claim.ObjectMeta, annotationCopied, copied(claim.Labels))
+	written, err := c.control.createClaim(ctx, s.unit, &claim)
+	if err != nil {
+		return s.refusal(err)
+	}
+	// One that was there already may be of another size, or owner.
+	s.claims[s.unit.Claims[i].Name] = slim.FromClaim(written)
+	return c.followClaim(ctx, s, s.unit.Claims[i], s.claims[s.unit.Claims[i].Name])
+}
+
+// followClaim grows a claim online, and keeps its labels and its owner.
+func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemplate, claim *slim.Claim) error {
+	metadata := followed(claim.Labels, claim.Annotations, s.blueprint.claimLabels[t.Name], nil)
+	if refs, changed := claimOwners(s.unit, claim); changed {
+		metadata["ownerReferences"] = refs
+	}
+	if len(metadata) > 0 {
+		if err := c.control.patchClaim(ctx, s.unit, claim, metadata, nil); err != nil {
+			return err
+		}
+	}
+	wanted, err := resource.ParseQuantity(t.Size)
+	if err != nil {
+		return fmt.Errorf("size %q of claim %s: %w", t.Size, claim.Name, err)
+	}
+	requested, capacity := claim.Requests[corev1.ResourceStorage], claim.Status.Capacity[corev1.ResourceStorage]
+	// An unbound claim cannot be resized.
+	if claim.Status.Phase != corev1.ClaimBound {
+		return nil
+	}
+	if wanted.Cmp(requested) > 0 {
+		grow := map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": wanted.String()}}}
+		err := c.control.patchClaim(ctx, s.unit, claim, nil, grow)
+		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
+			s.retryAfter(refusalRecheck)
+			s.found.add(ConditionExpansionPending, ConditionRefused, "PersistentVolumeClaim %s cannot grow to %s: %v", claim.Name, t.Size, err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if wanted.Cmp(capacity) > 0 {
+		s.found.because(ConditionExpansionPending, "PersistentVolumeClaim %s has %s and is asked for %s", claim.Name, capacity.String(), t.Size)
+	}
+	return nil
+}
+
+// claimOwners are the owner references that a claim must have: ours only if it is
+// to go with the Unit.
+func claimOwners(unit *slim.Unit, claim *slim.Claim) (refs []metav1.OwnerReference, changed bool) {
+	ours := ownerref.ControlledBy(claim, unit)
+	if wanted := unit.WhenDeleted == v1alpha2.DeleteClaims; wanted == ours {
+		return nil, false
+	}
+	refs = []metav1.OwnerReference{}
+	for _, ref := range claim.OwnerReferences {
+		if ref.UID != unit.UID {
+			refs = append(refs, ref)
+		}
+	}
+	if !ours {
+		refs = append(refs, *ownerref.New(unit, controllerKind))
+	}
+	return refs, true
+}
+
+const (
+	// conflictRecheck is how soon a name that belongs to somebody else is looked at
+	// again: objects without our label raise no event here.
+	conflictRecheck = time.Minute
+	// refusalRecheck is the same for what the API server refused: quotas and
+	// policies raise no event either.
+	refusalRecheck = 30 * time.Second
+)
+
+// refusal turns an error of a write into a finding where only somebody else can
+// end it.
+func (s *state) refusal(err error) error {
+	switch conflict, isConflict := asNameConflict(err); {
+	case err == nil:
+		return nil
+	case isConflict:
+		s.found.because(ConditionNameConflict, "%v", conflict)
+		s.retryAfter(conflictRecheck)
+		return nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return err
+	case isQuota(err):
+		s.found.because(ConditionQuotaExceeded, "%v", err)
+	case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
+		s.found.because(ConditionRefused, "%v", err)
+	default:
+		return err
+	}
+	s.retryAfter(refusalRecheck)
+	return nil
+}

@@ -1,0 +1,161 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/agenttls"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/loop"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
+	"github.com/upmio/unit-operator/pkg/packages"
+)
+
+// ControllerName is the name of the controller: of its queue, in logs and in
+// metrics.
+const ControllerName = "unit"
+
+// References knows which of the user's Secrets and ConfigMaps exist. Its callback
+// must lead to Enqueue. slim.References and slim.Scope are such.
+type References interface {
+	Set(owner cache.ObjectName, refs []slim.Reference)
+	Forget(owner cache.ObjectName)
+	Get(ref slim.Reference) (seen slim.Seen, known bool)
+	Learn(ref slim.Reference, seen slim.Seen)
+}
+
+// CA signs the agents' certificates. *agenttls.CA is one.
+type CA interface {
+	Leaf(id agenttls.Identity, now time.Time) (map[string][]byte, error)
+	CheckLeaf(data map[string][]byte, id agenttls.Identity, now time.Time) (why string, renewAt time.Time)
+	Bundle() []byte
+}
+
+// Config is what the controller is made from.
+type Config struct {
+	Kube kubernetes.Interface
+	Upm  versioned.Interface
+
+	// Children are the informers of Units, Pods, claims, Secrets and
+	// ControllerRevisions.
+	Children             *slim.Informers
+	MysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
+	PostgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	// Nodes is nil where the operator may not read nodes: then bindings are not
+	// released by themselves and the phase Unknown comes from pods alone.
+	Nodes *slim.Informer[*slim.Node]
+
+	// Packages reads the installed packages, PackageInformers tell when they
+	// change.
+	Packages         packages.Lister
+	PackageInformers []cache.SharedInformer
+	References       References
+	Recorder         events.EventRecorder
+
+	Agents agentclient.Interface
+	CA     CA
+	// AgentImage new pods bring their agent from.
+	AgentImage string
+
+	// ClusterDomain of the cluster's DNS. Default cluster.local.
+	ClusterDomain string
+	// Clock is clock.RealClock outside tests.
+	Clock clock.WithTicker
+	// Observe is told of every sync; see loop.Config.
+	Observe func(controller, result string, took time.Duration)
+}
+
+// Controller keeps Units. See the package's comment.
+type Controller struct {
+	loop    *loop.Loop
+	control *control
+	wrote   *consistency.Store
+	clock   clock.PassiveClock
+
+	children             *slim.Informers
+	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
+	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	nodes                *slim.Informer[*slim.Node]
+	packages             packages.Lister
+	references           References
+	agents               agentclient.Interface
+	ca                   CA
+
+	agentImage    string
+	clusterDomain string
+
+	mu sync.Mutex
+	// memories of what was read live, by Unit. Losing one costs reads, no more.
+	memories map[cache.ObjectName]*memory
+}
+
+// NewController makes the controller and hooks it to the informers, which must not
+// have been started.
+func NewController(ctx context.Context, cfg Config) (*Controller, error) {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.RealClock{}
+	}
+	if cfg.ClusterDomain == "" {
+		cfg.ClusterDomain = "cluster.local"
+	}
+	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{
+		unitsResource:   cfg.Children.Units,
+		podsResource:    cfg.Children.Pods,
+		claimsResource:  cfg.Children.Claims,
+		secretsResource: cfg.Children.Secrets,
+	})
+	c := &Controller{
+		control:              &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
+		wrote:                wrote,
+		clock:                cfg.Clock,
+		children:             cfg.Children,
+		mysqlReplications:    cfg.MysqlReplications,
+		postgresReplications: cfg.PostgresReplications,
+		nodes:                cfg.Nodes,
+		packages:             cfg.Packages,
+		references:           cfg.References,
+		agents:               cfg.Agents,
+		ca:                   cfg.CA,
+		agentImage:           cfg.AgentImage,
+		clusterDomain:        cfg.ClusterDomain,
+		memories:             map[cache.ObjectName]*memory{},
+	}
+	synced := []cache.InformerSynced{
+		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Claims.HasSynced,
+		cfg.Children.Secrets.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced,
+	}
+	if cfg.Nodes != nil {
+		synced = append(synced, cfg.Nodes.HasSynced)
+	}
+	for _, informer := range cfg.PackageInformers {
+		synced = append(synced, informer.HasSynced)
+	}
+	c.loop = loop.New(loop.Config{
+		Name: ControllerName, Kind: "unit", Sync: c.sync, Clock: cfg.Clock, Synced: synced, Observe: cfg.Observe,
+	})
+	if err := c.addHandlers(cfg.PackageInformers); err != nil {
+		return nil, fmt.Errorf("controller %s: %w", ControllerName, err)
+	}
+	return c, errors.Join(ctx.Err())
+}
+
+// Run works until ctx ends and returns when the last worker has finished.
+func (c *Controller) Run(ctx context.Context, workers int) error { return c.loop.Run(ctx, workers) }
+
+// Enqueue asks for a sync of a Unit: one of its references changed.
+func (c *Controller) Enqueue(key cache.ObjectName) { c.loop.Enqueue(key) }

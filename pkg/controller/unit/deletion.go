@@ -1,0 +1,87 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/ownerref"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// syncDeletion of a Unit: the server stops at its own pace while all it needs is
+// still there, then the claims go if they are to, then the Unit.
+func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) error {
+	if !slices.Contains(unit.Finalizers, v1alpha2.FinalizerUnit) {
+		return nil
+	}
+	s := c.observe(unit)
+	// Who orphans the children wants them to live on.
+	if !slices.Contains(unit.Finalizers, metav1.FinalizerOrphanDependents) {
+		gone, err := c.stopPod(ctx, s)
+		if err != nil {
+			return err
+		}
+		if !gone {
+			return c.syncStatus(ctx, s)
+		}
+		if err := c.leaveClaims(ctx, s); err != nil {
+			return err
+		}
+	}
+	c.agents.Forget(unit.Status.PodUID)
+	finalizers := slices.DeleteFunc(slices.Clone(unit.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerUnit })
+	return c.control.setFinalizers(ctx, unit, finalizers)
+}
+
+// stopPod deletes the pod and says whether it is gone. What the cache does not
+// show is asked of the API once: after this nobody looks again.
+func (c *Controller) stopPod(ctx context.Context, s *state) (gone bool, err error) {
+	if s.pod == nil {
+		live, err := c.control.kube.CoreV1().Pods(s.unit.Namespace).Get(ctx, s.unit.Name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			return true, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("reading the pod: %w", err)
+		}
+		if checkOurs(s.unit, kindPod, live) != nil {
+			return true, nil
+		}
+		s.pod = slim.FromPod(live)
+	}
+	if s.pod.DeletionTimestamp != nil {
+		return false, nil
+	}
+	return false, c.control.deletePod(ctx, s.unit, s.pod, "the Unit is being deleted")
+}
+
+// leaveClaims deletes the claims, or makes sure that they stay.
+func (c *Controller) leaveClaims(ctx context.Context, s *state) error {
+	for _, t := range s.unit.Claims {
+		claim := s.claims[t.Name]
+		if claim == nil || claim.DeletionTimestamp != nil {
+			continue
+		}
+		if s.unit.WhenDeleted == v1alpha2.DeleteClaims {
+			if err := c.control.deleteClaim(ctx, s.unit, claim); err != nil {
+				return err
+			}
+			continue
+		}
+		if ownerref.ControlledBy(claim, s.unit) {
+			refs, _ := claimOwners(s.unit, claim)
+			if err := c.control.patchClaim(ctx, s.unit, claim, map[string]any{"ownerReferences": refs}, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,26 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package unit makes a Unit real: the Secret of its agent's identity, its claims
+// and its Pod, the node it is bound to, and what its agent is told before the
+// server may start.
+//
+// It is the only part of the operator that creates and deletes Pods and claims,
+// and the only writer of a Unit's status. The pod itself is built by the
+// subpackage podspec.
+//
+// Invariants:
+//
+//   - Never two pods: a pod has the Unit's name, is deleted only by UID, and the
+//     next one is made when the API server says that it is gone.
+//   - A Unit that has a recorded database (status.dataIdentity) is never given
+//     an empty one: its agent is told what to expect. The record is given up only
+//     on request (annotation unit-operator.io/reinit), or when it lay on an
+//     emptyDir that went with its pod and no Replication holds the data. Giving
+//     up is written to the status before an agent hears of it.
+//   - What somebody else made is never adopted, changed or deleted.
+//   - The template of a Unit restarts its pod; a newer agent image never does.
+//   - At rest nothing is written and no agent is called: the status tells what
+//     the agent of this very pod has acknowledged.
+//   - Every wait has a condition that says what for and what ends it.
+package unit

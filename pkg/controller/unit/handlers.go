@@ -1,0 +1,145 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"errors"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/ownerref"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// Handlers only enqueue, and forget connections.
+
+func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error {
+	errs := []error{
+		c.children.Units.AddHandler(handler(func(u *slim.Unit) { c.loop.Enqueue(cache.MetaObjectToName(u)) })),
+		c.children.Pods.AddHandler(handler(func(p *slim.Pod) { c.enqueueOwner(p) })),
+		c.children.Pods.AddHandler(cache.TypedResourceEventHandlerFuncs[*slim.Pod]{
+			DeleteFunc: func(deleted cache.DeletedObject[*slim.Pod]) {
+				if deleted.OptionalObj != nil {
+					c.agents.Forget(deleted.OptionalObj.UID)
+				}
+			},
+		}),
+		c.children.Claims.AddHandler(handler(func(p *slim.Claim) { c.enqueueOwner(p) })),
+		c.children.Secrets.AddHandler(handler(func(o *slim.Object) { c.enqueueOwner(o) })),
+		c.mysqlReplications.AddHandler(handler(func(r *v1alpha1.MysqlReplication) {
+			c.enqueueMembers(slim.MysqlMembers()[slim.ByMember](r))
+		})),
+		c.postgresReplications.AddHandler(handler(func(r *v1alpha1.PostgresReplication) {
+			c.enqueueMembers(slim.PostgresMembers()[slim.ByMember](r))
+		})),
+	}
+	if c.nodes != nil {
+		errs = append(errs, c.nodes.AddHandler(c.nodeHandler()))
+	}
+	for _, informer := range packageInformers {
+		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc: func(any) { c.enqueueStandalone() },
+			UpdateFunc: func(old, current any) {
+				if changed(old, current) {
+					c.enqueueStandalone()
+				}
+			},
+			DeleteFunc: func(any) { c.enqueueStandalone() },
+		})
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// handler calls f with everything that appears, changes or goes; with both sides
+// of a change, since an owner or a list of members may have been taken out of it.
+func handler[T slim.Type](f func(T)) cache.TypedResourceEventHandlerFuncs[T] {
+	return cache.TypedResourceEventHandlerFuncs[T]{
+		AddFunc: f,
+		UpdateFunc: func(old, current T) {
+			if changed(old, current) {
+				f(old)
+				f(current)
+			}
+		},
+		DeleteFunc: func(deleted cache.DeletedObject[T]) {
+			var none T
+			if deleted.OptionalObj != none {
+				f(deleted.OptionalObj)
+			}
+		},
+	}
+}
+
+// changed is false for a resync.
+func changed(old, current any) bool {
+	o, oldOK := old.(metav1.Object)
+	n, newOK := current.(metav1.Object)
+	return !oldOK || !newOK || o.GetResourceVersion() == "" || o.GetResourceVersion() != n.GetResourceVersion()
+}
+
+// nodeHandler looks only at what matters: a node that goes, or falls silent, or
+// reports again.
+func (c *Controller) nodeHandler() cache.TypedResourceEventHandlerFuncs[*slim.Node] {
+	return cache.TypedResourceEventHandlerFuncs[*slim.Node]{
+		UpdateFunc: func(old, current *slim.Node) {
+			if old.Ready != current.Ready {
+				c.enqueueNode(current.Name)
+			}
+		},
+		DeleteFunc: func(deleted cache.DeletedObject[*slim.Node]) { c.enqueueNode(deleted.GetName()) },
+	}
+}
+
+// enqueueNode wakes the Units that are on a node or bound to it.
+func (c *Controller) enqueueNode(name string) {
+	for _, u := range c.children.Units.List() {
+		if u.NodeName == name || u.Status.NodeName == name {
+			c.loop.Enqueue(cache.MetaObjectToName(u))
+		}
+	}
+}
+
+// enqueueOwner of a child: the Unit that controls it, or the one whose label it
+// carries, which may be waiting for its name.
+func (c *Controller) enqueueOwner(obj metav1.Object) {
+	if key, uid, ok := ownerref.Controller(obj, controllerKind); ok {
+		if unit, found := c.children.Units.Get(key); found && unit.UID == uid {
+			c.loop.Enqueue(key)
+			return
+		}
+	}
+	if name := obj.GetLabels()[v1alpha2.LabelUnit]; name != "" {
+		key := cache.NewObjectName(obj.GetNamespace(), name)
+		if _, found := c.children.Units.Get(key); found {
+			c.loop.Enqueue(key)
+		}
+	}
+}
+
+// enqueueMembers wakes the Units that a Replication lists.
+func (c *Controller) enqueueMembers(members []string) {
+	for _, member := range members {
+		key, err := cache.ParseObjectName(member)
+		if err != nil {
+			continue
+		}
+		if _, found := c.children.Units.Get(key); found {
+			c.loop.Enqueue(key)
+		}
+	}
+}
+
+// enqueueStandalone wakes the Units that packages matter to: those of a set have
+// theirs pinned by its revision.
+func (c *Controller) enqueueStandalone() {
+	for _, u := range c.children.Units.List() {
+		if !ofSet(u) {
+			c.loop.Enqueue(cache.MetaObjectToName(u))
+		}
+	}
+}

@@ -1,0 +1,74 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+const (
+	// annotationCopied of a pod or claim lists the keys of its labels that came from
+	// the Unit, so that one the user removes there is removed here, and one that
+	// somebody put on the child is not.
+	annotationCopied = "unit-operator.io/copied-labels"
+	// annotationResources of a pod is the hash of the database container's cpu and
+	// memory that it was made with.
+	annotationResources = "unit-operator.io/resources"
+)
+
+// copied is the value of annotationCopied.
+func copied(labels map[string]string) string {
+	return strings.Join(slices.Sorted(maps.Keys(labels)), ",")
+}
+
+// changes is the merge patch that makes have contain want; nil if it does. Keys
+// that are not wanted stay: they may be anybody's.
+func changes(have, want map[string]string) map[string]any {
+	var patch map[string]any
+	for key, value := range want {
+		if current, ok := have[key]; ok && current == value {
+			continue
+		}
+		if patch == nil {
+			patch = map[string]any{}
+		}
+		patch[key] = value
+	}
+	return patch
+}
+
+// followed is the merge patch of a child's metadata that makes labels and
+// annotations follow the Unit; empty if they do.
+func followed(haveLabels, haveAnnotations, wantLabels, wantAnnotations map[string]string) map[string]any {
+	labels := changes(haveLabels, wantLabels)
+	for key := range strings.SplitSeq(haveAnnotations[annotationCopied], ",") {
+		_, wanted := wantLabels[key]
+		if _, there := haveLabels[key]; there && !wanted {
+			if labels == nil {
+				labels = map[string]any{}
+			}
+			labels[key] = nil
+		}
+	}
+	annotations := maps.Clone(wantAnnotations)
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[annotationCopied] = copied(wantLabels)
+	metadata := map[string]any{}
+	if labels != nil {
+		metadata["labels"] = labels
+	}
+	if change := changes(haveAnnotations, annotations); change != nil {
+		metadata["annotations"] = change
+	}
+	return metadata
+}
+
+// resourcesHash of the Unit's database container.
+func resourcesHash(unit *slim.Unit) string { return slim.ContentHash(unit.Resources) }

@@ -1,0 +1,133 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
+)
+
+// observe reads from caches what there is of a Unit.
+func (c *Controller) observe(unit *slim.Unit) *state {
+	key := cache.MetaObjectToName(unit)
+	s := &state{
+		unit:        unit,
+		status:      *unit.Status.DeepCopy(),
+		claims:      map[string]*slim.Claim{},
+		newestAgent: c.agentImage,
+		found:       findings{},
+	}
+	if pod, ok := c.children.Pods.Get(key); ok {
+		if err := checkOurs(unit, kindPod, pod); err != nil {
+			s.found.because(ConditionNameConflict, "%v", err)
+		} else {
+			s.pod = pod
+		}
+	}
+	for _, t := range unit.Claims {
+		claim, ok := c.children.Claims.Get(cache.NewObjectName(unit.Namespace, podspec.ClaimName(unit.Name, t.Name)))
+		if !ok {
+			continue
+		}
+		if err := checkOurs(unit, kindClaim, claim); err != nil {
+			s.found.because(ConditionNameConflict, "%v", err)
+			continue
+		}
+		s.claims[t.Name] = claim
+	}
+	if secret, ok := c.children.Secrets.Get(cache.NewObjectName(unit.Namespace, podspec.TLSSecretName(unit.Name))); ok {
+		if err := checkOurs(unit, kindSecret, secret); err != nil {
+			s.found.because(ConditionNameConflict, "%v", err)
+		} else {
+			s.secret = secret
+		}
+	}
+	s.replication = c.replicationOf(key)
+	s.node = c.observeNode(s)
+	if m := c.memory(key); s.pod != nil && m.podUID == s.pod.UID {
+		s.agent = m.agent
+	}
+	return s
+}
+
+// replicationOf a unit, as kind and name.
+func (c *Controller) replicationOf(key cache.ObjectName) string {
+	var names []string
+	for _, r := range c.mysqlReplications.ByIndex(slim.ByMember, key.String()) {
+		names = append(names, "MysqlReplication "+r.Name)
+	}
+	for _, r := range c.postgresReplications.ByIndex(slim.ByMember, key.String()) {
+		names = append(names, "PostgresReplication "+r.Name)
+	}
+	// The index has no order, and a message must not change by itself.
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func (c *Controller) observeNode(s *state) nodeState {
+	if c.nodes == nil {
+		return nodeState{}
+	}
+	n := nodeState{Known: true}
+	if s.unit.NodeName != "" {
+		_, n.Bound = c.nodes.Get(cache.NewObjectName("", s.unit.NodeName))
+	}
+	if s.pod != nil && s.pod.NodeName != "" {
+		if node, ok := c.nodes.Get(cache.NewObjectName("", s.pod.NodeName)); ok {
+			n.Silent = node.Ready == corev1.ConditionUnknown
+		}
+	}
+	return n
+}
+
+// readUnit reads the whole Unit, once in a sync. One that is newer than the cache
+// ends the sync until the cache has it, else what is made of the one would be
+// compared with the other.
+func (c *Controller) readUnit(ctx context.Context, s *state) (*v1alpha2.Unit, error) {
+	if s.live != nil {
+		return s.live, nil
+	}
+	live, err := c.control.upm.UpmV1alpha2().Units(s.unit.Namespace).Get(ctx, s.unit.Name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("reading the Unit: %w", err)
+	}
+	if live.UID != s.unit.UID || live.Generation != s.unit.Generation || live.DeletionTimestamp != nil {
+		c.control.record(s.unit, unitsResource, live)
+		return nil, &consistency.StaleError{Resource: unitsResource, Written: live.ResourceVersion, Seen: s.unit.ResourceVersion}
+	}
+	s.live = live
+	return live, nil
+}
+
+// memory of a Unit. Only the worker that has the Unit uses it.
+func (c *Controller) memory(key cache.ObjectName) *memory {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.memories[key]
+	if m == nil {
+		m = &memory{}
+		c.memories[key] = m
+	}
+	return m
+}
+
+// forget what is kept of a Unit that is gone.
+func (c *Controller) forget(key cache.ObjectName) {
+	c.wrote.Clear(key, "")
+	c.references.Forget(key)
+	c.mu.Lock()
+	delete(c.memories, key)
+	c.mu.Unlock()
+}

@@ -1,0 +1,191 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
+)
+
+// podAction is what one sync does to the pod.
+type podAction string
+
+const (
+	podKeep   podAction = "Keep"
+	podCreate podAction = "Create"
+	podDelete podAction = "Delete"
+	// podWait: for the kubelet, for what is missing, or for a moment.
+	podWait podAction = "Wait"
+)
+
+// podPlan is what becomes of the pod, and why.
+type podPlan struct {
+	action podAction
+	why    string
+	// after is when to look again.
+	after time.Duration
+	// pending: the pod was made from an older template and stays for now.
+	pending string
+}
+
+// podInput is what decides about the pod.
+type podInput struct {
+	pod *slim.Pod
+	// templateHash of the Unit.
+	templateHash string
+	updatePolicy v1alpha2.UpdatePolicy
+	// prevented says why no pod could be made now; empty if one could.
+	prevented string
+	now       time.Time
+}
+
+// leastPodAge is how old a pod that ended must be before it is replaced: one that
+// its kubelet refuses at once would be made and refused in a loop.
+const leastPodAge = 10 * time.Second
+
+// planPod decides. A pod is never taken down while its successor could not be
+// made.
+func planPod(in podInput) podPlan {
+	pod := in.pod
+	switch {
+	case pod == nil && in.prevented != "":
+		return podPlan{action: podWait, why: in.prevented}
+	case pod == nil:
+		return podPlan{action: podCreate}
+	case pod.DeletionTimestamp != nil:
+		return podPlan{action: podWait, why: "the pod is being deleted"}
+	}
+	if pod.Phase == corev1.PodFailed || pod.Phase == corev1.PodSucceeded {
+		if in.prevented != "" {
+			return podPlan{action: podWait, why: in.prevented}
+		}
+		if age := in.now.Sub(pod.CreationTimestamp.Time); age < leastPodAge {
+			return podPlan{action: podWait, why: podEnd(pod), after: leastPodAge - age}
+		}
+		return podPlan{action: podDelete, why: podEnd(pod)}
+	}
+	if pod.Annotations[v1alpha2.AnnotationTemplateHash] == in.templateHash {
+		return podPlan{action: podKeep}
+	}
+	switch {
+	case in.updatePolicy == v1alpha2.UpdatePolicyOnDelete:
+		return podPlan{action: podKeep, pending: "updatePolicy is OnDelete: delete the pod when it suits"}
+	case in.prevented != "":
+		return podPlan{action: podKeep, pending: "no new pod could be made: " + in.prevented}
+	}
+	return podPlan{action: podDelete, why: "the Unit's template changed"}
+}
+
+// podEnd says how a pod ended.
+func podEnd(pod *slim.Pod) string {
+	switch {
+	case pod.Reason != "" && pod.Message != "":
+		return fmt.Sprintf("it ended: %s: %s", pod.Reason, pod.Message)
+	case pod.Reason != "":
+		return "it ended: " + pod.Reason
+	}
+	return "it ended in phase " + string(pod.Phase)
+}
+
+// syncPod makes, replaces or keeps the pod.
+func (c *Controller) syncPod(ctx context.Context, s *state) error {
+	plan := planPod(podInput{
+		pod: s.pod, templateHash: s.unit.TemplateHash, updatePolicy: s.unit.UpdatePolicy,
+		prevented: s.prevented(), now: c.clock.Now(),
+	})
+	s.retryAfter(plan.after)
+	if plan.pending != "" {
+		s.found.because(ConditionUpdatePending, "the pod was made from an older template; %s", plan.pending)
+	}
+	switch plan.action {
+	case podCreate:
+		return c.makePod(ctx, s)
+	case podDelete:
+		// The cache may lag behind what the pod was made from.
+		if _, err := c.readUnit(ctx, s); err != nil {
+			return err
+		}
+		return c.control.deletePod(ctx, s.unit, s.pod, plan.why)
+	case podKeep:
+		return c.followPod(ctx, s)
+	}
+	return nil
+}
+
+// prevented says why no pod can be made; empty if one can.
+func (s *state) prevented() string {
+	if f, ok := s.found.any(preventers); ok {
+		return f.message
+	}
+	switch {
+	case s.blueprint == nil:
+		return "the template cannot be used"
+	case s.secret == nil || s.secret.DeletionTimestamp != nil:
+		return "the Secret of the agent's certificate is being made"
+	case len(s.claims) < len(s.unit.Claims):
+		return "claims are being made"
+	}
+	return ""
+}
+
+func (c *Controller) makePod(ctx context.Context, s *state) error {
+	live, err := c.readUnit(ctx, s)
+	if err != nil {
+		return err
+	}
+	pod, err := podspec.Build(podspec.Input{
+		Unit: live, Package: s.pkg, AgentImage: c.agentImage, ClusterDomain: c.clusterDomain, NodeName: live.Spec.NodeName,
+	})
+	if err != nil {
+		s.found.because(ConditionInvalidTemplate, "%v", err)
+		return nil
+	}
+	pod.Annotations[annotationCopied] = copied(pod.Labels)
+	pod.Annotations[annotationResources] = resourcesHash(s.unit)
+	written, err := c.control.createPod(ctx, s.unit, pod)
+	if err != nil {
+		return s.refusal(err)
+	}
+	s.pod = slim.FromPod(written)
+	// One that was there already may have lost the labels we see it by.
+	return c.followPod(ctx, s)
+}
+
+// followPod keeps labels and annotations in place; not those that say what the pod
+// was made from.
+func (c *Controller) followPod(ctx context.Context, s *state) error {
+	if s.blueprint == nil {
+		return nil
+	}
+	metadata := followed(s.pod.Labels, s.pod.Annotations, s.blueprint.labels, s.blueprint.annotations)
+	if len(metadata) == 0 {
+		return nil
+	}
+	return c.control.patchPod(ctx, s.unit, s.pod, metadata)
+}
+
+// resized says whether the pod was made with other cpu and memory.
+func (s *state) resized() bool {
+	if s.pod == nil {
+		return false
+	}
+	made, ok := s.pod.Annotations[annotationResources]
+	return ok && made != resourcesHash(s.unit)
+}
+
+// behind says whether the pod was made for another configuration than the Unit's
+// now is: that of its own stays until it is replaced.
+func (s *state) behind() bool { return s.outdated() || s.resized() }
+
+// outdated says whether the pod was made from another template.
+func (s *state) outdated() bool {
+	return s.pod != nil && s.pod.Annotations[v1alpha2.AnnotationTemplateHash] != s.unit.TemplateHash
+}

@@ -1,0 +1,92 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// need is a user's object that a unit cannot do without.
+type need struct {
+	ref       slim.Reference
+	condition string
+	// why the unit needs it, for the message.
+	why string
+}
+
+// needsOf a Unit, each object once.
+func needsOf(unit *slim.Unit) []need {
+	var needs []need
+	add := func(kind slim.Kind, name, condition, why string) {
+		ref := slim.Reference{Kind: kind, Key: cache.NewObjectName(unit.Namespace, name)}
+		if name != "" && !slices.ContainsFunc(needs, func(n need) bool { return n.ref == ref }) {
+			needs = append(needs, need{ref, condition, why})
+		}
+	}
+	for _, name := range unit.Secrets {
+		add(slim.Secret, name, ConditionSecretMissing, "spec.template refers to it")
+	}
+	add(slim.ConfigMap, unit.SharedConfigName, ConditionSharedConfigMissing, "spec.sharedConfigName")
+	add(slim.ConfigMap, unit.ConfigTemplateName, ConditionConfigMissing, "spec.configTemplateName")
+	add(slim.ConfigMap, unit.ConfigValueName, ConditionConfigMissing, "spec.configValueName")
+	for _, name := range unit.ConfigMaps {
+		add(slim.ConfigMap, name, ConditionConfigMissing, "spec.template refers to it")
+	}
+	return needs
+}
+
+// syncReferences finds out which of the user's objects are missing. Their watch
+// brings the Unit back when one appears.
+func (c *Controller) syncReferences(ctx context.Context, s *state) error {
+	needs := needsOf(s.unit)
+	refs := make([]slim.Reference, 0, len(needs))
+	for _, n := range needs {
+		refs = append(refs, n.ref)
+	}
+	c.references.Set(cache.MetaObjectToName(s.unit), refs)
+	for _, n := range needs {
+		seen, err := c.see(ctx, n.ref)
+		if err != nil {
+			return err
+		}
+		if !seen.Exists {
+			s.found.because(n.condition, "%s %s does not exist (%s); the unit goes on when it does", n.ref.Kind, n.ref.Key.Name, n.why)
+		}
+	}
+	return nil
+}
+
+// see asks the API only for what no watch has told yet.
+func (c *Controller) see(ctx context.Context, ref slim.Reference) (slim.Seen, error) {
+	if seen, known := c.references.Get(ref); known {
+		return seen, nil
+	}
+	var obj metav1.Object
+	var err error
+	switch ref.Kind {
+	case slim.Secret:
+		obj, err = c.control.kube.CoreV1().Secrets(ref.Key.Namespace).Get(ctx, ref.Key.Name, metav1.GetOptions{})
+	default:
+		// Those that a set made are watched by their label.
+		if ours, ok := c.children.ConfigMaps.Get(ref.Key); ok {
+			return slim.Seen{Exists: true, UID: ours.UID, ResourceVersion: ours.ResourceVersion}, nil
+		}
+		obj, err = c.control.kube.CoreV1().ConfigMaps(ref.Key.Namespace).Get(ctx, ref.Key.Name, metav1.GetOptions{})
+	}
+	seen := slim.Seen{}
+	if err == nil {
+		seen = slim.Seen{Exists: true, UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion()}
+	} else if !apierrors.IsNotFound(err) {
+		return seen, err
+	}
+	c.references.Learn(ref, seen)
+	return seen, nil
+}

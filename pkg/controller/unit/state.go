@@ -1,0 +1,138 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/configtemplate"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/packages"
+)
+
+// state is what one sync knows of a Unit: what observe read from caches, and what
+// the steps found out.
+type state struct {
+	// unit is shared with the cache; status is the one being made.
+	unit   *slim.Unit
+	status v1alpha2.UnitStatus
+
+	// pod by the Unit's name, if the Unit controls it; claims by the name of their
+	// template, if they are the Unit's.
+	pod    *slim.Pod
+	claims map[string]*slim.Claim
+	secret *slim.Object
+	// replication that lists the unit, as kind and name; empty if none does.
+	replication string
+	node        nodeState
+
+	// live is the whole Unit, read at most once in a sync; pkg what it is made
+	// from; blueprint what follows from both. nil if something is missing.
+	live      *v1alpha2.Unit
+	pkg       *packages.Package
+	blueprint *blueprint
+	// newestAgent is the image that new pods bring their agent from.
+	newestAgent string
+	// config is what the server shall run with; nil if it cannot be rendered.
+	config *configtemplate.Output
+	// offer is what the agent is given now; see Controller.offer.
+	offer *configtemplate.Output
+
+	// agent is what the agent of this pod said last; fresh if in this sync.
+	agent *agentclient.Status
+	fresh bool
+
+	// accepted is the database whose loss is accepted on request.
+	accepted string
+
+	found findings
+	// statusFirst ends the steps: the status must be stored before the next one.
+	statusFirst bool
+	// events to write once the status is stored.
+	events []func()
+	// again is when to look again though nothing changed; 0 for never.
+	again time.Duration
+}
+
+// nodeState is what is known of the node that matters to the unit.
+type nodeState struct {
+	// Known is false where nodes cannot be read.
+	Known bool
+	// Bound is whether the node of spec.nodeName exists.
+	Bound bool
+	// Silent is whether the kubelet of the pod's node does not report.
+	Silent bool
+}
+
+// retryAfter makes the sync run again after d, unless sooner is asked for.
+func (s *state) retryAfter(d time.Duration) {
+	if d > 0 && (s.again == 0 || d < s.again) {
+		s.again = d
+	}
+}
+
+// managed says whether only a Replication may open the server for writes. A MySQL
+// server made for replication boots read-only even before one lists it.
+func (s *state) managed() bool {
+	if s.replication != "" {
+		return true
+	}
+	return s.unit.Type == v1alpha2.UnitTypeMySQL && s.blueprint != nil && s.blueprint.facts.ArchMode != ""
+}
+
+// claimUIDs of the claims there are, by storage name.
+func (s *state) claimUIDs() map[string]types.UID {
+	uids := map[string]types.UID{}
+	for name, claim := range s.claims {
+		uids[name] = claim.UID
+	}
+	return uids
+}
+
+// blueprint is what follows from a Unit's whole spec and its package, kept while
+// they stay the same so that the spec need not be read at rest.
+type blueprint struct {
+	key string
+	// facts of the configuration, without Managed.
+	facts configtemplate.Facts
+	// emptyDir is true if the data dies with its pod.
+	emptyDir bool
+	// labels and annotations of the pod, claimLabels of the claims by storage name.
+	labels, annotations map[string]string
+	claimLabels         map[string]map[string]string
+	// certificate is the Secret of the server's certificate, at certificateVersion.
+	certificate, certificateVersion string
+}
+
+// memory is what is kept of a Unit between syncs.
+type memory struct {
+	blueprint *blueprint
+	// config is the configuration last rendered, configKey what it was rendered
+	// from, configErr why it could not be.
+	config    *configtemplate.Output
+	configKey string
+	configErr error
+	// applied is the configuration that the agent has acknowledged.
+	applied *configtemplate.Output
+	// agent is what the agent of podUID said at the time.
+	agent   *agentclient.Status
+	podUID  types.UID
+	agentAt time.Time
+	// accepted is the accepted loss that it was told of.
+	accepted string
+}
+
+// databaseReady says whether the server answers SQL by its readiness probe.
+func databaseReady(pod *slim.Pod) bool {
+	if pod == nil || pod.DeletionTimestamp != nil {
+		return false
+	}
+	ready := pod.Condition(corev1.PodReady)
+	return ready != nil && ready.Status == corev1.ConditionTrue
+}

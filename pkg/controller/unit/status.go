@@ -1,0 +1,171 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
+)
+
+// computeStatus of a unit from what was observed and found in this sync.
+func computeStatus(s *state, now time.Time) v1alpha2.UnitStatus {
+	status := *s.status.DeepCopy()
+	status.ObservedGeneration = s.unit.Generation
+	in := phaseInput{pod: s.pod, silent: s.node.Silent, startup: s.unit.Startup, database: string(s.unit.Type)}
+	if s.agent != nil {
+		in.agent = s.agent.State
+	}
+	status.Phase = phaseOf(in)
+	status.NodeName, status.HostIP, status.PodIPs, status.PodUID, status.Revision = "", "", nil, "", ""
+	if s.pod != nil {
+		status.NodeName, status.HostIP, status.PodIPs = s.pod.NodeName, s.pod.HostIP, slices.Clone(s.pod.PodIPs)
+		status.PodUID, status.Revision = s.pod.UID, s.revision()
+	} else {
+		status.Agent = nil
+	}
+	status.PersistentVolumeClaim = claimInfos(s)
+	status.ConfigSyncStatus.Status = configSync(s)
+	if !sameConfigSync(s.unit.Status.ConfigSyncStatus, status.ConfigSyncStatus) {
+		status.ConfigSyncStatus.LastTransitionTime = new(metav1.NewTime(now.Truncate(time.Second)))
+	}
+	s.status = status
+	setConditions(s, &status, now)
+	return status
+}
+
+// revision that the pod is at. One that was made from the same template is at the
+// Unit's revision, whatever that is called.
+func (s *state) revision() string {
+	if s.outdated() {
+		return s.pod.Annotations[v1alpha2.AnnotationRevision]
+	}
+	return s.unit.Annotations[v1alpha2.AnnotationRevision]
+}
+
+// sameConfigSync says whether what lastTransitionTime speaks of is the same.
+func sameConfigSync(a, b v1alpha2.ConfigSyncStatus) bool {
+	return a.Status == b.Status && a.AppliedHash == b.AppliedHash && (b.LastTransitionTime != nil || b.Status == "")
+}
+
+// configSync says how far the configuration has come.
+func configSync(s *state) v1alpha2.SyncStatus {
+	_, invalid := s.found[ConditionConfigInvalid]
+	switch {
+	case s.unit.OwnCommand:
+		return ""
+	case invalid, s.config == nil, s.behind() && s.answered():
+		return v1alpha2.NotSynced
+	case s.pod != nil && s.status.ConfigSyncStatus.PodUID == s.pod.UID && s.status.ConfigSyncStatus.AppliedHash == s.config.Hash:
+		return v1alpha2.Synced
+	}
+	return v1alpha2.Syncing
+}
+
+// claimInfos in the order of their templates.
+func claimInfos(s *state) []v1alpha2.PvcInfo {
+	var infos []v1alpha2.PvcInfo
+	for _, t := range s.unit.Claims {
+		claim := s.claims[t.Name]
+		if claim == nil {
+			continue
+		}
+		infos = append(infos, v1alpha2.PvcInfo{
+			Name:        claim.Name,
+			VolumeName:  claim.VolumeName,
+			AccessModes: slices.Clone(claim.Status.AccessModes),
+			Capacity:    v1alpha2.PvcCapacity{Storage: claim.Status.Capacity[corev1.ResourceStorage]},
+			Phase:       claim.Status.Phase,
+		})
+	}
+	return infos
+}
+
+// setConditions: Ready, one for each finding, and none for what was not found.
+func setConditions(s *state, status *v1alpha2.UnitStatus, now time.Time) {
+	found := s.statusFindings()
+	set := func(conditionType string, value metav1.ConditionStatus, f finding) {
+		conditions.Set(&status.Conditions, conditionType, value, f.reason, f.message, s.unit.Generation, now)
+	}
+	ready, why := readiness(s, status.Phase, found)
+	set(ConditionReady, ready, why)
+	for _, list := range [][]string{blockers, notices} {
+		for _, conditionType := range list {
+			if f, ok := found[conditionType]; ok {
+				set(conditionType, metav1.ConditionTrue, f)
+			} else {
+				conditions.Remove(&status.Conditions, conditionType)
+			}
+		}
+	}
+}
+
+// statusFindings are those of this sync and those that follow from what was
+// observed.
+func (s *state) statusFindings() findings {
+	found := s.found
+	findInPod(found, s.pod, s.node.Silent)
+	if s.unit.OwnCommand {
+		found.because(ConditionOwnCommand,
+			"container %s brings its own command and is left alone: startup, configuration and operations of the server do not apply", s.unit.Type)
+	} else if !s.unit.Startup {
+		message := "spec.startup is false: the server is kept down"
+		if databaseReady(s.pod) {
+			message = "spec.startup is false: the server is being stopped"
+		}
+		found.because(ConditionServerStopped, "%s", message)
+	}
+	if s.blueprint != nil && s.blueprint.emptyDir {
+		found.because(ConditionDataOnEmptyDir, "the data lies on an emptyDir and is lost with its pod; a claim named data keeps it")
+	}
+	if s.resized() && !s.outdated() {
+		found.because(ConditionResizePending, "the pod was made with other cpu and memory; it gets those of the spec when it is replaced, with the configuration for them")
+	}
+	if s.pod != nil && s.pod.AgentImage != "" && s.pod.AgentImage != s.newestAgent {
+		found.because(ConditionAgentOutdated, "the agent comes from %s; the pod's next start, for whatever reason, brings %s", s.pod.AgentImage, s.newestAgent)
+	}
+	// The agent's word stays until it gives another.
+	if old := conditions.Find(s.status.Conditions, ConditionManaged); old != nil && old.Status == metav1.ConditionTrue {
+		found.add(ConditionManaged, old.Reason, "%s", old.Message)
+	}
+	return found
+}
+
+// readiness is what Ready says.
+func readiness(s *state, phase v1alpha2.UnitPhase, found findings) (metav1.ConditionStatus, finding) {
+	if s.unit.DeletionTimestamp != nil {
+		return metav1.ConditionFalse, finding{ReasonDeleting, "the unit is being deleted"}
+	}
+	switch phase {
+	case v1alpha2.UnitReady:
+		return metav1.ConditionTrue, finding{ReasonServerReady, "the server answers"}
+	case v1alpha2.UnitUnknown:
+		if f, ok := found[ConditionNodeNotReporting]; ok {
+			return metav1.ConditionUnknown, f
+		}
+	}
+	if f, ok := found.any(blockers); ok {
+		return metav1.ConditionFalse, f
+	}
+	switch {
+	case s.pod == nil:
+		return metav1.ConditionFalse, finding{ReasonPodMissing, "the pod is being made"}
+	case phase == v1alpha2.UnitPending:
+		return metav1.ConditionFalse, finding{ReasonPodPending, "the pod's containers are being started"}
+	case phase == v1alpha2.UnitSucceeded || phase == v1alpha2.UnitFailed:
+		return metav1.ConditionFalse, finding{ReasonPodEnded, podEnd(s.pod)}
+	case s.agent != nil && s.agent.State == agentclient.StateInitializing:
+		return metav1.ConditionFalse, finding{ReasonServerStarting, "the data directory is being initialised"}
+	case !s.answered() && !s.unit.OwnCommand:
+		return metav1.ConditionFalse, finding{ReasonServerStarting, "waiting for the agent in container " + podspec.AgentContainer}
+	}
+	return metav1.ConditionFalse, finding{ReasonServerStarting, "the server does not answer yet"}
+}

@@ -1,0 +1,89 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// errWritten ends a sync that wrote to the Unit itself: the watch brings the Unit
+// back as it is then.
+var errWritten = errors.New("the Unit was written")
+
+// sync brings one Unit closer to its spec. What a pod needs is written before the
+// pod, and what an agent must not get wrong is in the status before the agent
+// hears of it, so that a crash after any write leaves nothing half done.
+func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	if err := c.wrote.EnsureReady(key); err != nil {
+		return 0, err
+	}
+	unit, there := c.children.Units.Get(key)
+	if !there {
+		c.forget(key)
+		return 0, nil
+	}
+	if unit.DeletionTimestamp != nil {
+		return 0, c.syncDeletion(ctx, unit)
+	}
+	if !slices.Contains(unit.Finalizers, v1alpha2.FinalizerUnit) {
+		return 0, c.control.setFinalizers(ctx, unit, append(slices.Clone(unit.Finalizers), v1alpha2.FinalizerUnit))
+	}
+
+	s := c.observe(unit)
+	workErr := c.work(ctx, s)
+	if errors.Is(workErr, errWritten) {
+		return 0, nil
+	}
+	statusErr := c.syncStatus(ctx, s)
+	if err := errors.Join(workErr, statusErr); err != nil {
+		return 0, err
+	}
+	return s.again, nil
+}
+
+// work makes the children what they should be and tells the agent.
+func (c *Controller) work(ctx context.Context, s *state) error {
+	for _, step := range []func(context.Context, *state) error{
+		c.syncReferences,
+		c.syncBlueprint,
+		c.syncBinding,
+		c.syncIdentity,
+		c.syncTLS,
+		c.syncClaims,
+		c.syncConfig,
+		c.syncPod,
+		c.syncAgent,
+	} {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+		if s.statusFirst {
+			return nil
+		}
+	}
+	return nil
+}
+
+// syncStatus writes the status if it changed.
+func (c *Controller) syncStatus(ctx context.Context, s *state) error {
+	status := computeStatus(s, c.clock.Now())
+	if apiequality.Semantic.DeepEqual(s.unit.Status, status) {
+		return nil
+	}
+	if err := c.control.patchStatus(ctx, s.unit, status); err != nil {
+		return err
+	}
+	for _, event := range s.events {
+		event()
+	}
+	return nil
+}

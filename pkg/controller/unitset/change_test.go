@@ -1,0 +1,202 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+func TestLabelsAndAnnotationsFollowInPlaceAndChangeNoTemplate(t *testing.T) {
+	w := newWorld(t, newSet(withServices, func(set *v1alpha2.UnitSet) { set.Labels = map[string]string{"team": "a", "gone": "soon"} }))
+	w.settleUnits()
+	before, revision := w.unit(0), w.set().Status.UpdateRevision
+	// A label that the user put on the Unit stays.
+	u := w.unit(1)
+	u.Labels["mine"] = "too"
+	w.given(u)
+	w.edit(func(set *v1alpha2.UnitSet) {
+		set.Labels = map[string]string{"team": "b"}
+		set.Annotations = map[string]string{v1alpha2.AnnotationBackupEnabled: "false", v1alpha2.AnnotationMonitoringEnabled: "false"}
+	})
+	w.settleUnits()
+	after := w.unit(0)
+	if _, there := after.Labels["gone"]; there || after.Labels["team"] != "b" || after.Annotations[v1alpha2.AnnotationBackupEnabled] != "false" {
+		t.Errorf("labels %v, annotations %v", after.Labels, after.Annotations)
+	}
+	if w.unit(1).Labels["mine"] != "too" {
+		t.Error("a label of the user's is gone")
+	}
+	if d := cmp.Diff(before.Spec, after.Spec); d != "" {
+		t.Errorf("the unit's spec: -before +after:\n%s", d)
+	}
+	if slim.TemplateHash(&before.Spec.Template) != slim.TemplateHash(&after.Spec.Template) || before.UID != after.UID {
+		t.Error("the pod would be made anew")
+	}
+	if got := w.set().Status.UpdateRevision; got != revision || len(all[*corev1.Service](w, servicesGVR, "Service")) != 5 {
+		t.Errorf("revision %s became %s", revision, got)
+	}
+	svc := must[*corev1.Service](w, servicesGVR, "orders-headless-svc")
+	if _, there := svc.Labels["gone"]; there || svc.Labels["team"] != "b" {
+		t.Errorf("labels of the Service: %v", svc.Labels)
+	}
+	if slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == metricsPortName }) {
+		t.Error("metrics are published although monitoring is off")
+	}
+	if c := w.condition(ConditionUpdatePending); c != nil {
+		t.Errorf("an update is pending: %s", c.Message)
+	}
+}
+
+func TestAnEditedPackageCutsNoRevisionUntilItIsAdopted(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	revision := w.set().Status.UpdateRevision
+	w.packages.install("mysql-8.4", "mysql", "mirror/mysql:$(VERSION)")
+	w.settleUnits()
+	status := w.set().Status
+	if status.UpdateRevision != revision || status.AvailableRevision == "" {
+		t.Fatalf("revision %s, available %q", status.UpdateRevision, status.AvailableRevision)
+	}
+	w.wantCondition(ConditionRevisionAvailable, ConditionRevisionAvailable, status.AvailableRevision)
+	// A unit that is lost is made again from what is pinned.
+	if err := w.upm.Tracker().Delete(unitsGVR, testNamespace, "orders-1"); err != nil {
+		t.Fatal(err)
+	}
+	w.settleUnits()
+	if got := w.unit(1).Spec.Template.Spec.Containers[0].Image; got != "mysql:8.4.6" {
+		t.Errorf("image %s", got)
+	}
+	w.edit(func(set *v1alpha2.UnitSet) {
+		set.Annotations = map[string]string{v1alpha2.AnnotationAdoptRevision: status.AvailableRevision}
+	})
+	w.settleUnits()
+	if got := w.set().Status; got.UpdateRevision == revision || got.AvailableRevision != "" || got.CurrentRevision != revision {
+		t.Errorf("after the adoption: %+v", got)
+	}
+	w.wantCondition(ConditionUpdatePending, ReasonNotRolledOut, "orders-0, orders-1, orders-2")
+	if got := w.set().Status.UnitImageSynced; got != v1alpha2.NotSynced {
+		t.Errorf("unitImageSynced is %s", got)
+	}
+}
+
+func TestASpecThatGoesBackUsesItsOldRevisionAgain(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	revision := w.set().Status.UpdateRevision
+	env := func(value string) func(*v1alpha2.UnitSet) {
+		return func(set *v1alpha2.UnitSet) {
+			set.Spec.Env = nil
+			if value != "" {
+				set.Spec.Env = []corev1.EnvVar{{Name: "A", Value: value}}
+			}
+		}
+	}
+	w.edit(env("1"))
+	w.settleUnits()
+	if got := w.set().Status.UpdateRevision; got == revision {
+		t.Fatal("another env is no other revision")
+	}
+	w.edit(env(""))
+	w.settleUnits()
+	if got := w.set().Status.UpdateRevision; got != revision {
+		t.Errorf("back at the first spec the revision is %s, was %s", got, revision)
+	}
+	w.wantNoCondition(ConditionUpdatePending)
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	used := w.unit(0).Annotations[v1alpha2.AnnotationRevision]
+	for i := range 15 {
+		w.edit(func(set *v1alpha2.UnitSet) {
+			set.Spec.Env = []corev1.EnvVar{{Name: "N", Value: strings.Repeat("x", i+1)}}
+		})
+		w.settleUnits()
+	}
+	var revisions []string
+	for _, name := range w.names() {
+		if r, ok := strings.CutPrefix(name, "controllerrevisions/"); ok {
+			revisions = append(revisions, r)
+		}
+	}
+	if len(revisions) != revisionHistoryLimit+2 || !slices.Contains(revisions, used) || !slices.Contains(revisions, w.set().Status.UpdateRevision) {
+		t.Errorf("%d revisions are kept: %v", len(revisions), revisions)
+	}
+}
+
+func TestEditsOfOurObjectsAreHealedAndThoseOfTheUsersAreNot(t *testing.T) {
+	w := newWorld(t, newSet(withServices))
+	w.settleUnits()
+	want := w.objects()
+
+	svc := must[*corev1.Service](w, servicesGVR, "orders-svc")
+	svc.Spec.Ports[0].Port, svc.Spec.Selector["extra"] = 1, "label"
+	svc.Labels[v1alpha2.LabelType] = "postgresql"
+	w.given(svc)
+	template := must[*corev1.ConfigMap](w, configMapsGVR, "orders-config-template")
+	template.Data["mysql"], template.Data["other"] = "edited", "key"
+	w.given(template)
+	budget := must[*policyv1.PodDisruptionBudget](w, pdbsGVR, "orders")
+	budget.Spec.MinAvailable.IntVal = 0
+	w.given(budget)
+	if err := w.kube.Tracker().Delete(servicesGVR, testNamespace, "orders-headless-svc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.kube.Tracker().Delete(configMapsGVR, testNamespace, "orders-1-config-value"); err != nil {
+		t.Fatal(err)
+	}
+	u := w.unit(2)
+	u.Spec.UpdatePolicy = v1alpha2.UpdatePolicyOnDelete
+	delete(u.Labels, v1alpha2.LabelUnitSet)
+	w.given(u)
+	w.settleUnits()
+	got := w.objects()
+	healed := got["services/orders-svc"].(*corev1.Service)
+	if _, extra := healed.Spec.Selector["extra"]; extra {
+		t.Errorf("the selector is %v", healed.Spec.Selector)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-before +after:\n%s", d)
+	}
+
+	value := must[*corev1.ConfigMap](w, configMapsGVR, "orders-0-config-value")
+	value.Data["mysql"] = "max_connections: 7\n"
+	w.given(value)
+	u = w.unit(0)
+	u.Spec.Startup, u.Spec.UnbindNode = new(false), new(false)
+	w.given(u)
+	w.written()
+	w.settleUnits()
+	if writes := w.written(); len(writes) > 0 {
+		t.Errorf("what is the user's is written: %v", writes)
+	}
+}
+
+func TestResourcesAndSizesThatDifferAreNotSynced(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	w.edit(func(set *v1alpha2.UnitSet) {
+		set.Spec.Resources.Limits[corev1.ResourceMemory] = resource.MustParse("2Gi")
+		set.Spec.Storages[0].Size = "20Gi"
+	})
+	w.settleUnits()
+	status := w.set().Status
+	if status.UnitResourceSynced != v1alpha2.NotSynced || status.UnitPVCSynced != v1alpha2.NotSynced || status.UnitImageSynced != v1alpha2.Synced {
+		t.Errorf("resources %s, claims %s, image %s", status.UnitResourceSynced, status.UnitPVCSynced, status.UnitImageSynced)
+	}
+	w.wantCondition(ConditionResizePending, ReasonNotRolledOut, "orders-0")
+	w.wantCondition(ConditionExpansionPending, ReasonNotRolledOut, "orders-0-data")
+	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+}

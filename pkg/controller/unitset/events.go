@@ -1,0 +1,98 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// Reasons of conditions and events. The type of a condition is its reason too
+// where there is only one.
+const (
+	// ReasonAllUnitsReady: Ready is True.
+	ReasonAllUnitsReady = "AllUnitsReady"
+	// ReasonUnitsNotReady: units exist that are not Ready, or do not exist yet.
+	ReasonUnitsNotReady = "UnitsNotReady"
+	// ReasonNoUnitsWanted: spec.units is 0 and none exists.
+	ReasonNoUnitsWanted = "NoUnitsWanted"
+	// ReasonDeleting: the set is being deleted.
+	ReasonDeleting = "Deleting"
+	// ReasonSettled: there is nothing to do or to wait for.
+	ReasonSettled = "Settled"
+	// ReasonBlocked: what is missing must come first.
+	ReasonBlocked = "Blocked"
+	// ReasonScalingUp, ReasonScalingDown and ReasonWaitingForUnits: what is being
+	// done.
+	ReasonScalingUp       = "ScalingUp"
+	ReasonScalingDown     = "ScalingDown"
+	ReasonWaitingForUnits = "WaitingForUnits"
+
+	// ReasonRefused: the API server refuses what the spec asks for.
+	ReasonRefused = "Refused"
+	// ReasonPackageBroken: the package is there and cannot be used.
+	ReasonPackageBroken = "PackageBroken"
+	// ReasonNotRolledOut: the change reaches units that are made from now on.
+	ReasonNotRolledOut = "NotRolledOut"
+	// ReasonEvacuating: a unit's Replication has not let go of it yet.
+	ReasonEvacuating = "Evacuating"
+	// ReasonNotReplicated: no Replication lists the unit that is being removed.
+	ReasonNotReplicated = "NotReplicated"
+
+	// ReasonSuccessfulCreate and ReasonSuccessfulDelete: a Unit was made, or is
+	// being deleted because it is one too many.
+	ReasonSuccessfulCreate = "SuccessfulCreate"
+	ReasonSuccessfulDelete = "SuccessfulDelete"
+)
+
+// Actions of events.
+const (
+	actionReconcile = "Reconcile"
+	actionCreate    = "Create"
+	actionDelete    = "Delete"
+)
+
+// informational conditions are no reason to worry when they appear.
+var informational = map[string]bool{
+	ConditionReady:             true,
+	ConditionRevisionAvailable: true,
+	ConditionScalingDown:       true,
+}
+
+// recorder writes the controller's events. Nothing else does.
+type recorder struct {
+	events.EventRecorder
+}
+
+func (r recorder) created(set *v1alpha2.UnitSet, unit *v1alpha2.Unit) {
+	r.Eventf(set, unit, corev1.EventTypeNormal, ReasonSuccessfulCreate, actionCreate, "Created Unit %s", unit.Name)
+}
+
+func (r recorder) deleted(set *v1alpha2.UnitSet, unit runtime.Object, name, why string) {
+	r.Eventf(set, unit, corev1.EventTypeNormal, ReasonSuccessfulDelete, actionDelete, "Deleting Unit %s: %s", name, why)
+}
+
+// transitions writes one event for each condition that has become True, or is
+// True for another reason, since before.
+func (r recorder) transitions(set *v1alpha2.UnitSet, before, after []metav1.Condition) {
+	for _, condition := range after {
+		if condition.Type == ConditionProgressing || condition.Status != metav1.ConditionTrue {
+			continue
+		}
+		old := meta.FindStatusCondition(before, condition.Type)
+		if old != nil && old.Status == condition.Status && old.Reason == condition.Reason {
+			continue
+		}
+		eventType := corev1.EventTypeWarning
+		if informational[condition.Type] {
+			eventType = corev1.EventTypeNormal
+		}
+		r.Eventf(set, nil, eventType, condition.Reason, actionReconcile, "%s", condition.Message)
+	}
+}

@@ -1,0 +1,118 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"errors"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/ownerref"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// Handlers only enqueue.
+
+func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error {
+	errs := []error{
+		c.unitSets.AddHandler(handler(func(set *v1alpha2.UnitSet) { c.loop.Enqueue(cache.MetaObjectToName(set)) })),
+		c.children.Units.AddHandler(handler(func(u *slim.Unit) { c.enqueueOwner(u) })),
+		c.mysqlReplications.AddHandler(handler(func(r *v1alpha1.MysqlReplication) {
+			c.enqueueMembers(slim.MysqlMembers()[slim.ByMember](r))
+		})),
+		c.postgresReplications.AddHandler(handler(func(r *v1alpha1.PostgresReplication) {
+			c.enqueueMembers(slim.PostgresMembers()[slim.ByMember](r))
+		})),
+	}
+	for _, informer := range []*slim.Informer[*slim.Object]{
+		c.children.Services, c.children.ConfigMaps, c.children.Revisions, c.children.Disruptions,
+	} {
+		errs = append(errs, informer.AddHandler(handler(func(o *slim.Object) { c.enqueueOwner(o) })))
+	}
+	for _, informer := range packageInformers {
+		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc: func(any) { c.enqueueAll() },
+			UpdateFunc: func(old, current any) {
+				if changed(old, current) {
+					c.enqueueAll()
+				}
+			},
+			DeleteFunc: func(any) { c.enqueueAll() },
+		})
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// handler calls f with everything that appears, changes or goes; with both sides
+// of a change, since an owner or a list of members may have been taken out of it.
+func handler[T slim.Type](f func(T)) cache.TypedResourceEventHandlerFuncs[T] {
+	return cache.TypedResourceEventHandlerFuncs[T]{
+		AddFunc: f,
+		UpdateFunc: func(old, current T) {
+			if changed(old, current) {
+				f(old)
+				f(current)
+			}
+		},
+		DeleteFunc: func(deleted cache.DeletedObject[T]) {
+			var none T
+			if deleted.OptionalObj != none {
+				f(deleted.OptionalObj)
+			}
+		},
+	}
+}
+
+// changed is false for a resync.
+func changed(old, current any) bool {
+	o, oldOK := old.(metav1.Object)
+	n, newOK := current.(metav1.Object)
+	return !oldOK || !newOK || o.GetResourceVersion() == "" || o.GetResourceVersion() != n.GetResourceVersion()
+}
+
+// enqueueOwner of a child: the set that controls it, or the one whose label it
+// carries, which may be waiting for its name.
+func (c *Controller) enqueueOwner(obj metav1.Object) {
+	if key, uid, ok := ownerref.Controller(obj, controllerKind); ok {
+		if set, found := c.unitSets.Get(key); found && set.UID == uid {
+			c.loop.Enqueue(key)
+			return
+		}
+	}
+	if name := obj.GetLabels()[v1alpha2.LabelUnitSet]; name != "" {
+		key := cache.NewObjectName(obj.GetNamespace(), name)
+		if _, found := c.unitSets.Get(key); found {
+			c.loop.Enqueue(key)
+		}
+	}
+}
+
+// enqueueMembers wakes the sets of units that a Replication lists, by the units'
+// names: a Replication may list units that do not exist yet.
+func (c *Controller) enqueueMembers(members []string) {
+	for _, member := range members {
+		namespace, unit, _ := strings.Cut(member, "/")
+		i := strings.LastIndex(unit, "-")
+		if i < 0 {
+			continue
+		}
+		key := cache.NewObjectName(namespace, unit[:i])
+		if _, found := c.unitSets.Get(key); found {
+			c.loop.Enqueue(key)
+		}
+	}
+}
+
+// enqueueAll wakes every set: any may wait for a package, or have a newer one
+// available.
+func (c *Controller) enqueueAll() {
+	for _, set := range c.unitSets.List() {
+		c.loop.Enqueue(cache.MetaObjectToName(set))
+	}
+}

@@ -1,0 +1,51 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// Names of a set's children. docs/architecture.md lists them.
+
+func unitName(set string, ordinal int32) string { return fmt.Sprintf("%s-%d", set, ordinal) }
+
+func headlessServiceName(set string) string { return set + "-headless-svc" }
+
+func externalServiceName(set string) string { return set + "-svc" }
+
+func unitServiceName(unit string) string { return unit + "-svc" }
+
+func configTemplateName(set string) string { return set + "-config-template" }
+
+func configValueName(unit string) string { return unit + "-config-value" }
+
+func revisionName(set, hash string) string { return set + "-" + hash }
+
+func claimName(unit, storage string) string { return unit + "-" + storage }
+
+// ordinalOf a unit's name; false if the name is not one of this set's units.
+func ordinalOf(set, unit string) (int32, bool) {
+	suffix, ok := strings.CutPrefix(unit, set+"-")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(suffix, 10, 32)
+	if err != nil || n < 0 || unitName(set, int32(n)) != unit {
+		return 0, false
+	}
+	return int32(n), true
+}
+
+// wantedUnits is how many units the spec asks for.
+func wantedUnits(set *v1alpha2.UnitSet) int32 {
+	if set.Spec.Units == nil {
+		return 0
+	}
+	return *set.Spec.Units
+}

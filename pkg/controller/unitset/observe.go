@@ -1,0 +1,309 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+	"github.com/upmio/unit-operator/pkg/packages"
+)
+
+// observe reads all that a sync needs.
+func (c *Controller) observe(ctx context.Context, set *v1alpha2.UnitSet) (*state, error) {
+	s := c.observeChildren(set)
+	if problem := specProblem(set); problem != "" {
+		s.found.add(ConditionInvalidSpec, ConditionInvalidSpec, "%s", problem)
+		s.waiting = true
+		return s, nil
+	}
+	var err error
+	if s.inputsHash, err = revision.InputsHash(&set.Spec); err != nil {
+		return nil, err
+	}
+	ports, usable, err := c.observeReferences(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return s, c.observeCandidate(s, ports, usable)
+}
+
+// observeChildren reads what belongs to a set, from caches only.
+func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
+	key := cache.MetaObjectToName(set)
+	s := &state{
+		set:        set,
+		services:   byName(set, c.children.Services.ByIndex(slim.ByUnitSet, key.String())),
+		configMaps: byName(set, c.children.ConfigMaps.ByIndex(slim.ByUnitSet, key.String())),
+		units:      c.observeUnits(set),
+		members:    map[string]membership{},
+		update:     set.Status.UpdateRevision,
+		current:    set.Status.CurrentRevision,
+		available:  set.Status.AvailableRevision,
+		pkg:        set.Status.Package,
+		collisions: set.Status.CollisionCount,
+		data:       map[string]*revision.Data{},
+		missing:    findings{},
+		found:      findings{},
+	}
+	if pdb, ok := c.children.Disruptions.Get(key); ok {
+		s.pdb = newObject(set, pdb)
+	}
+	for _, obj := range c.children.Revisions.ByIndex(slim.ByUnitSet, key.String()) {
+		if r, ok := newObservedRevision(set, obj); ok {
+			s.revisions = append(s.revisions, r)
+		}
+	}
+	for _, u := range s.units {
+		c.observeMembership(s, u.Name)
+	}
+	for ordinal := range wantedUnits(set) {
+		c.observeMembership(s, unitName(set.Name, ordinal))
+	}
+	return s
+}
+
+// observeUnits of a set: those by the names they must have, and those by label
+// that are too many.
+func (c *Controller) observeUnits(set *v1alpha2.UnitSet) []*observedUnit {
+	found := map[string]*slim.Unit{}
+	for _, u := range c.children.Units.ByIndex(slim.ByUnitSet, cache.MetaObjectToName(set).String()) {
+		found[u.Name] = u
+	}
+	for ordinal := range wantedUnits(set) {
+		name := unitName(set.Name, ordinal)
+		if u, ok := c.children.Units.Get(cache.NewObjectName(set.Namespace, name)); ok {
+			found[name] = u
+		}
+	}
+	var units []*observedUnit
+	for name, u := range found {
+		ordinal, ok := ordinalOf(set.Name, name)
+		if !ok {
+			continue
+		}
+		observed := &observedUnit{
+			child: newChild(set, u), Ordinal: ordinal, Phase: u.Status.Phase, Revision: u.Status.Revision,
+			Resources: u.Resources, Claims: u.Status.PersistentVolumeClaim,
+			WhenDeleted: u.WhenDeleted, UpdatePolicy: u.UpdatePolicy,
+		}
+		if observed.Ours {
+			units = append(units, observed)
+		}
+	}
+	slices.SortFunc(units, compareUnits)
+	return units
+}
+
+func byName(set *v1alpha2.UnitSet, objects []*slim.Object) map[string]*observedObject {
+	m := make(map[string]*observedObject, len(objects))
+	for _, obj := range objects {
+		m[obj.Name] = newObject(set, obj)
+	}
+	return m
+}
+
+func newObject(set *v1alpha2.UnitSet, obj *slim.Object) *observedObject {
+	return &observedObject{child: newChild(set, obj), ContentHash: obj.ContentHash}
+}
+
+// newObservedRevision is false for one that is not this set's, or that is on its
+// way out.
+func newObservedRevision(set *v1alpha2.UnitSet, obj *slim.Object) (*observedRevision, bool) {
+	r := &observedRevision{
+		child:       newChild(set, obj),
+		Number:      obj.Revision,
+		InputsHash:  obj.Annotations[revision.AnnotationInputsHash],
+		ContentHash: obj.Annotations[revision.AnnotationContentHash],
+		Package: v1alpha2.PackageReference{
+			Name: obj.Annotations[v1alpha2.AnnotationPackage], Revision: obj.Annotations[annotationPackageRevision],
+		},
+	}
+	ports, err := portsOf(obj.Annotations)
+	r.Ports = ports
+	return r, err == nil && r.Ours && !r.Deleting
+}
+
+// observeMembership looks a unit up in the Replications.
+func (c *Controller) observeMembership(s *state, unit string) {
+	key := s.set.Namespace + "/" + unit
+	note := func(kind, name string, topology []v1alpha1.ReplicationMemberStatus) {
+		i := slices.IndexFunc(topology, func(m v1alpha1.ReplicationMemberStatus) bool { return m.Name == unit })
+		s.members[unit] = membership{Replication: kind + " " + name, Evacuated: i >= 0 && topology[i].Evacuated}
+	}
+	for _, r := range c.mysqlReplications.ByIndex(slim.ByMember, key) {
+		note("MysqlReplication", r.Name, r.Status.Topology)
+	}
+	for _, r := range c.postgresReplications.ByIndex(slim.ByMember, key) {
+		note("PostgresReplication", r.Name, r.Status.Topology)
+	}
+}
+
+// observeCandidate renders what units would be made from now.
+func (c *Controller) observeCandidate(s *state, ports []corev1.ContainerPort, usable bool) error {
+	spec := &s.set.Spec
+	pkg, err := packages.Resolve(c.packages, packages.Request{Type: spec.Type, Edition: spec.Edition, Version: spec.Version})
+	if _, notFound := errors.AsType[*packages.NotFoundError](err); notFound {
+		s.missing.add(ConditionPackageNotFound, ConditionPackageNotFound, "%v", err)
+		return nil
+	}
+	if _, broken := errors.AsType[*packages.BrokenError](err); broken {
+		s.missing.add(ConditionPackageNotFound, ReasonPackageBroken, "%v", err)
+		return nil
+	}
+	if err != nil || !usable {
+		return err
+	}
+	data, err := newRevisionData(s.set, pkg, ports)
+	if err != nil {
+		return err
+	}
+	hash, err := revision.ContentHash(data, 0)
+	if err != nil {
+		return err
+	}
+	s.candidate = &candidate{data: data, hash: hash}
+	return nil
+}
+
+// pinnedPorts are the ports of a shared ConfigMap as it was at a resourceVersion.
+type pinnedPorts struct {
+	name    string
+	version string
+	ports   []corev1.ContainerPort
+	err     error
+}
+
+// observeReferences finds out which of the user's objects exist, and reads the
+// shared ports. usable is false if a revision cannot be made without what is
+// missing.
+func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []corev1.ContainerPort, usable bool, err error) {
+	set := s.set
+	key := cache.MetaObjectToName(set)
+	c.references.Set(key, referencesOf(set))
+	if ref := set.Spec.Secret; ref != nil {
+		there, err := c.secretExists(ctx, set, ref.Name)
+		if err != nil {
+			return nil, false, err
+		}
+		if !there {
+			s.found.add(ConditionSecretMissing, ConditionSecretMissing, "Secret %s (spec.secret) does not exist", ref.Name)
+			// A unit would only wait for it, and say the same again.
+			s.waiting = true
+		}
+	}
+	if ref := set.Spec.CertificateSecret; ref != nil {
+		there, err := c.secretExists(ctx, set, ref.Name)
+		if err != nil {
+			return nil, false, err
+		}
+		if !there {
+			s.found.add(ConditionCertificateSecretMissing, ConditionCertificateSecretMissing,
+				"Secret %s (spec.certificateSecret) does not exist", ref.Name)
+		}
+	}
+	name := set.Spec.SharedConfigName
+	if name == "" {
+		return nil, true, nil
+	}
+	shared, there, err := c.readSharedPorts(ctx, set, name)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case !there:
+		s.found.add(ConditionSharedConfigMissing, ConditionSharedConfigMissing, "ConfigMap %s (spec.sharedConfigName) does not exist", name)
+		return nil, false, nil
+	case shared.err != nil:
+		s.found.add(ConditionInvalidSharedConfig, ConditionInvalidSharedConfig, "ConfigMap %s (spec.sharedConfigName): %v", name, shared.err)
+		return nil, false, nil
+	}
+	return shared.ports, true, nil
+}
+
+// referencesOf a set are the user's objects that its conditions speak of.
+func referencesOf(set *v1alpha2.UnitSet) []slim.Reference {
+	var refs []slim.Reference
+	add := func(kind slim.Kind, name string) {
+		ref := slim.Reference{Kind: kind, Key: cache.NewObjectName(set.Namespace, name)}
+		if name != "" && !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	add(slim.ConfigMap, set.Spec.SharedConfigName)
+	if set.Spec.Secret != nil {
+		add(slim.Secret, set.Spec.Secret.Name)
+	}
+	if set.Spec.CertificateSecret != nil {
+		add(slim.Secret, set.Spec.CertificateSecret.Name)
+	}
+	return refs
+}
+
+// secretExists asks the API only for what the watch has not told yet.
+func (c *Controller) secretExists(ctx context.Context, set *v1alpha2.UnitSet, name string) (bool, error) {
+	ref := slim.Reference{Kind: slim.Secret, Key: cache.NewObjectName(set.Namespace, name)}
+	if seen, known := c.references.Get(ref); known {
+		return seen.Exists, nil
+	}
+	secret, err := c.control.readSecret(ctx, set.Namespace, name)
+	return c.learn(ref, secret, err)
+}
+
+// learn tells the references what a live read has shown.
+func (c *Controller) learn(ref slim.Reference, obj metav1.Object, err error) (bool, error) {
+	if apierrors.IsNotFound(err) {
+		c.references.Learn(ref, slim.Seen{})
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.references.Learn(ref, slim.Seen{Exists: true, UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion()})
+	return true, nil
+}
+
+// readSharedPorts reads the shared ConfigMap when it changed since the last time.
+func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet, name string) (pinnedPorts, bool, error) {
+	key := cache.MetaObjectToName(set)
+	ref := slim.Reference{Kind: slim.ConfigMap, Key: cache.NewObjectName(set.Namespace, name)}
+	seen, known := c.references.Get(ref)
+	if known && !seen.Exists {
+		return pinnedPorts{}, false, nil
+	}
+	c.portsMu.Lock()
+	shared, read := c.ports[key]
+	c.portsMu.Unlock()
+	if known && read && shared.name == name && shared.version == seen.ResourceVersion {
+		return shared, true, nil
+	}
+	cm, err := c.control.readConfigMap(ctx, set.Namespace, name)
+	if there, err := c.learn(ref, cm, err); !there || err != nil {
+		return pinnedPorts{}, false, err
+	}
+	shared = pinnedPorts{name: name, version: cm.ResourceVersion}
+	shared.ports, shared.err = sharedPorts(set.Spec.Type, cm.Data)
+	c.portsMu.Lock()
+	c.ports[key] = shared
+	c.portsMu.Unlock()
+	return shared, true, nil
+}
+
+// forget what is kept of a set that is gone.
+func (c *Controller) forget(key cache.ObjectName) {
+	c.wrote.Clear(key, "")
+	c.references.Forget(key)
+	c.portsMu.Lock()
+	delete(c.ports, key)
+	c.portsMu.Unlock()
+}

@@ -1,0 +1,153 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// unitPlan is what one sync does to the Units of a set.
+type unitPlan struct {
+	// create are the ordinals to make, lowest first.
+	create []int32
+	// patch are units of which something follows the set in place.
+	patch []unitChange
+	// remove is the unit to delete, the highest one that is too many. One at a
+	// time: the next one waits until it is gone.
+	remove *observedUnit
+	// evacuate is the unit whose Replication is asked to let go of it first.
+	evacuate *observedUnit
+	// waiting is the unit that is on its way out, or that its Replication still
+	// needs.
+	waiting *observedUnit
+}
+
+// unitChange is a merge patch of what follows the set in place. It restarts
+// nothing.
+type unitChange struct {
+	unit           *observedUnit
+	metadata, spec map[string]any
+}
+
+// changeOf a unit that stays; nil if it is as it should be.
+func changeOf(set *v1alpha2.UnitSet, u *observedUnit) *unitChange {
+	change := &unitChange{unit: u}
+	labels, annotations := metadataPatch(set, u.Ordinal, u.Labels, u.Annotations)
+	if u.Annotations[v1alpha2.AnnotationEvacuate] == evacuateRemove {
+		// It was to be removed, and is wanted again.
+		if annotations == nil {
+			annotations = map[string]any{}
+		}
+		annotations[v1alpha2.AnnotationEvacuate] = nil
+	}
+	if labels != nil || annotations != nil {
+		change.metadata = map[string]any{}
+	}
+	if labels != nil {
+		change.metadata["labels"] = labels
+	}
+	if annotations != nil {
+		change.metadata["annotations"] = annotations
+	}
+	spec := map[string]any{}
+	if u.WhenDeleted == v1alpha2.DeleteClaims {
+		// It was told so before it was to be removed.
+		spec = retention(v1alpha2.RetainClaims)
+	}
+	if policy := updatePolicy(set); u.UpdatePolicy != policy {
+		spec["updatePolicy"] = policy
+	}
+	if len(spec) > 0 {
+		change.spec = spec
+	}
+	if change.metadata == nil && change.spec == nil {
+		return nil
+	}
+	return change
+}
+
+// planUnits decides what becomes of the Units. mayCreate is false while
+// something that a new unit needs is missing.
+//
+// A unit that runs another revision, other cpu and memory or smaller claims than
+// the spec asks for is left as it is: see rollout.go.
+func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]membership, mayCreate bool) unitPlan {
+	var plan unitPlan
+	wanted := wantedUnits(set)
+	present := make(map[int32]*observedUnit, len(units))
+	var condemned []*observedUnit
+	for _, u := range units {
+		present[u.Ordinal] = u
+		if u.Ordinal >= wanted {
+			condemned = append(condemned, u)
+			continue
+		}
+		if u.Deleting {
+			continue
+		}
+		if change := changeOf(set, u); change != nil {
+			plan.patch = append(plan.patch, *change)
+		}
+	}
+	slices.SortFunc(plan.patch, func(a, b unitChange) int { return compareUnits(a.unit, b.unit) })
+	if mayCreate {
+		for ordinal := range wanted {
+			if present[ordinal] == nil {
+				plan.create = append(plan.create, ordinal)
+			}
+		}
+	}
+	planRemoval(&plan, condemned, members)
+	return plan
+}
+
+// planRemoval takes the highest unit that is too many. A member of a Replication
+// goes only when that reports it evacuated: the source may be on it, and the rest
+// must hold its data.
+func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]membership) {
+	if len(condemned) == 0 {
+		return
+	}
+	for _, u := range condemned {
+		if u.Deleting {
+			plan.waiting = u
+			return
+		}
+	}
+	highest := slices.MaxFunc(condemned, compareUnits)
+	member, listed := members[highest.Name]
+	switch {
+	case !listed || member.Evacuated:
+		plan.remove = highest
+	case highest.Annotations[v1alpha2.AnnotationEvacuate] != evacuateRemove:
+		plan.evacuate, plan.waiting = highest, highest
+	default:
+		plan.waiting = highest
+	}
+}
+
+// evacuateRemove asks a Replication to take a unit out for good.
+const evacuateRemove = "remove"
+
+// retention is the part of a Unit's spec that says what becomes of its claims when
+// it is deleted.
+func retention(claims v1alpha2.ClaimRetention) map[string]any {
+	return map[string]any{"persistentVolumeClaimRetentionPolicy": map[string]any{"whenDeleted": claims}}
+}
+
+// claimRetention is what becomes of claims; the default keeps them.
+func claimRetention(r v1alpha2.ClaimRetention) v1alpha2.ClaimRetention {
+	return cmp.Or(r, v1alpha2.RetainClaims)
+}
+
+func whenScaled(set *v1alpha2.UnitSet) v1alpha2.ClaimRetention {
+	return claimRetention(deref(set.Spec.PersistentVolumeClaimRetentionPolicy).WhenScaled)
+}
+
+func whenDeleted(set *v1alpha2.UnitSet) v1alpha2.ClaimRetention {
+	return claimRetention(deref(set.Spec.PersistentVolumeClaimRetentionPolicy).WhenDeleted)
+}

@@ -1,0 +1,94 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// unitAt is a unit as the set wants it.
+func unitAt(set *v1alpha2.UnitSet, ordinal int32, edits ...func(*observedUnit)) *observedUnit {
+	u := &observedUnit{
+		child: child{
+			Name: unitName(set.Name, ordinal), Labels: unitLabels(set, ordinal), Annotations: unitAnnotations(set), Ours: true,
+		},
+		Ordinal: ordinal, Phase: v1alpha2.UnitReady, UpdatePolicy: v1alpha2.UpdatePolicyRecreate,
+	}
+	for _, edit := range edits {
+		edit(u)
+	}
+	return u
+}
+
+func TestPlansForUnits(t *testing.T) {
+	deleting := func(u *observedUnit) { u.Deleting = true }
+	evacuate := func(u *observedUnit) { u.Annotations[v1alpha2.AnnotationEvacuate] = "remove" }
+	relabelled := func(u *observedUnit) { u.Labels["unit-operator.io/type"] = "other" }
+	type units = map[int32][]func(*observedUnit)
+	type plan struct {
+		Create, Patch             []int32
+		Remove, Evacuate, Waiting int32
+	}
+	const none = -1
+	for _, tc := range []struct {
+		name    string
+		wanted  int32
+		units   units
+		members map[string]membership
+		blocked bool
+		want    plan
+	}{
+		{"nothing is there", 3, nil, nil, false, plan{[]int32{0, 1, 2}, nil, none, none, none}},
+		{"nothing can be made", 3, nil, nil, true, plan{nil, nil, none, none, none}},
+		{"all is well", 2, units{0: nil, 1: nil}, nil, false, plan{nil, nil, none, none, none}},
+		{"a hole", 3, units{0: nil, 2: nil}, nil, false, plan{[]int32{1}, nil, none, none, none}},
+		{"one on its way out keeps its place", 2, units{0: {deleting}, 1: nil}, nil, false, plan{nil, nil, none, none, none}},
+		{"labels of what stays", 2, units{0: {relabelled}, 1: {relabelled, deleting}, 2: {relabelled}}, nil, true, plan{nil, []int32{0}, 2, none, none}},
+		{"too many", 1, units{0: nil, 1: nil, 2: nil}, nil, false, plan{nil, nil, 2, none, none}},
+		{"too many, one is going", 1, units{0: nil, 1: nil, 2: {deleting}}, nil, false, plan{nil, nil, none, none, 2}},
+		{"too many, a lower one is going", 1, units{0: nil, 1: {deleting}, 2: nil}, nil, false, plan{nil, nil, none, none, 1}},
+		{"none is wanted", 0, units{0: nil}, nil, false, plan{nil, nil, 0, none, none}},
+		{"a member is asked to leave", 1, units{0: nil, 1: nil}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, nil, none, 1, 1}},
+		{"a member that was asked", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, nil, none, none, 1}},
+		{"a member that has left", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r", Evacuated: true}}, false, plan{nil, nil, 1, none, none}},
+		{"wanted again", 2, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, []int32{1}, none, none, none}},
+	} {
+		set := newSet(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(tc.wanted) })
+		var observed []*observedUnit
+		for ordinal := range int32(5) {
+			if edits, there := tc.units[ordinal]; there {
+				observed = append(observed, unitAt(set, ordinal, edits...))
+			}
+		}
+		p := planUnits(set, observed, tc.members, !tc.blocked)
+		ordinal := func(u *observedUnit) int32 {
+			if u == nil {
+				return none
+			}
+			return u.Ordinal
+		}
+		got := plan{Create: p.create, Remove: ordinal(p.remove), Evacuate: ordinal(p.evacuate), Waiting: ordinal(p.waiting)}
+		for _, change := range p.patch {
+			got.Patch = append(got.Patch, change.unit.Ordinal)
+		}
+		if d := cmp.Diff(tc.want, got); d != "" {
+			t.Errorf("%s: -want +got:\n%s", tc.name, d)
+		}
+	}
+}
+
+func TestTheUpdatePolicyFollowsTheStrategy(t *testing.T) {
+	set := newSet(func(set *v1alpha2.UnitSet) { set.Spec.UpdateStrategy.Type = v1alpha2.OnDeleteStrategy })
+	change := changeOf(set, unitAt(set, 0))
+	if change == nil || change.metadata != nil {
+		t.Fatalf("the change is %+v", change)
+	}
+	if d := cmp.Diff(map[string]any{"updatePolicy": v1alpha2.UpdatePolicyOnDelete}, change.spec); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}

@@ -1,0 +1,73 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+)
+
+// What is read live: the content of objects of which informers keep the metadata
+// only, and a child that is about to be written.
+
+// lostRevisionError says that trying again does not bring a revision back.
+type lostRevisionError struct {
+	name string
+	err  error
+}
+
+func (e *lostRevisionError) Error() string {
+	return fmt.Sprintf("ControllerRevision %s, which units are made from, is lost: %v", e.name, e.err)
+}
+
+func (e *lostRevisionError) Unwrap() error { return e.err }
+
+// readRevision reads what a revision stores.
+func (c *control) readRevision(ctx context.Context, set *v1alpha2.UnitSet, name string) (*revision.Data, error) {
+	r, err := c.kube.AppsV1().ControllerRevisions(set.Namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, &lostRevisionError{name, err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOurs(set, "ControllerRevision", r); err != nil {
+		return nil, &lostRevisionError{name, err}
+	}
+	data, err := revision.Decode(r)
+	if err != nil {
+		return nil, &lostRevisionError{name, err}
+	}
+	return data, nil
+}
+
+// readConfigMap reads a ConfigMap of the user's.
+func (c *control) readConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
+	return c.kube.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// readSecret reads a Secret of the user's.
+func (c *control) readSecret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	return c.kube.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// live reads a child that is to be written and makes sure that it is ours. It is
+// the zero value if there is none.
+func live[T metav1.Object](ctx context.Context, set *v1alpha2.UnitSet, kind, name string, get func(context.Context, string, metav1.GetOptions) (T, error)) (obj T, there bool, err error) {
+	obj, err = get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return obj, false, nil
+	}
+	if err != nil {
+		return obj, false, err
+	}
+	return obj, true, checkOurs(set, kind, obj)
+}

@@ -1,0 +1,267 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+func unitNames(w *world) []string {
+	var names []string
+	for _, u := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+		names = append(names, u.Name)
+	}
+	return names
+}
+
+func TestScalingUpAddsTheNextOrdinalsAndMovesTheBudget(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	first := w.unit(0).UID
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(5)) })
+	w.settleUnits()
+	if d := cmp.Diff([]string{"orders-0", "orders-1", "orders-2", "orders-3", "orders-4"}, unitNames(w)); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	if w.unit(0).UID != first {
+		t.Error("unit 0 is another one")
+	}
+	if got := must[*policyv1.PodDisruptionBudget](w, pdbsGVR, "orders").Spec.MinAvailable.IntValue(); got != 4 {
+		t.Errorf("the budget keeps %d", got)
+	}
+}
+
+func TestScalingDownTakesTheHighestOrdinalOneAtATime(t *testing.T) {
+	for _, policy := range []v1alpha2.ClaimRetention{"", v1alpha2.RetainClaims, v1alpha2.DeleteClaims} {
+		w := newWorld(t, newSet(withServices, func(set *v1alpha2.UnitSet) {
+			set.Spec.PersistentVolumeClaimRetentionPolicy = &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenScaled: policy}
+		}))
+		w.settleUnits()
+		w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(1)) })
+		w.settle()
+		going := w.unit(2)
+		if going.DeletionTimestamp == nil || w.unit(1).DeletionTimestamp != nil {
+			t.Fatal("the highest unit does not go first and alone")
+		}
+		want := v1alpha2.RetainClaims
+		if policy == v1alpha2.DeleteClaims {
+			want = v1alpha2.DeleteClaims
+		}
+		if got := going.Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted; got != want {
+			t.Errorf("policy %q: the unit is told %s", policy, got)
+		}
+		w.wantCondition(ConditionScalingDown, ReasonNotReplicated, "orders-2")
+		if _, ok := get[*corev1.Service](w, servicesGVR, "orders-2-svc"); !ok {
+			t.Error("a unit that is stopping has lost its Service")
+		}
+		w.settleUnits()
+		if d := cmp.Diff([]string{"orders-0"}, unitNames(w)); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+		if _, ok := get[*corev1.Service](w, servicesGVR, "orders-2-svc"); ok {
+			t.Error("the Service of a unit that is gone is left")
+		}
+		if _, ok := get[*policyv1.PodDisruptionBudget](w, pdbsGVR, "orders"); ok {
+			t.Error("a single unit has a budget that no drain can meet")
+		}
+		if _, ok := get[*corev1.ConfigMap](w, configMapsGVR, "orders-2-config-value"); !ok {
+			t.Error("the user's values are deleted")
+		}
+		w.wantNoCondition(ConditionScalingDown)
+	}
+}
+
+func TestAMemberOfAReplicationGoesWhenThatLetsGoOfIt(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: testNamespace}}
+	replication.Spec.Source.Name = "orders-2"
+	if err := w.mysqls.Set(replication); err != nil {
+		t.Fatal(err)
+	}
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
+	w.settleUnits()
+	u := w.unit(2)
+	if u.DeletionTimestamp != nil || u.Annotations[v1alpha2.AnnotationEvacuate] != "remove" {
+		t.Fatalf("the unit is %v, deleted at %v", u.Annotations, u.DeletionTimestamp)
+	}
+	w.wantCondition(ConditionScalingDown, ReasonEvacuating, "MysqlReplication orders")
+
+	// The user thinks better of it.
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(3)) })
+	w.settleUnits()
+	if a, asked := w.unit(2).Annotations[v1alpha2.AnnotationEvacuate]; asked {
+		t.Errorf("a wanted unit is still asked to %s", a)
+	}
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
+	w.settleUnits()
+
+	replication = replication.DeepCopy()
+	replication.Status.Topology = []v1alpha1.ReplicationMemberStatus{{Name: "orders-2", Evacuated: true}}
+	if err := w.mysqls.Set(replication); err != nil {
+		t.Fatal(err)
+	}
+	w.settleUnits()
+	if d := cmp.Diff([]string{"orders-0", "orders-1"}, unitNames(w)); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+func TestAUnitIsDeletedOnceHoweverLateTheCacheIs(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	w.refresh()
+	s := w.controller.observeChildren(w.set())
+	w.written()
+	w.said()
+	for range 2 {
+		if err := w.controller.control.deleteUnit(t.Context(), w.set(), s.units[2], v1alpha2.RetainClaims, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deletes := slices.DeleteFunc(w.written(), func(write string) bool { return !strings.HasPrefix(write, "delete ") })
+	if events := w.said(); len(deletes) != 1 || len(events) != 1 {
+		t.Errorf("deleted by %v, events %q", deletes, events)
+	}
+}
+
+func TestClaimsOfAUnitThatStaysAreNotGivenUpByACrash(t *testing.T) {
+	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) {
+		set.Spec.PersistentVolumeClaimRetentionPolicy = &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenScaled: v1alpha2.DeleteClaims}
+	}))
+	w.settleUnits()
+	w.refuse = func(write string) error {
+		if strings.HasPrefix(write, "delete units/") {
+			return errInjected
+		}
+		return nil
+	}
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
+	if _, err := w.sync(); !errors.Is(err, errInjected) {
+		t.Fatalf("the error is %v", err)
+	}
+	if got := w.unit(2).Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted; got != v1alpha2.DeleteClaims {
+		t.Fatalf("the unit was told to %s", got)
+	}
+	w.refuse = nil
+	w.restart()
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(3)) })
+	w.settleUnits()
+	if got := w.unit(2).Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted; got != v1alpha2.RetainClaims {
+		t.Errorf("a unit that is wanted again has its claims under %s", got)
+	}
+}
+
+func TestALostRevisionIsNamedAndHealsWhenNoUnitNeedsIt(t *testing.T) {
+	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) {
+		set.Spec.UpdateStrategy.RollingUpdate = &v1alpha2.RollingUpdateSpec{Partition: new(int32(3))}
+	}))
+	w.settleUnits()
+	old := w.set().Status.UpdateRevision
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Version = "8.4.7" })
+	w.settleUnits()
+	if err := w.kube.Tracker().Delete(revisionsGVR, testNamespace, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.upm.Tracker().Delete(unitsGVR, testNamespace, "orders-1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.sync(); err == nil {
+		t.Fatal("a unit was made from nothing")
+	}
+	w.wantCondition(ConditionRevisionLost, ConditionRevisionLost, old, w.set().Status.UpdateRevision)
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.UpdateStrategy.RollingUpdate = nil })
+	w.settleUnits()
+	w.wantNoCondition(ConditionRevisionLost)
+	if got := w.unit(1).Spec.Template.Spec.Containers[0].Image; got != "mysql:8.4.7" {
+		t.Errorf("image %s", got)
+	}
+}
+
+func TestDeletionStopsTheUnitsFirstAndTouchesNothingOfAnotherOwner(t *testing.T) {
+	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) {
+		set.Spec.PersistentVolumeClaimRetentionPolicy = &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenDeleted: v1alpha2.DeleteClaims}
+	}))
+	w.settleUnits()
+	foreign := newForeignUnit("orders-7")
+	w.given(foreign)
+	w.written()
+	if err := w.upm.UpmV1alpha2().UnitSets(testNamespace).Delete(t.Context(), "orders", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	w.written()
+	w.settle()
+	var deletes []string
+	for _, write := range w.written() {
+		if strings.HasPrefix(write, "delete ") {
+			deletes = append(deletes, write)
+		}
+	}
+	if d := cmp.Diff([]string{"delete units/orders-2", "delete units/orders-1", "delete units/orders-0"}, deletes); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	if _, ok := get[*v1alpha2.UnitSet](w, unitSetsGVR, "orders"); !ok {
+		t.Fatal("the set is gone before its units")
+	}
+	if got := w.unit(1).Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted; got != v1alpha2.DeleteClaims {
+		t.Errorf("the unit is told to %s its claims", got)
+	}
+	if _, ok := get[*corev1.Service](w, servicesGVR, "orders-headless-svc"); !ok {
+		t.Error("units that are stopping have lost their names")
+	}
+	if c := w.condition(ConditionReady); c.Reason != ReasonDeleting {
+		t.Errorf("Ready is %+v", c)
+	}
+	for _, i := range []int32{0, 1, 2} {
+		if err := w.upm.Tracker().Delete(unitsGVR, testNamespace, unitName("orders", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.sync(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := get[*v1alpha2.UnitSet](w, unitSetsGVR, "orders"); ok {
+		t.Error("the finalizer is left")
+	}
+	if after := must[*v1alpha2.Unit](w, unitsGVR, "orders-7"); after.DeletionTimestamp != nil || after.ResourceVersion != foreign.ResourceVersion {
+		t.Error("somebody else's unit was touched")
+	}
+	w.settle()
+}
+
+func TestASetWhoseChildrenAreOrphanedLeavesThem(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	w.edit(func(set *v1alpha2.UnitSet) {
+		set.Finalizers = append(set.Finalizers, metav1.FinalizerOrphanDependents)
+		set.DeletionTimestamp = new(metav1.NewTime(w.clock.Now()))
+	})
+	w.settle()
+	for _, u := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+		if u.DeletionTimestamp != nil {
+			t.Errorf("%s is deleted", u.Name)
+		}
+	}
+	if d := cmp.Diff([]string{metav1.FinalizerOrphanDependents}, w.set().Finalizers); d != "" {
+		t.Errorf("finalizers: -want +got:\n%s", d)
+	}
+}
+
+// newForeignUnit has our labels and another owner.
+func newForeignUnit(name string) *v1alpha2.Unit {
+	return &v1alpha2.Unit{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Namespace: testNamespace, Labels: map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelUnitSet: "orders"},
+	}}
+}

@@ -1,0 +1,179 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// wantedServices of a set whose units listen on ports: the headless one, the
+// external one, and one per unit for those ordinals.
+func wantedServices(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinals []int32) []*corev1ac.ServiceApplyConfiguration {
+	services := []*corev1ac.ServiceApplyConfiguration{headlessService(set, ports)}
+	if set.Spec.ExternalService != nil {
+		services = append(services, externalService(set, ports))
+	}
+	if set.Spec.UnitService != nil {
+		for _, ordinal := range ordinals {
+			services = append(services, unitService(set, ports, ordinal))
+		}
+	}
+	return services
+}
+
+// headlessService gives every unit its name in DNS, ready or not: replicas must
+// reach a source that is starting. It alone has the agent's metrics, so that a
+// ServiceMonitor by label finds each unit once.
+func headlessService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort) *corev1ac.ServiceApplyConfiguration {
+	svcPorts := servicePorts(ports)
+	if set.Annotations[v1alpha2.AnnotationMonitoringEnabled] != "false" {
+		svcPorts = append(svcPorts, corev1ac.ServicePort().
+			WithName(metricsPortName).
+			WithPort(metricsPort).
+			WithTargetPort(intstr.FromInt32(metricsPort)).
+			WithProtocol(corev1.ProtocolTCP))
+	}
+	return newService(set, headlessServiceName(set.Name), setLabels(set), nil,
+		corev1ac.ServiceSpec().
+			WithType(corev1.ServiceTypeClusterIP).
+			WithClusterIP(corev1.ClusterIPNone).
+			WithPublishNotReadyAddresses(true).
+			WithSelector(selectorOf(set)).
+			WithPorts(svcPorts...))
+}
+
+// externalService is where clients of the whole set connect.
+func externalService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort) *corev1ac.ServiceApplyConfiguration {
+	spec := set.Spec.ExternalService
+	return newService(set, externalServiceName(set.Name), setLabels(set), spec.Annotations,
+		corev1ac.ServiceSpec().
+			WithType(serviceType(spec.Type)).
+			WithSelector(externalSelector(set)).
+			WithPorts(servicePorts(clientPorts(set.Spec.Type, ports))...))
+}
+
+// externalSelector of the set's Service: all units. Once the replication
+// controllers observe sources, a set of which a Replication lists a unit selects
+// the observed source here.
+func externalSelector(set *v1alpha2.UnitSet) map[string]string { return selectorOf(set) }
+
+// unitService is where clients of one unit connect.
+func unitService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinal int32) *corev1ac.ServiceApplyConfiguration {
+	spec := set.Spec.UnitService
+	unit := unitName(set.Name, ordinal)
+	selector := selectorOf(set)
+	selector[v1alpha2.LabelUnit] = unit
+	return newService(set, unitServiceName(unit), unitLabels(set, ordinal), spec.Annotations,
+		corev1ac.ServiceSpec().
+			WithType(serviceType(spec.Type)).
+			WithSelector(selector).
+			WithPorts(servicePorts(ports)...))
+}
+
+func newService(set *v1alpha2.UnitSet, name string, labels, annotations map[string]string, spec *corev1ac.ServiceSpecApplyConfiguration) *corev1ac.ServiceApplyConfiguration {
+	svc := corev1ac.Service(name, set.Namespace).
+		WithLabels(labels).
+		WithOwnerReferences(ownerReference(set)).
+		WithSpec(spec)
+	return svc.WithAnnotations(withApplied(annotations, svc))
+}
+
+func serviceType(t corev1.ServiceType) corev1.ServiceType {
+	if t == "" {
+		return corev1.ServiceTypeClusterIP
+	}
+	return t
+}
+
+func servicePorts(ports []corev1.ContainerPort) []*corev1ac.ServicePortApplyConfiguration {
+	var out []*corev1ac.ServicePortApplyConfiguration
+	for _, p := range ports {
+		protocol := p.Protocol
+		if protocol == "" {
+			protocol = corev1.ProtocolTCP
+		}
+		port := corev1ac.ServicePort().
+			WithPort(p.ContainerPort).
+			WithTargetPort(intstr.FromInt32(p.ContainerPort)).
+			WithProtocol(protocol)
+		if p.Name != "" {
+			port.WithName(p.Name)
+		}
+		out = append(out, port)
+	}
+	return out
+}
+
+// sameService says whether a Service is as it was asked for.
+func sameService(have *observedObject, want *corev1ac.ServiceApplyConfiguration) bool {
+	return contains(have.Labels, want.Labels) && contains(have.Annotations, want.Annotations) &&
+		have.ContentHash == slim.ServiceHash(serviceSpec(want))
+}
+
+// serviceSpec is the spec that is asked for.
+func serviceSpec(want *corev1ac.ServiceApplyConfiguration) *corev1.ServiceSpec {
+	spec := &corev1.ServiceSpec{
+		Type:                     *want.Spec.Type,
+		ClusterIP:                deref(want.Spec.ClusterIP),
+		PublishNotReadyAddresses: deref(want.Spec.PublishNotReadyAddresses),
+		Selector:                 want.Spec.Selector,
+	}
+	for _, p := range want.Spec.Ports {
+		spec.Ports = append(spec.Ports, corev1.ServicePort{Name: deref(p.Name), Port: *p.Port, Protocol: *p.Protocol, TargetPort: *p.TargetPort})
+	}
+	return spec
+}
+
+// hasAlienPorts says whether a Service has ports that are not wanted. Applying
+// does not remove what another manager owns, and a renumbered port would clash
+// with ours by its name.
+func hasAlienPorts(have []corev1.ServicePort, want []corev1ac.ServicePortApplyConfiguration) bool {
+	return slices.ContainsFunc(have, func(h corev1.ServicePort) bool {
+		return !slices.ContainsFunc(want, func(w corev1ac.ServicePortApplyConfiguration) bool {
+			return *w.Port == h.Port && *w.Protocol == h.Protocol
+		})
+	})
+}
+
+// replacementPorts are the wanted ports with the node ports that the Service has.
+func replacementPorts(have []corev1.ServicePort, want []corev1ac.ServicePortApplyConfiguration) []corev1.ServicePort {
+	var out []corev1.ServicePort
+	for _, w := range want {
+		port := corev1.ServicePort{Name: deref(w.Name), Port: *w.Port, Protocol: *w.Protocol, TargetPort: *w.TargetPort}
+		i := slices.IndexFunc(have, func(h corev1.ServicePort) bool { return h.Port == port.Port && h.Protocol == port.Protocol })
+		if i < 0 {
+			i = slices.IndexFunc(have, func(h corev1.ServicePort) bool { return h.Name == port.Name })
+		}
+		if i >= 0 {
+			port.NodePort = have[i].NodePort
+		}
+		out = append(out, port)
+	}
+	return out
+}
+
+// contains says whether have holds every pair of want.
+func contains(have, want map[string]string) bool {
+	for key, value := range want {
+		if current, ok := have[key]; !ok || current != value {
+			return false
+		}
+	}
+	return true
+}
+
+func deref[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

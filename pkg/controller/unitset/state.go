@@ -1,0 +1,182 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"cmp"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/ownerref"
+	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+)
+
+// state is what one sync knows of a set: what observe read, and what the steps
+// found out.
+type state struct {
+	set *v1alpha2.UnitSet
+
+	// units that the set controls, lowest ordinal first. The other children are by
+	// name, whoever controls them.
+	units      []*observedUnit
+	services   map[string]*observedObject
+	configMaps map[string]*observedObject
+	pdb        *observedObject
+	revisions  []*observedRevision
+	// members are the set's units that a Replication lists, by name.
+	members map[string]membership
+
+	// inputsHash of the spec, and the revision that spec, package and ports would
+	// give; nil if something it is made from is missing, which missing explains.
+	inputsHash string
+	candidate  *candidate
+	missing    findings
+
+	// update and current name the revisions, pkg and ports are the update's.
+	// available is the hash of what could be adopted.
+	update, current, available string
+	pkg                        *v1alpha2.PackageReference
+	ports                      []corev1.ContainerPort
+	// collisions of revision names, as the status has or is to have them.
+	collisions *int32
+	// waiting is true while no unit can be made: a condition says why.
+	waiting bool
+	// data of the revisions that were read in this sync, by name.
+	data map[string]*revision.Data
+
+	found findings
+}
+
+// child is what is the same in all observed children.
+type child struct {
+	Name        string
+	UID         types.UID
+	Labels      map[string]string
+	Annotations map[string]string
+	Deleting    bool
+	// Ours is true if the set is its controller; else controller says who is.
+	Ours       bool
+	controller string
+}
+
+func newChild(set *v1alpha2.UnitSet, obj metav1.Object) child {
+	c := child{
+		Name:        obj.GetName(),
+		UID:         obj.GetUID(),
+		Labels:      obj.GetLabels(),
+		Annotations: obj.GetAnnotations(),
+		Deleting:    obj.GetDeletionTimestamp() != nil,
+		Ours:        ownerref.ControlledBy(obj, set),
+	}
+	if ref := metav1.GetControllerOfNoCopy(obj); ref != nil {
+		c.controller = ref.Kind + " " + ref.Name
+	}
+	return c
+}
+
+func (c *child) conflict(kind string) error {
+	return &nameConflictError{kind: kind, name: c.Name, controller: c.controller}
+}
+
+type observedUnit struct {
+	child
+	Ordinal int32
+	Phase   v1alpha2.UnitPhase
+	// Revision its pod was made from.
+	Revision string
+	// Resources of the database container in its template.
+	Resources corev1.ResourceRequirements
+	Claims    []v1alpha2.PvcInfo
+	// WhenDeleted is what becomes of its claims.
+	WhenDeleted  v1alpha2.ClaimRetention
+	UpdatePolicy v1alpha2.UpdatePolicy
+}
+
+// reference of the unit for events.
+func (u *observedUnit) reference(set *v1alpha2.UnitSet) *v1alpha2.Unit {
+	return &v1alpha2.Unit{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha2.GroupVersion.String(), Kind: "Unit"},
+		ObjectMeta: metav1.ObjectMeta{Name: u.Name, Namespace: set.Namespace, UID: u.UID},
+	}
+}
+
+func compareUnits(a, b *observedUnit) int { return cmp.Compare(a.Ordinal, b.Ordinal) }
+
+// observedObject is a child of which informers see the metadata and a hash of the
+// content.
+type observedObject struct {
+	child
+	ContentHash string
+}
+
+type observedRevision struct {
+	child
+	Number      int64
+	InputsHash  string
+	ContentHash string
+	Package     v1alpha2.PackageReference
+	Ports       []corev1.ContainerPort
+}
+
+// membership of a unit in a Replication.
+type membership struct {
+	// Replication is its kind and name.
+	Replication string
+	// Evacuated as the Replication reports it.
+	Evacuated bool
+}
+
+// useRevision makes a revision the one that units are to have.
+func (s *state) useRevision(r *observedRevision) {
+	s.update = r.Name
+	s.current = currentRevision(s.units, s.set.Status.CurrentRevision, s.update)
+	s.ports = r.Ports
+	s.pkg = &r.Package
+}
+
+func (s *state) revisionOfNewUnit(ordinal int32) string {
+	return revisionOfNewUnit(s.set, ordinal, s.current, s.update)
+}
+
+// serviceOrdinals are the units that have or are to have a Service of their own:
+// a unit that is being removed keeps it to the end.
+func (s *state) serviceOrdinals() []int32 {
+	var ordinals []int32
+	for ordinal := range wantedUnits(s.set) {
+		ordinals = append(ordinals, ordinal)
+	}
+	for _, u := range s.units {
+		if u.Ordinal >= wantedUnits(s.set) {
+			ordinals = append(ordinals, u.Ordinal)
+		}
+	}
+	return ordinals
+}
+
+// explainWaiting says why the revision that the spec asks for cannot be made.
+func (s *state) explainWaiting() {
+	for condition, f := range s.missing {
+		s.found.add(condition, f.reason, "%s", f.message)
+	}
+}
+
+// explainRemoval says what becomes of a removed unit's data.
+func (s *state) explainRemoval(u *observedUnit) {
+	claims := "its claims stay"
+	if whenScaled(s.set) == v1alpha2.DeleteClaims {
+		claims = "its claims are deleted (whenScaled)"
+	}
+	if dataOnEmptyDir(&s.set.Spec) {
+		claims = "its data lies on an emptyDir and is deleted"
+	}
+	if member, listed := s.members[u.Name]; listed {
+		s.found.add(ConditionScalingDown, ReasonScalingDown, "Unit %s is removed after %s let go of it; %s", u.Name, member.Replication, claims)
+		return
+	}
+	s.found.add(ConditionScalingDown, ReasonNotReplicated,
+		"Unit %s is removed and no Replication lists it, so its data is nowhere else; %s", u.Name, claims)
+}

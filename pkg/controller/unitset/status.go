@@ -1,0 +1,201 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// computeStatus of a set from what was observed and found in this sync.
+func computeStatus(s *state, now time.Time) v1alpha2.UnitSetStatus {
+	status := *s.set.Status.DeepCopy()
+	status.ObservedGeneration = s.set.Generation
+	status.Units = int32(len(s.units))
+	status.ReadyUnits = int32(len(namesWhere(s.units, isReady)))
+	status.UpdateRevision = s.update
+	status.CurrentRevision = s.current
+	status.AvailableRevision = s.available
+	status.UpdatedUnits = int32(len(s.units) - len(behindRevision(s.units, s.update)))
+	status.Package = s.pkg
+	status.CollisionCount = s.collisions
+	status.UnitImageSynced, status.UnitResourceSynced, status.UnitPVCSynced = syncStatuses(s)
+	status.InUpdate = strconv.FormatBool(inUpdate(s))
+
+	found := s.statusFindings()
+	set := func(conditionType string, value bool, f finding) {
+		condition := metav1.Condition{
+			Type:               conditionType,
+			Status:             metav1.ConditionFalse,
+			ObservedGeneration: s.set.Generation,
+			LastTransitionTime: metav1.NewTime(now),
+			Reason:             f.reason,
+			Message:            f.message,
+		}
+		if value {
+			condition.Status = metav1.ConditionTrue
+		}
+		meta.SetStatusCondition(&status.Conditions, condition)
+	}
+	ready, why := readiness(s, found)
+	set(ConditionReady, ready, why)
+	progressing, why := progress(s, found, ready)
+	set(ConditionProgressing, progressing, why)
+	for _, types := range [][]string{blockers, notices} {
+		for _, conditionType := range types {
+			if f, ok := found[conditionType]; ok {
+				set(conditionType, true, f)
+			} else {
+				meta.RemoveStatusCondition(&status.Conditions, conditionType)
+			}
+		}
+	}
+	return status
+}
+
+func isReady(u *observedUnit) bool { return u.Phase == v1alpha2.UnitReady && !u.Deleting }
+
+// readiness is what Ready says.
+func readiness(s *state, found findings) (bool, finding) {
+	wanted := int(wantedUnits(s.set))
+	notReady := namesWhere(s.units, func(u *observedUnit) bool { return !isReady(u) })
+	if s.set.DeletionTimestamp != nil {
+		return false, finding{ReasonDeleting, fmt.Sprintf("the set is being deleted; %d units are left", len(s.units))}
+	}
+	if len(s.units) == wanted && len(notReady) == 0 && found[ConditionInvalidSpec] == (finding{}) {
+		if wanted == 0 {
+			return true, finding{ReasonNoUnitsWanted, "no units are wanted"}
+		}
+		return true, finding{ReasonAllUnitsReady, fmt.Sprintf("all %d units are Ready", wanted)}
+	}
+	if _, f, ok := found.blocker(); ok {
+		return false, f
+	}
+	message := fmt.Sprintf("%d of %d units are Ready", len(s.units)-len(notReady), wanted)
+	if len(notReady) > 0 {
+		message += "; not Ready: " + list(notReady)
+	}
+	return false, finding{ReasonUnitsNotReady, message}
+}
+
+// progress is what Progressing says.
+func progress(s *state, found findings, ready bool) (bool, finding) {
+	wanted := int(wantedUnits(s.set))
+	switch {
+	case s.set.DeletionTimestamp != nil:
+		return true, finding{ReasonDeleting, "the set is being deleted"}
+	case len(s.units) > wanted:
+		return true, finding{ReasonScalingDown, fmt.Sprintf("%d units are to go, the highest one first", len(s.units)-wanted)}
+	case ready:
+		return false, finding{ReasonSettled, "there is nothing to do"}
+	}
+	if conditionType, _, ok := found.blocker(); ok {
+		return false, finding{ReasonBlocked, "waiting for what the condition " + conditionType + " says"}
+	}
+	if len(s.units) < wanted {
+		return true, finding{ReasonScalingUp, fmt.Sprintf("%d units are to be made", wanted-len(s.units))}
+	}
+	return true, finding{ReasonWaitingForUnits, "all units exist; waiting until they are Ready"}
+}
+
+// syncStatuses says of revision, cpu and memory, and claims how far the units
+// follow the spec.
+func syncStatuses(s *state) (image, resources, claims v1alpha2.SyncStatus) {
+	small, unbound := claimsOf(s.set, s.units)
+	scaling := len(s.units) != int(wantedUnits(s.set))
+	held := s.waiting && len(s.units) < int(wantedUnits(s.set))
+	image = syncStatus(held || len(behindRevision(s.units, s.update)) > 0, scaling || len(beingReplaced(s.units, s.update)) > 0)
+	resources = syncStatus(held || len(behindResources(s.set, s.units)) > 0, scaling)
+	claims = syncStatus(held || len(small) > 0, scaling || len(unbound) > 0)
+	return image, resources, claims
+}
+
+// syncStatus in the document's terms. What is held outweighs what is under way.
+func syncStatus(held, underWay bool) v1alpha2.SyncStatus {
+	switch {
+	case held:
+		return v1alpha2.NotSynced
+	case underWay:
+		return v1alpha2.Syncing
+	default:
+		return v1alpha2.Synced
+	}
+}
+
+// inUpdate says whether a unit that ran another revision is being brought to the
+// update revision now.
+func inUpdate(s *state) bool {
+	for _, u := range s.units {
+		if u.Revision != "" && u.Annotations[v1alpha2.AnnotationRevision] == s.update && u.Revision != s.update {
+			return true
+		}
+	}
+	return false
+}
+
+// statusFindings are those of this sync and those that follow from what was
+// observed.
+func (s *state) statusFindings() findings {
+	found := s.found
+	if dataOnEmptyDir(&s.set.Spec) {
+		found.add(ConditionDataOnEmptyDir, ConditionDataOnEmptyDir,
+			"the data lies on an emptyDir and is lost with its pod; a storage named %s keeps it", dataName)
+	}
+	if replicationMissing(s.set, s.members) {
+		found.add(ConditionNotReplicated, ConditionNotReplicated,
+			"the set is meant to replicate (ARCH_MODE or REPL_USER) and needs a %s that lists its units; until then they are independent databases",
+			replicationKind(s.set.Spec.Type))
+	}
+	if s.available != "" {
+		found.add(ConditionRevisionAvailable, ConditionRevisionAvailable,
+			"the package, the shared ports or the operator would make units differently (%s); taken up with the next change of the spec, or by annotation %s=%s",
+			s.available, v1alpha2.AnnotationAdoptRevision, s.available)
+	}
+	if behind := behindRevision(s.units, s.update); len(behind) > 0 {
+		found.add(ConditionUpdatePending, ReasonNotRolledOut,
+			"%s do not have revision %s and this version of the operator does not restart them for it; a Unit that is deleted is made again from it and keeps its claims", list(behind), s.update)
+	}
+	if behind := behindResources(s.set, s.units); len(behind) > 0 {
+		found.add(ConditionResizePending, ReasonNotRolledOut,
+			"%s do not have the cpu and memory of the spec and this version of the operator does not change them; a Unit that is deleted is made again with them and keeps its claims", list(behind))
+	}
+	if small, _ := claimsOf(s.set, s.units); len(small) > 0 {
+		found.add(ConditionExpansionPending, ReasonNotRolledOut,
+			"claims %s are smaller than the spec asks for and this version of the operator does not expand them", list(small))
+	}
+	return found
+}
+
+// replicationMissing says whether a set was prepared for replication, has more
+// than one unit, and no Replication lists any of them.
+func replicationMissing(set *v1alpha2.UnitSet, members map[string]membership) bool {
+	if wantedUnits(set) < 2 || replicationKind(set.Spec.Type) == "" || len(members) > 0 {
+		return false
+	}
+	for _, e := range set.Spec.Env {
+		if e.Name == "ARCH_MODE" || e.Name == "REPL_USER" {
+			return true
+		}
+	}
+	return false
+}
+
+// replicationKind is the kind that replicates a type; empty for types that do not
+// replicate.
+func replicationKind(t v1alpha2.UnitType) string {
+	switch t {
+	case v1alpha2.UnitTypeMySQL:
+		return "MysqlReplication"
+	case v1alpha2.UnitTypePostgreSQL:
+		return "PostgresReplication"
+	default:
+		return ""
+	}
+}

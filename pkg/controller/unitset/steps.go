@@ -1,0 +1,288 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"context"
+	"errors"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+)
+
+// syncRevision settles which revision units are to have, and stores it.
+func (c *Controller) syncRevision(ctx context.Context, s *state) error {
+	decision := decideRevision(s.inputsHash, s.set.Annotations[v1alpha2.AnnotationAdoptRevision], s.revisions, s.candidate)
+	s.available = decision.available
+	if decision.update != nil {
+		s.useRevision(decision.update)
+	}
+	if decision.waiting {
+		s.waiting = true
+		s.explainWaiting()
+	}
+	switch {
+	case decision.bump:
+		return s.absorb(c.control.bumpRevision(ctx, s.set, decision.update, nextRevisionNumber(s.revisions)))
+	case decision.cut:
+		r, err := newRevision(s.set, s.candidate, s.inputsHash, nextRevisionNumber(s.revisions))
+		if err != nil {
+			return err
+		}
+		err = c.control.createRevision(ctx, s.set, r)
+		if _, collision := errors.AsType[*collisionError](err); collision {
+			// Another name for the same content: the status that counts it brings
+			// the next sync.
+			s.collisions = new(deref(s.collisions) + 1)
+			s.waiting = true
+			return nil
+		}
+		if err := s.absorb(err); err != nil {
+			return err
+		}
+		if s.holdOnConflict() {
+			return nil
+		}
+		s.useRevision(&observedRevision{
+			child:       child{Name: r.Name, Ours: true},
+			Number:      r.Revision,
+			InputsHash:  s.inputsHash,
+			ContentHash: s.candidate.hash,
+			Ports:       s.candidate.data.Ports,
+			Package:     s.candidate.data.Package,
+		})
+		s.data[r.Name] = s.candidate.data
+	}
+	return nil
+}
+
+// syncConfigTemplate keeps the ConfigMap of configuration templates.
+func (c *Controller) syncConfigTemplate(ctx context.Context, s *state) error {
+	if s.update == "" {
+		return nil
+	}
+	name := configTemplateRevision(s.current, s.update)
+	want := configTemplate(s.set, name)
+	if have := s.configMaps[*want.Name]; have != nil && have.Ours && sameConfigTemplate(have, want) {
+		return nil
+	}
+	data, err := c.revisionData(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	err = s.absorb(c.control.applyConfigMap(ctx, s.set, withFiles(want, data)))
+	s.holdOnConflict()
+	return err
+}
+
+// syncServices keeps the Services, and deletes those that the spec no longer
+// asks for.
+func (c *Controller) syncServices(ctx context.Context, s *state) error {
+	if s.update == "" {
+		return nil
+	}
+	wanted := wantedServices(s.set, s.ports, s.serviceOrdinals())
+	names := map[string]bool{}
+	for i, want := range wanted {
+		names[*want.Name] = true
+		if have := s.services[*want.Name]; have == nil || !have.Ours || !sameService(have, want) {
+			if err := s.absorb(c.control.applyService(ctx, s.set, want)); err != nil {
+				return err
+			}
+		}
+		if i == 0 {
+			// Units do without the other Services, not without their names.
+			s.holdOnConflict()
+		}
+	}
+	for name, have := range s.services {
+		if have.Ours && !have.Deleting && !names[name] {
+			if err := c.control.deleteService(ctx, s.set, name, have.UID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// syncPDB keeps the disruption budget.
+func (c *Controller) syncPDB(ctx context.Context, s *state) error {
+	if s.update == "" {
+		return nil
+	}
+	want := wantedPDB(s.set)
+	switch {
+	case want == nil && s.pdb != nil && s.pdb.Ours && !s.pdb.Deleting:
+		return c.control.deletePDB(ctx, s.set, s.pdb.UID)
+	case want == nil || s.pdb != nil && s.pdb.Ours && samePDB(s.pdb, want):
+		return nil
+	default:
+		return s.absorb(c.control.applyPDB(ctx, s.set, want))
+	}
+}
+
+// syncUnits makes, labels and removes Units.
+func (c *Controller) syncUnits(ctx context.Context, s *state) error {
+	pins, err := nodePins(s.set)
+	if err != nil {
+		s.found.add(ConditionInvalidNodeNameMap, ConditionInvalidNodeNameMap, "%v", err)
+		s.waiting = true
+	}
+	mayCreate := !s.waiting && s.update != ""
+	plan := planUnits(s.set, s.units, s.members, mayCreate)
+
+	for _, change := range plan.patch {
+		if _, err := c.control.patchUnit(ctx, s.set, change.unit, change.metadata, change.spec); err != nil {
+			return err
+		}
+	}
+	if err := c.createUnits(ctx, s, plan.create, pins); err != nil {
+		return err
+	}
+	if err := c.healConfigValues(ctx, s); err != nil {
+		return err
+	}
+	return c.removeUnit(ctx, s, plan)
+}
+
+// healConfigValues makes the ConfigMaps of values anew that units are without:
+// what was in them is gone, but a unit that waits for one would never start again.
+func (c *Controller) healConfigValues(ctx context.Context, s *state) error {
+	for _, u := range s.units {
+		if s.update == "" || u.Deleting || u.Ordinal >= wantedUnits(s.set) || s.configMaps[configValueName(u.Name)] != nil {
+			continue
+		}
+		data, err := c.revisionData(ctx, s, s.update)
+		if err != nil {
+			return err
+		}
+		value, err := newConfigValue(s.set, u.Ordinal, data)
+		if err != nil {
+			return err
+		}
+		if err := s.absorb(c.control.createConfigMap(ctx, s.set, value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createUnits in growing batches: when a quota or a bug refuses units, it costs
+// one call and not one for each.
+func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32, pins map[string]string) error {
+	if len(ordinals) == 0 {
+		return nil
+	}
+	// Read before the batches, which run at once.
+	for _, ordinal := range ordinals {
+		if _, err := c.revisionData(ctx, s, s.revisionOfNewUnit(ordinal)); err != nil {
+			return err
+		}
+	}
+	errs := slowStart(len(ordinals), func(i int) error {
+		ordinal := ordinals[i]
+		name := s.revisionOfNewUnit(ordinal)
+		data := s.data[name]
+		if value := s.configMaps[configValueName(unitName(s.set.Name, ordinal))]; value == nil {
+			cm, err := newConfigValue(s.set, ordinal, data)
+			if err != nil {
+				return err
+			}
+			if err := c.control.createConfigMap(ctx, s.set, cm); err != nil {
+				return err
+			}
+		} else if !value.Ours {
+			return value.conflict("ConfigMap")
+		}
+		unit, err := newUnit(s.set, name, data, ordinal, pins[unitName(s.set.Name, ordinal)], c.clusterDomain)
+		if err != nil {
+			return err
+		}
+		return c.control.createUnit(ctx, s.set, unit)
+	})
+	for i, err := range errs {
+		errs[i] = s.absorb(err)
+	}
+	s.waiting = len(errs) > 0
+	return errors.Join(errs...)
+}
+
+// removeUnit takes the steps of a scale down that are due.
+func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) error {
+	if u := plan.evacuate; u != nil {
+		metadata := map[string]any{"annotations": map[string]any{v1alpha2.AnnotationEvacuate: evacuateRemove}}
+		if _, err := c.control.patchUnit(ctx, s.set, u, metadata, nil); err != nil {
+			return err
+		}
+	}
+	if u := plan.waiting; u != nil {
+		if member, listed := s.members[u.Name]; listed && !u.Deleting {
+			s.found.add(ConditionScalingDown, ReasonEvacuating,
+				"Unit %s is to go; waiting until %s reports it evacuated", u.Name, member.Replication)
+		} else {
+			s.explainRemoval(u)
+		}
+	}
+	if u := plan.remove; u != nil {
+		s.explainRemoval(u)
+		return c.control.deleteUnit(ctx, s.set, u, whenScaled(s.set), s.found[ConditionScalingDown].message)
+	}
+	return nil
+}
+
+// syncHistory deletes old revisions that nothing uses.
+func (c *Controller) syncHistory(ctx context.Context, s *state) error {
+	for _, r := range surplusRevisions(s.revisions, s.units, s.update, s.current) {
+		if err := c.control.deleteRevision(ctx, s.set, r.Name, r.UID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revisionData is what a revision stores, read at most once a sync.
+func (c *Controller) revisionData(ctx context.Context, s *state, name string) (*revision.Data, error) {
+	if data := s.data[name]; data != nil {
+		return data, nil
+	}
+	data, err := c.control.readRevision(ctx, s.set, name)
+	if err != nil {
+		if lost, ok := errors.AsType[*lostRevisionError](err); ok {
+			s.found.add(ConditionRevisionLost, ConditionRevisionLost,
+				"%v; it is needed until every unit has revision %s", lost, s.update)
+		}
+		return nil, err
+	}
+	s.data[name] = data
+	return data, nil
+}
+
+// holdOnConflict makes no units if a name that they need belongs to somebody
+// else. It is called right after that name was asked for.
+func (s *state) holdOnConflict() bool {
+	_, conflict := s.found[ConditionNameConflict]
+	s.waiting = s.waiting || conflict
+	return conflict
+}
+
+// absorb turns what a condition explains into that condition. What is left is an
+// error of the sync.
+func (s *state) absorb(err error) error {
+	if err == nil {
+		return nil
+	}
+	if conflict, ok := errors.AsType[*nameConflictError](err); ok {
+		s.found.add(ConditionNameConflict, ConditionNameConflict, "%s", conflict.Error())
+		return nil
+	}
+	switch {
+	case isQuota(err):
+		s.found.add(ConditionQuotaExceeded, ConditionQuotaExceeded, "%v", err)
+	case apierrors.IsInvalid(err):
+		s.found.add(ConditionInvalidSpec, ReasonRefused, "the API server refuses what the spec asks for: %v", err)
+	}
+	return err
+}

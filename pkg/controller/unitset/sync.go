@@ -1,0 +1,84 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// conflictRecheck is how soon a name that belongs to somebody else is looked at
+// again: objects without our label raise no event here.
+const conflictRecheck = time.Minute
+
+// sync brings one UnitSet closer to its spec. It writes children in the order in
+// which units need them, so that a crash after any write leaves nothing that
+// starts without what it needs.
+func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	if err := c.wrote.EnsureReady(key); err != nil {
+		return 0, err
+	}
+	cached, there := c.unitSets.Get(key)
+	if !there {
+		c.forget(key)
+		return 0, nil
+	}
+	set := cached.DeepCopy()
+	if set.DeletionTimestamp != nil {
+		return 0, c.syncDeletion(ctx, set)
+	}
+	if !slices.Contains(set.Finalizers, v1alpha2.FinalizerUnitSet) {
+		return 0, c.control.setFinalizers(ctx, set, append(set.Finalizers, v1alpha2.FinalizerUnitSet))
+	}
+
+	s, err := c.observe(ctx, set)
+	if err != nil {
+		return 0, err
+	}
+	workErr := c.syncChildren(ctx, s)
+	statusErr := c.syncStatus(ctx, s)
+	if err := errors.Join(workErr, statusErr); err != nil {
+		return 0, err
+	}
+	if _, conflict := s.found[ConditionNameConflict]; conflict {
+		return conflictRecheck, nil
+	}
+	return 0, nil
+}
+
+// syncChildren makes the children what they should be.
+func (c *Controller) syncChildren(ctx context.Context, s *state) error {
+	if _, invalid := s.found[ConditionInvalidSpec]; invalid {
+		return nil
+	}
+	for _, step := range []func(context.Context, *state) error{
+		c.syncRevision,
+		c.syncConfigTemplate,
+		c.syncServices,
+		c.syncPDB,
+		c.syncUnits,
+		c.syncHistory,
+	} {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncStatus writes the status if it changed.
+func (c *Controller) syncStatus(ctx context.Context, s *state) error {
+	status := computeStatus(s, c.clock.Now())
+	if apiequality.Semantic.DeepEqual(s.set.Status, status) {
+		return nil
+	}
+	return c.control.updateStatus(ctx, s.set, status)
+}

@@ -1,0 +1,91 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	clientmetrics "k8s.io/client-go/tools/metrics"
+
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/upmio/unit-operator/pkg/version"
+)
+
+// Metrics of one operator process.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	syncs      *prometheus.HistogramVec
+	agentCalls *prometheus.HistogramVec
+	queues     *queueMetrics
+	requests   *requestMetrics
+	leader     *prometheus.GaugeVec
+}
+
+// New makes the metrics. Nothing is counted before somebody is given them.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		syncs: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "unit_operator_sync_duration_seconds",
+			Help:    "Duration of syncs by controller and result (success, requeue, stale, conflict, terminal, error, panic).",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14), // 1 ms to 8 s
+		}, []string{"controller", "result"}),
+		agentCalls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "unit_operator_agent_call_duration_seconds",
+			Help:    "Duration of calls to agents, connecting included, by method and gRPC code.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}, []string{"method", "code"}),
+		queues:   newQueueMetrics(),
+		requests: newRequestMetrics(),
+		leader: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "leader_election_master_status",
+			Help: "1 while this process holds the lease, 0 while another one does.",
+		}, []string{"name"}),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "unit_operator_build_info", Help: "1, with the version of unit-operator as label.",
+	}, []string{"version", "commit"})
+	build.WithLabelValues(version.Version, version.Commit).Set(1)
+	m.registry.MustRegister(m.syncs, m.agentCalls, m.leader, build,
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.queues.collectors()...)
+	m.registry.MustRegister(m.requests.collectors()...)
+	return m
+}
+
+// Install makes client-go report to m. It is for main: client-go takes the first
+// one of a process, before the first client and queue are made, and ignores others.
+func (m *Metrics) Install() {
+	workqueue.SetProvider(m.queues)
+	leaderelection.SetProvider(leaderProvider{m.leader})
+	clientmetrics.Register(clientmetrics.RegisterOpts{
+		RequestLatency:     m.requests.duration,
+		RateLimiterLatency: m.requests.throttled,
+		RequestResult:      m.requests.results,
+		RequestRetry:       m.requests.retries,
+	})
+}
+
+// Handler serves them.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
+}
+
+// ObserveSync is loop.Config's Observe.
+func (m *Metrics) ObserveSync(controller, result string, took time.Duration) {
+	m.syncs.WithLabelValues(controller, result).Observe(took.Seconds())
+}
+
+// ObserveAgentCall is agentclient.Options' Observe.
+func (m *Metrics) ObserveAgentCall(method, code string, took time.Duration) {
+	m.agentCalls.WithLabelValues(method, code).Observe(took.Seconds())
+}
