@@ -1,0 +1,51 @@
+# Every target is one line of help; `make help` prints them.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/upmio/unit-operator/pkg/version.Version=$(VERSION) -X github.com/upmio/unit-operator/pkg/version.Commit=$(COMMIT)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+
+.PHONY: help
+help: ## Print this help.
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build unit-operator, unit-agent and the test bed's command into bin/.
+	$(GOBUILD) -o bin/unit-operator ./cmd/unit-operator
+	$(GOBUILD) -o bin/unit-agent ./cmd/unit-agent
+	$(GOBUILD) -o bin/bed ./test/bed
+
+.PHONY: generate
+generate: ## Regenerate clients, CRDs and the agent's protocol.
+	hack/update-codegen.sh
+	hack/update-crds.sh
+	hack/update-proto.sh
+
+.PHONY: verify
+verify: ## Check that generated files, formatting, lint and links are right.
+	hack/verify-all.sh
+
+.PHONY: test
+test: ## Unit tests and integration tests on a real API server (no root needed).
+	hack/test.sh
+
+.PHONY: e2e
+e2e: ## The flows on real nodes with real databases (root, Linux).
+	hack/e2e.sh
+
+.PHONY: demo
+demo: ## A real cluster on this machine with MySQL, PostgreSQL and ProxySQL (root, Linux).
+	hack/demo.sh
+
+.PHONY: demo-down
+demo-down: ## Tear the demo's cluster down and leave nothing behind.
+	hack/demo.sh down
+
+.PHONY: bench
+bench: ## Benchmarks, separate from the tests.
+	hack/bench.sh
+
+.PHONY: ci
+ci: verify test e2e ## What CI runs.

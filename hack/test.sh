@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Unit tests, then the integration tests on a real API server. Needs Go only: the
+# control plane's binaries are built once and cached (about 8 minutes when cold).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=hack/lib.sh
+source hack/lib.sh
+need_go
+say "building a control plane, unless it is cached"
+go run ./test/bed build kube
+export UNIT_OPERATOR_REQUIRE_CLUSTER=1
+say "running the tests"
+go test -timeout 25m ./... "$@"

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Checks that what is generated is up to date, and formatting, lint and links.
+# Runs every check even if one fails, and names those that did.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=hack/lib.sh
+source hack/lib.sh
+need_go
+failed=()
+for check in format codegen crds proto docs lint; do
+  say "verify-$check"
+  hack/verify-$check.sh || failed+=("hack/verify-$check.sh")
+done
+[ ${#failed[@]} = 0 ] || die "failed: ${failed[*]}"
+say "all is well"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Checks that hack/update-crds.sh would change nothing. It runs in a copy, so the
+# work tree stays as it is.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=hack/lib.sh
+source hack/lib.sh
+need_go
+copy_tree
+(cd "$copy" && rm -f artifacts/crds/*.yaml && hack/update-crds.sh) >"$copy.log" 2>&1 || {
+  cat "$copy.log" >&2
+  die "hack/update-crds.sh fails: see above"
+}
+same_as_copy hack/update-crds.sh 'artifacts/crds/*'

@@ -1,0 +1,168 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package docs
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/yaml"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// elsewhere are fields whose content Kubernetes documents.
+var elsewhere = []string{
+	"spec.template", "spec.volumeClaimTemplates", "spec.env", "spec.resources",
+	"status.conditions", "status.podIPs",
+}
+
+// like says whose section documents the fields that a kind shares with another.
+var like = map[string]string{"PostgresReplication": "MysqlReplication"}
+
+func TestTheReferenceNamesEveryFieldAndValue(t *testing.T) {
+	sections := sectionsOf(read(t, filepath.Join(root, "docs", "api.md")))
+	crds, err := filepath.Glob(filepath.Join(root, "artifacts", "crds", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(crds) != 5 {
+		t.Fatalf("found %d CRDs, want 5", len(crds))
+	}
+	for _, file := range crds {
+		var crd struct {
+			Spec struct {
+				Names    struct{ Kind string }
+				Versions []struct {
+					Schema struct {
+						OpenAPIV3Schema schema `json:"openAPIV3Schema"`
+					}
+				}
+			}
+		}
+		if err := yaml.Unmarshal([]byte(read(t, file)), &crd); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		kind := crd.Spec.Names.Kind
+		t.Run(kind, func(t *testing.T) {
+			section := sections[kind] + sections[like[kind]]
+			if sections[kind] == "" {
+				t.Fatalf("docs/api.md has no section %s", kind)
+			}
+			checked := 0
+			for _, part := range []string{"spec", "status"} {
+				crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties[part].walk(part, func(path, word string) {
+					checked++
+					if !inCode(section, word) {
+						t.Errorf("docs/api.md, section %s, does not name `%s` (%s)", kind, word, path)
+					}
+				})
+			}
+			if checked < 10 {
+				t.Errorf("only %d fields and values were found in the CRD", checked)
+			}
+		})
+	}
+}
+
+func TestTheReferenceNamesEveryCondition(t *testing.T) {
+	sections := sectionsOf(read(t, filepath.Join(root, "docs", "api.md")))
+	for kind, controller := range map[string]string{"UnitSet": "unitset", "Unit": "unit"} {
+		source := read(t, filepath.Join(root, "pkg", "controller", controller, "conditions.go"))
+		conditions := conditionConstant.FindAllStringSubmatch(source, -1)
+		if len(conditions) < 10 {
+			t.Errorf("only %d conditions were found in the controller of %s", len(conditions), kind)
+		}
+		for _, match := range conditions {
+			if !inCode(sections[kind], match[1]) {
+				t.Errorf("docs/api.md, section %s, does not name the condition `%s`", kind, match[1])
+			}
+		}
+	}
+}
+
+// conditionConstant declares the type of a condition.
+var conditionConstant = regexp.MustCompile(`(?m)^\tCondition\w+\s+= "(\w+)"$`)
+
+// schema is what is read of an OpenAPI schema.
+type schema struct {
+	Properties map[string]schema
+	Items      *schema
+	Enum       []any
+}
+
+// walk calls found with every field and value below a path.
+func (s schema) walk(path string, found func(path, word string)) {
+	for _, value := range s.Enum {
+		if text := fmt.Sprint(value); text != "" {
+			found(path, text)
+		}
+	}
+	if s.Items != nil {
+		s.Items.walk(path, found)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		below := path + "." + name
+		found(below, name)
+		if !slices.Contains(elsewhere, below) {
+			s.Properties[name].walk(below, found)
+		}
+	}
+}
+
+// inCode says whether a word stands between backquotes, or in an example.
+func inCode(text, word string) bool {
+	pattern := regexp.MustCompile("`[^`\n]*\\b" + regexp.QuoteMeta(word) + "\\b[^`\n]*`")
+	return pattern.MatchString(text)
+}
+
+// sectionsOf a page by heading of the second level.
+func sectionsOf(page string) map[string]string {
+	sections := map[string]string{}
+	for part := range strings.SplitSeq("\n"+page, "\n## ") {
+		title, text, _ := strings.Cut(part, "\n")
+		sections[title] = text
+	}
+	return sections
+}
+
+var yamlFence = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+
+func TestExamplesAreObjectsOfTheAPI(t *testing.T) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.Install, v1alpha2.Install} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
+	kinds := map[string]bool{}
+	for _, page := range markdown(t) {
+		for i, match := range yamlFence.FindAllStringSubmatch(read(t, page), -1) {
+			for document := range strings.SplitSeq(match[1], "\n---\n") {
+				if !strings.Contains(document, "apiVersion: upm.syntropycloud.io/") {
+					continue
+				}
+				_, gvk, err := decoder.Decode([]byte(document), nil, nil)
+				if err != nil {
+					t.Errorf("%s, example %d: %v", page, i+1, err)
+					continue
+				}
+				kinds[gvk.Kind] = true
+			}
+		}
+	}
+	want := []string{"GrpcCall", "MysqlReplication", "PostgresReplication", "Unit", "UnitSet"}
+	if got := slices.Sorted(maps.Keys(kinds)); !slices.Equal(got, want) {
+		t.Errorf("there are examples of %q, want %q", got, want)
+	}
+}

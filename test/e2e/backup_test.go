@@ -1,0 +1,154 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// rows is a table of a database of a kind of server, and how to write, damage and
+// sum it up.
+type rows struct {
+	kind v1alpha1.UnitType
+	// set and admin are the set's name and its administrator.
+	set, admin string
+	// make, more, wipe and sum are SQL; make and wipe run outside the database.
+	makeDatabase, makeTable, more, damage, wipe, sum string
+}
+
+func (r rows) unit(i int) string { return fmt.Sprintf("%s-%d", r.set, i) }
+
+var mysqlRows = rows{
+	kind: v1alpha1.UnitTypeMySQL, set: "ops-mysql", admin: "root",
+	makeDatabase: "CREATE DATABASE shop",
+	makeTable:    "CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(200), b VARBINARY(64)) ENGINE=InnoDB",
+	more: "SET SESSION cte_max_recursion_depth = 100000; INSERT INTO orders (v, b) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) " +
+		"SELECT SHA2(CONCAT(i, RAND()), 256), UNHEX(SHA2(RAND(), 256)) FROM n",
+	damage: "DELETE FROM orders WHERE id % 3 = 0; UPDATE orders SET v = 'damaged' WHERE id % 5 = 0",
+	wipe:   "DROP DATABASE shop",
+	sum:    "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT(id, v, HEX(b)))), 0) FROM orders",
+}
+
+var postgresqlRows = rows{
+	kind: v1alpha1.UnitTypePostgreSQL, set: "ops-pg", admin: "postgres",
+	makeDatabase: "CREATE DATABASE shop",
+	makeTable:    "CREATE TABLE orders (id bigserial PRIMARY KEY, v text, b bytea)",
+	more:         "INSERT INTO orders (v, b) SELECT md5(i::text || random()::text), decode(md5(random()::text), 'hex') FROM generate_series(1, 5000) i",
+	damage:       "DELETE FROM orders WHERE id % 3 = 0; UPDATE orders SET v = 'damaged' WHERE id % 5 = 0",
+	wipe:         "DROP DATABASE shop WITH (FORCE)",
+	sum:          "SELECT count(*), md5(string_agg(id::text || v || encode(b, 'hex'), ',' ORDER BY id)) FROM orders",
+}
+
+func TestOperationsOfMySQL(t *testing.T)      { operations(t, mysqlRows) }
+func TestOperationsOfPostgreSQL(t *testing.T) { operations(t, postgresqlRows) }
+
+// operations proves each action by the rows that it brings back.
+func operations(t *testing.T, r rows) {
+	e := require(t)
+	s := e.startStore(t)
+	e.operationsNamespace(t, s)
+	e.smallSet(t, v1alpha2.UnitType(r.kind), r.set, r.admin, 2)
+	unit := r.unit(0)
+	e.sql(t, r.kind, unit, "", r.makeDatabase)
+	e.sql(t, r.kind, unit, "shop", r.makeTable)
+	e.sql(t, r.kind, unit, "shop", r.more)
+	sum := func() string { t.Helper(); return e.sql(t, r.kind, unit, "shop", r.sum) }
+	same := func(want string) {
+		t.Helper()
+		if got := sum(); got != want {
+			t.Errorf("rows sum up to %q, want %q", got, want)
+		}
+	}
+	folder := func(name string) string { return "s3://backups/" + r.set + "/" + name + "/" }
+
+	for _, tc := range []struct {
+		name       string
+		parameters map[string]any
+	}{
+		{"logical", map[string]any{"backupType": "full", "compression": "gzip"}},
+		{"logical-encrypted", map[string]any{"backupType": "full", "compression": "zstd", "encryption": "AES256", "retention": "7d"}},
+	} {
+		t.Run("a "+tc.name+" backup brings wiped rows back", func(t *testing.T) {
+			want := sum()
+			tc.parameters["destination"] = folder(tc.name)
+			e.succeeds(t, tc.name, unit, r.kind, v1alpha1.ActionLogicalBackup, tc.parameters)
+			e.sql(t, r.kind, unit, "", r.wipe)
+			e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder(tc.name), "overwrite": "true"})
+			same(want)
+		})
+	}
+
+	t.Run("a logical backup is restored into another database beside", func(t *testing.T) {
+		want := sum()
+		e.succeeds(t, "one", unit, r.kind, v1alpha1.ActionLogicalBackup, map[string]any{"backupType": "full", "destination": folder("one"), "databases": []string{"shop"}})
+		e.succeeds(t, "beside", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder("one"), "targetDatabase": "restored_db", "overwrite": "false"})
+		if got := e.sql(t, r.kind, unit, "restored_db", r.sum); got != want {
+			t.Errorf("restored_db sums up to %q, want %q", got, want)
+		}
+		same(want)
+	})
+
+	for _, tc := range []struct {
+		name       string
+		parameters map[string]any
+	}{
+		{"physical", map[string]any{"backupType": "full", "compression": "true", "parallel": "4"}},
+		{"physical-encrypted", map[string]any{"backupType": "full", "compression": "zstd", "encryption": "AES256"}},
+	} {
+		t.Run("a "+tc.name+" backup brings damaged rows back", func(t *testing.T) {
+			want := sum()
+			tc.parameters["destination"] = folder(tc.name)
+			e.succeeds(t, tc.name, unit, r.kind, v1alpha1.ActionPhysicalBackup, tc.parameters)
+			e.sql(t, r.kind, unit, "shop", r.damage)
+			e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder(tc.name), "overwrite": "true"})
+			same(want)
+		})
+	}
+
+	t.Run("an incremental backup brings what came after the full one", func(t *testing.T) {
+		e.succeeds(t, "base", unit, r.kind, v1alpha1.ActionPhysicalBackup, map[string]any{"backupType": "full", "destination": folder("chain")})
+		e.sql(t, r.kind, unit, "shop", r.more)
+		want := sum()
+		e.succeeds(t, "incremental", unit, r.kind, v1alpha1.ActionPhysicalBackup, map[string]any{"backupType": "incremental", "destination": folder("chain")})
+		e.sql(t, r.kind, unit, "shop", r.damage)
+		e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder("chain"), "overwrite": "true"})
+		same(want)
+	})
+
+	t.Run("variables are set and persisted", func(t *testing.T) {
+		variables, question, want := map[string]any{"max_connections": "321", "long_query_time": 2}, "SELECT @@max_connections", "321"
+		if r.kind == v1alpha1.UnitTypePostgreSQL {
+			variables, question, want = map[string]any{"work_mem": "7MB", "checkpoint_completion_target": "0.8"}, "SHOW work_mem", "7MB"
+		}
+		e.succeeds(t, "set", unit, r.kind, v1alpha1.ActionSetVariable, map[string]any{"variables": variables})
+		if got := e.sql(t, r.kind, unit, "", question); got != want {
+			t.Errorf("%s is %q, want %q", question, got, want)
+		}
+	})
+
+	t.Run("a clone has the source's rows", func(t *testing.T) {
+		want := sum()
+		secret := fmt.Sprintf("%s-secret", r.set)
+		port := map[v1alpha1.UnitType]string{v1alpha1.UnitTypeMySQL: "3306", v1alpha1.UnitTypePostgreSQL: "5432"}[r.kind]
+		e.succeeds(t, "clone", r.unit(1), r.kind, v1alpha1.ActionClone, map[string]any{
+			"sourceHost": fmt.Sprintf("%s.%s-headless-svc.%s", unit, r.set, opsNamespace), "sourcePort": port,
+			"sourceUser": r.admin, "sourcePasswordSecret": map[string]any{"name": secret, "key": r.admin}, "overwrite": "true",
+		})
+		if got := e.sql(t, r.kind, r.unit(1), "shop", r.sum); got != want {
+			t.Errorf("the clone sums up to %q, want %q", got, want)
+		}
+	})
+
+	t.Run("a call that cannot be is refused with the key it is about", func(t *testing.T) {
+		status := e.call(t, "typo", unit, r.kind, v1alpha1.ActionLogicalBackup, map[string]any{"backupType": "full", "destintion": folder("x")})
+		if status.Result != v1alpha1.ResultFailed || !strings.Contains(status.Message, "destintion") {
+			t.Errorf("%s: %s", status.Result, status.Message)
+		}
+	})
+}

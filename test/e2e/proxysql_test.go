@@ -1,0 +1,45 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProxySQL(t *testing.T) {
+	e := require(t)
+	g := proxysqlGroup
+	e.apply(t, g)
+	t.Cleanup(func() { e.remove(t, g) })
+	e.ready(t, g)
+
+	t.Run("it answers on its admin port, as documented", func(t *testing.T) {
+		e.kubectlRun(t, "exec", "-n", ns, g.unit(0), "--", "mysql", "-h", "127.0.0.1", "-P", "6032", "-e", "SELECT 1")
+	})
+	t.Run("admin with the factory password is refused", func(t *testing.T) {
+		if out, err := e.exec(t.Context(), ns, g.unit(0), "proxysql", "", "mysql", "--no-defaults", "-h", "127.0.0.1", "-P", "6032", "-uadmin", "-padmin", "-e", "SELECT 1"); err == nil {
+			t.Errorf("it was accepted: %s", out)
+		}
+	})
+	t.Run("it answers on its SQL port", func(t *testing.T) {
+		requireBed(t)
+		p := e.pod(t, ns, g.unit(0))
+		eventually(t, 30*time.Second, "the SQL port", func(context.Context) error { return g.answersAt(p.Status.PodIP) })
+	})
+	t.Run("a killed proxy comes back", func(t *testing.T) {
+		e.serverComesBackAlone(t, g)
+	})
+	t.Run("its administrator's password is in no log and no command line", func(t *testing.T) {
+		out, err := e.exec(t.Context(), ns, g.unit(0), "proxysql", "", "sh", "-c", "tr '\\0' ' ' </proc/*/cmdline 2>/dev/null; cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out, "admin_credentials") {
+			t.Errorf("a command line carries credentials: %s", out)
+		}
+	})
+}

@@ -1,0 +1,99 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
+)
+
+// elsewhere are grants whose use these tests cannot show, each with why.
+var elsewhere = map[call]string{
+	{verb: "create", resource: "pods/portforward"}:                        "agents are dialled on real nodes only (test/e2e)",
+	{verb: "get", resource: "pods/portforward"}:                           "agents are dialled on real nodes only (test/e2e)",
+	{verb: "get", resource: "persistentvolumeclaims"}:                     "a claim that a cache did not show yet (pkg/controller/unit)",
+	{verb: "update", resource: "secrets"}:                                 "a certificate or a CA that is renewed (pkg/controller/unit, pkg/agenttls)",
+	{verb: "patch", resource: "secrets"}:                                  "labels of a certificate's Secret (pkg/controller/unit)",
+	{verb: "patch", group: "upm.syntropycloud.io", resource: "grpccalls"}: "the finalizer of a call that an agent is given (pkg/controller/grpccall, test/e2e)",
+	{verb: "patch", group: "apps", resource: "controllerrevisions"}:       "a spec that goes back to an older revision (pkg/controller/unitset)",
+	{verb: "delete", group: "apps", resource: "controllerrevisions"}:      "a history longer than its limit (pkg/controller/unitset)",
+}
+
+// The last test of the package: what the operator's service account may do beside
+// what it did.
+func TestRBACGrantsWhatTheCodeCallsAndNothingElse(t *testing.T) {
+	require(t)
+	everyCall.Lock()
+	called := everyCall.set.Clone()
+	everyCall.Unlock()
+	if called.Len() < 20 {
+		t.Skip("runs after the other tests of this package")
+	}
+	granted := sets.New[call]()
+	files, err := filepath.Glob(filepath.Join(root, "artifacts", "rbac", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		objs, err := readObjects(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objs {
+			if o.GetKind() != "ClusterRole" && o.GetKind() != "Role" {
+				continue
+			}
+			var role rbacv1.ClusterRole
+			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &role); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range role.Rules {
+				for _, g := range r.APIGroups {
+					for _, res := range r.Resources {
+						for _, v := range r.Verbs {
+							if v == "*" || res == "*" || g == "*" {
+								t.Errorf("%s grants a wildcard: %+v", role.Name, r)
+							}
+							granted.Insert(call{verb: v, group: g, resource: res})
+						}
+					}
+				}
+			}
+		}
+	}
+	for c := range called.Clone() {
+		switch c.verb {
+		case "watch":
+			// An informer lists where the API server does not stream lists.
+			called.Insert(call{verb: "list", group: c.group, resource: c.resource})
+		case "apply":
+			// What is absent is authorised as a create, too.
+			called.Delete(c)
+			called.Insert(call{verb: "patch", group: c.group, resource: c.resource}, call{verb: "create", group: c.group, resource: c.resource})
+		}
+	}
+	unused := granted.Difference(called)
+	for c := range unused {
+		if _, ok := elsewhere[c]; ok || c.resource == "leases" {
+			unused.Delete(c)
+		}
+	}
+	report := func(what string, s sets.Set[call]) {
+		lines := []string{}
+		for c := range s {
+			lines = append(lines, c.verb+" "+c.resource+"."+c.group)
+		}
+		slices.Sort(lines)
+		for _, l := range lines {
+			t.Errorf("%s: %s", what, l)
+		}
+	}
+	report("called, not granted", called.Difference(granted))
+	report("granted, never called", unused)
+}
