@@ -15,6 +15,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -46,7 +47,7 @@ func TestWhatIsNotForTheUnitFailsAndReachesNoAgent(t *testing.T) {
 			if tc.call != nil {
 				tc.call(call)
 			}
-			w.given(call)
+			w.Given(call)
 			w.settle()
 			w.wantFailed("backup", tc.reason, tc.mentions...)
 			if calls := w.methods(); len(calls) > 0 {
@@ -62,7 +63,7 @@ func TestWhatIsNotForTheUnitFailsAndReachesNoAgent(t *testing.T) {
 func TestABackupDisabledUnitStillRestores(t *testing.T) {
 	w := newWorld(t)
 	w.unit("orders-0", func(u *slim.Unit) { u.Annotations = map[string]string{v1alpha2.AnnotationBackupEnabled: "false"} })
-	w.given(newCall("restore", action(v1alpha1.ActionRestore, `{"source":"s3://backups/"}`)))
+	w.Given(newCall("restore", action(v1alpha1.ActionRestore, `{"source":"s3://backups/"}`)))
 	w.settle()
 	w.wantPhase("restore", v1alpha1.GrpcCallRunning)
 }
@@ -98,7 +99,7 @@ func TestWhatIsMissingIsWaitedForAndNotForEver(t *testing.T) {
 				w := newWorld(t)
 				tc.take(w)
 				call := newCall("backup")
-				w.given(call)
+				w.Given(call)
 				if again := w.settle(); again <= 0 || again > tc.limit {
 					t.Errorf("looked at again after %v", again)
 				}
@@ -137,7 +138,7 @@ func TestAnAgentThatCannotDoTheActionFailsTheCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			f(w)
-			w.given(newCall("backup"))
+			w.Given(newCall("backup"))
 			w.settle()
 			w.wantFailed("backup", ReasonUnsupported)
 		})
@@ -146,7 +147,7 @@ func TestAnAgentThatCannotDoTheActionFailsTheCall(t *testing.T) {
 
 func TestARefusedStartFails(t *testing.T) {
 	w := newWorld(t)
-	w.given(newCall("clone", clone(`"sourcePassword":"hunter2secret"`)))
+	w.Given(newCall("clone", clone(`"sourcePassword":"hunter2secret"`)))
 	w.agents.Fail(func(m string, t agentclient.Target) error {
 		if m == "StartOperation" {
 			return &agentclient.Error{Class: agentclient.Final, Target: t, Err: fmt.Errorf("access denied with password hunter2secret")}
@@ -161,7 +162,7 @@ func TestARefusedStartFails(t *testing.T) {
 func TestASpecThatChangedAfterTheIntentIsNotStarted(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.agents.Fail(func(m string, target agentclient.Target) error {
 		if m == "StartOperation" {
 			return fake.Unavailable(target)
@@ -172,10 +173,7 @@ func TestASpecThatChangedAfterTheIntentIsNotStarted(t *testing.T) {
 	w.agents.Fail(nil)
 	changed := w.call("backup")
 	changed.Spec.Parameters = parameters(`{"destination":"s3://elsewhere/"}`)
-	w.bump(changed)
-	if err := w.upm.Tracker().Update(callsGVR, changed, testNamespace); err != nil {
-		t.Fatal(err)
-	}
+	w.Given(changed)
 	w.settle()
 	w.wantFailed("backup", ReasonSpecChanged)
 	if op := w.operation("pod-1", call.UID); op != nil {
@@ -203,7 +201,7 @@ func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
-			r := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: testNamespace}}
+			r := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 			r.Spec.Source.Name = "orders-0"
 			r.Status.CurrentSource = tc.source
 			set(w, w.mysqls, r)
@@ -211,7 +209,7 @@ func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 			if tc.call != nil {
 				tc.call(call)
 			}
-			w.given(call)
+			w.Given(call)
 			w.settle()
 			if tc.runs {
 				w.wantPhase("call", v1alpha1.GrpcCallRunning)
@@ -225,10 +223,10 @@ func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 	}
 	t.Run("a Replication without a source is waited for", func(t *testing.T) {
 		w := newWorld(t)
-		r := &v1alpha1.PostgresReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: testNamespace}}
+		r := &v1alpha1.PostgresReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 		r.Spec.Primary.Name = "orders-0"
 		set(w, w.postgreses, r)
-		w.given(newCall("call", restore("true")))
+		w.Given(newCall("call", restore("true")))
 		w.settle()
 		w.wantPhase("call", v1alpha1.GrpcCallPending)
 		r = r.DeepCopy()
@@ -245,7 +243,7 @@ func TestTheMalformedReachNoAgentAndFailWithTheKey(t *testing.T) {
 		`{"destination":"s3://backups/","databases":[]}`, `{"destination":"s3://backups/","encryption":"DES"}`,
 	} {
 		w := newWorld(t)
-		w.given(newCall("call", action(v1alpha1.ActionLogicalBackup, text)))
+		w.Given(newCall("call", action(v1alpha1.ActionLogicalBackup, text)))
 		w.settle()
 		w.wantFailed("call", ReasonInvalidParameters, "parameter ")
 		if len(w.methods()) > 0 || !strings.Contains(strings.Join(w.said(), ""), "Warning "+ReasonInvalidParameters) {

@@ -18,7 +18,7 @@ import (
 func TestADeletedCallIsCancelledBeforeItGoes(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	w.remove("backup")
 	if again := w.settle(); again != cancelRetry {
@@ -51,7 +51,7 @@ func TestADeletedCallWhoseAgentIsAwayGoesAfterFiveMinutesWithAnEvent(t *testing.
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.given(newCall("backup"))
+			w.Given(newCall("backup"))
 			w.settle()
 			away(w)
 			w.remove("backup")
@@ -85,7 +85,7 @@ func TestADeletedCallThatNeverStartedGoesAtOnce(t *testing.T) {
 				return nil
 			})
 		},
-		"with the finalizer only": func(w *world) { w.failAt = 2 },
+		"with the finalizer only": func(w *world) { w.FailAt = 2 },
 		"of a unit that is gone": func(w *world) {
 			unset(w, w.units, "orders-0")
 		},
@@ -93,7 +93,7 @@ func TestADeletedCallThatNeverStartedGoesAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			call := newCall("backup", func(c *v1alpha1.GrpcCall) { c.Finalizers = nil })
-			w.given(call)
+			w.Given(call)
 			prepare(w)
 			for range 3 {
 				_, _ = w.sync("backup")
@@ -115,7 +115,7 @@ func TestADeletedCallThatNeverStartedGoesAtOnce(t *testing.T) {
 
 func TestAFinalizerOfSomebodyElseIsLeft(t *testing.T) {
 	w := newWorld(t)
-	w.given(newCall("backup", func(c *v1alpha1.GrpcCall) {
+	w.Given(newCall("backup", func(c *v1alpha1.GrpcCall) {
 		c.Finalizers = []string{"example.com/keep"}
 		c.Spec.TTLSecondsAfterFinished = new(int32(0))
 		c.Spec.Parameters = nil
@@ -140,7 +140,7 @@ func TestTheTTLIsToTheSecond(t *testing.T) {
 						c.Spec.Parameters = nil
 					}
 				})
-				w.given(call)
+				w.Given(call)
 				if !failed {
 					w.settle()
 					w.succeed("pod-1", call.UID)
@@ -176,7 +176,7 @@ func TestTheTTLIsToTheSecond(t *testing.T) {
 func TestAnAgentThatIsAwayDoesNotHoldUpTheTTL(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup", func(c *v1alpha1.GrpcCall) { c.Spec.TTLSecondsAfterFinished = new(int32(60)) })
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	w.succeed("pod-1", call.UID)
 	w.agents.Fail(func(m string, t agentclient.Target) error {
@@ -199,7 +199,7 @@ func TestAnAgentThatIsAwayDoesNotHoldUpTheTTL(t *testing.T) {
 func TestAnAcknowledgementIsGivenUpInTheEnd(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup", func(c *v1alpha1.GrpcCall) { c.Spec.TTLSecondsAfterFinished = new(int32(86400)) })
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	w.succeed("pod-1", call.UID)
 	w.agents.Fail(func(m string, t agentclient.Target) error {
@@ -222,7 +222,7 @@ func TestAnAcknowledgementIsGivenUpInTheEnd(t *testing.T) {
 func TestAResultIsFinal(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	w.succeed("pod-1", call.UID)
 	w.settle()

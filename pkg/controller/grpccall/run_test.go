@@ -18,12 +18,13 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 func TestACallRunsOnceAndItsResultIsStoredBeforeTheAgentMayForget(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.settle()
 
 	w.wantPhase("backup", v1alpha1.GrpcCallRunning)
@@ -76,7 +77,7 @@ func TestACallRunsOnceAndItsResultIsStoredBeforeTheAgentMayForget(t *testing.T) 
 
 func TestTheIntentIsInTheStatusBeforeTheAgentHearsOfTheOperation(t *testing.T) {
 	w := newWorld(t)
-	w.given(newCall("backup"))
+	w.Given(newCall("backup"))
 	var had []bool
 	w.agents.Fail(func(method string, _ agentclient.Target) error {
 		if method == "StartOperation" {
@@ -95,7 +96,7 @@ func TestAnOperatorThatDiesAtAnyWriteRunsTheOperationOnce(t *testing.T) {
 	writes := func() int {
 		w := newWorld(t)
 		w.live(newCall("backup"))
-		return w.attempts
+		return w.Attempts
 	}()
 	if writes < 4 {
 		t.Fatalf("%d writes only", writes)
@@ -104,10 +105,10 @@ func TestAnOperatorThatDiesAtAnyWriteRunsTheOperationOnce(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("write %d, after its effect %v", n, after), func(t *testing.T) {
 				w := newWorld(t)
-				w.failAt, w.failAfter = n, after
+				w.FailAt, w.FailAfter = n, after
 				w.live(newCall("backup"))
-				if w.attempts < n {
-					t.Fatalf("%d attempts only", w.attempts)
+				if w.Attempts < n {
+					t.Fatalf("%d attempts only", w.Attempts)
 				}
 			})
 		}
@@ -150,16 +151,13 @@ func TestAStartThatArrivedWithoutAnAnswerIsFound(t *testing.T) {
 		"when its spec has changed": func(w *world) {
 			changed := w.call("backup")
 			changed.Spec.Parameters = parameters(`{"destination":"s3://elsewhere/"}`)
-			w.bump(changed)
-			if err := w.upm.Tracker().Update(callsGVR, changed, testNamespace); err != nil {
-				w.t.Fatal(err)
-			}
+			w.Given(changed)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			call := newCall("backup")
-			w.given(call)
+			w.Given(call)
 			w.agents.Fail(func(m string, target agentclient.Target) error {
 				if m == "StartOperation" {
 					return fake.Unavailable(target)
@@ -191,7 +189,7 @@ func TestAStartThatArrivedWithoutAnAnswerIsFound(t *testing.T) {
 // live takes a call to its end, with a new operator after each failed write.
 func (w *world) live(call *v1alpha1.GrpcCall) {
 	w.t.Helper()
-	w.given(call)
+	w.Given(call)
 	done := false
 	for range 60 {
 		if !done {
@@ -224,7 +222,7 @@ func TestAJournalThatIsAnotherOneIsAnOutcomeNobodyKnows(t *testing.T) {
 		t.Run(fmt.Sprintf("confirmed %v", confirmed), func(t *testing.T) {
 			w := newWorld(t)
 			call := newCall("backup")
-			w.given(call)
+			w.Given(call)
 			if !confirmed {
 				w.agents.Fail(func(m string, target agentclient.Target) error {
 					if m == "StartOperation" {
@@ -248,7 +246,7 @@ func TestAJournalThatIsAnotherOneIsAnOutcomeNobodyKnows(t *testing.T) {
 func TestARecordThatIsGoneIsNeverRunAgain(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	w.agents.With("pod-1", func(a *fake.Agent) { a.Operations = nil })
 	w.restart()
@@ -262,7 +260,7 @@ func TestARecordThatIsGoneIsNeverRunAgain(t *testing.T) {
 func TestAnIntentThatTheJournalMayHaveForgottenIsNotStarted(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.agents.Fail(func(m string, target agentclient.Target) error {
 		if m == "StartOperation" {
 			return fake.Unavailable(target)
@@ -283,7 +281,7 @@ func TestAnIntentThatTheJournalMayHaveForgottenIsNotStarted(t *testing.T) {
 func TestTheSameVolumeInAnotherPodGoesOn(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	op := w.operation("pod-1", call.UID)
 	unset(w, w.pods, "orders-0")
@@ -315,7 +313,7 @@ func TestAPodThatDoesNotComeBackIsAnOutcomeNobodyKnows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.given(newCall("backup"))
+			w.Given(newCall("backup"))
 			w.settle()
 			away(w)
 			w.settle()
@@ -345,7 +343,7 @@ func TestAPodThatDoesNotComeBackIsAnOutcomeNobodyKnows(t *testing.T) {
 func TestAnAgentThatAnswersAgainIsFollowedAgain(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	w.agents.Fail(func(_ string, t agentclient.Target) error { return fake.Unavailable(t) })
 	w.settle()
@@ -370,7 +368,7 @@ func TestABusyAgentIsWaitedForByName(t *testing.T) {
 		a.Operations = map[string]*fake.Operation{"promote-7": {Operation: agentclient.Operation{ID: "promote-7", Action: "promote", State: agentclient.OperationRunning}}}
 	})
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	if again := w.settle(); again != busyRetry {
 		t.Errorf("looked at again after %v", again)
 	}
@@ -386,7 +384,7 @@ func TestABusyAgentIsWaitedForByName(t *testing.T) {
 func TestAnAgentThatBecomesBusyAfterTheIntentIsWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	busy := true
 	w.agents.Fail(func(m string, _ agentclient.Target) error {
 		if m == "StartOperation" && busy {
@@ -420,7 +418,7 @@ func TestAFailureHasTheAgentsReason(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
 			call := newCall("backup")
-			w.given(call)
+			w.Given(call)
 			w.settle()
 			w.agents.With("pod-1", func(a *fake.Agent) {
 				a.Finish(string(call.UID), tc.state, tc.reason, "disk full: 3 of 9 GiB", nil)
@@ -434,9 +432,9 @@ func TestAFailureHasTheAgentsReason(t *testing.T) {
 func TestProgressIsWrittenAtMostEvery30Seconds(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.settle()
-	w.writes = nil
+	w.Writes = nil
 	for i := range 120 {
 		w.agents.With("pod-1", func(a *fake.Agent) {
 			op := a.Operations[string(call.UID)]
@@ -447,8 +445,8 @@ func TestProgressIsWrittenAtMostEvery30Seconds(t *testing.T) {
 		}
 		w.clock.Step(time.Second)
 	}
-	if n := len(w.writes); n < 3 || n > 4 {
-		t.Errorf("%d writes in 2 minutes: %v", n, w.writes)
+	if n := len(w.Writes); n < 3 || n > 4 {
+		t.Errorf("%d writes in 2 minutes: %v", n, w.Writes)
 	}
 	if p := w.call("backup").Status.Progress; p != "dumping orders: 90.0 MiB of about 200.0 MiB" {
 		t.Errorf("progress %q", p)
@@ -458,26 +456,26 @@ func TestProgressIsWrittenAtMostEvery30Seconds(t *testing.T) {
 func TestAtRestNothingIsWrittenAndNoAgentIsAsked(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	w.succeed("pod-1", call.UID)
 	w.settle()
 	w.agents.ResetCalls()
-	before := w.attempts
+	before := w.Attempts
 	again, err := w.sync("backup")
-	if err != nil || w.attempts != before || len(w.agents.Calls()) > 0 {
-		t.Errorf("%d writes, calls %v, %v", w.attempts-before, w.methods(), err)
+	if err != nil || w.Attempts != before || len(w.agents.Calls()) > 0 {
+		t.Errorf("%d writes, calls %v, %v", w.Attempts-before, w.methods(), err)
 	}
 	if again != 600*time.Second {
 		t.Errorf("looked at again after %v, want the TTL", again)
 	}
 	// Whatever happens to the unit wakes nothing but what is open.
-	unit := cache.NewObjectName(testNamespace, "orders-0")
+	unit := cache.NewObjectName(controllertest.Namespace, "orders-0")
 	w.controller.enqueueOpen(unit)
 	if n := w.controller.loop.Len(); n != 0 {
 		t.Errorf("%d calls were woken", n)
 	}
-	w.given(newCall("open"))
+	w.Given(newCall("open"))
 	w.refresh()
 	w.controller.enqueueOpen(unit)
 	if n := w.controller.loop.Len(); n != 1 {
@@ -487,7 +485,7 @@ func TestAtRestNothingIsWrittenAndNoAgentIsAsked(t *testing.T) {
 
 func TestAnOperatorThatSleptWritesOverNothing(t *testing.T) {
 	w := newWorld(t)
-	w.given(newCall("backup"))
+	w.Given(newCall("backup"))
 	if _, err := w.sync("backup"); err != nil { // the finalizer
 		t.Fatal(err)
 	}

@@ -16,21 +16,20 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 func (w *world) dropSecret(name string) {
 	w.t.Helper()
-	if err := w.kube.Tracker().Delete(secretsGVR, testNamespace, name); err != nil {
-		w.t.Fatal(err)
-	}
+	w.Erase(controllertest.Must[*corev1.Secret](w.APIServer, name))
 }
 
 func (w *world) getSecret(name string) *corev1.Secret {
-	obj, err := w.kube.Tracker().Get(secretsGVR, testNamespace, name)
-	if err != nil {
+	secret, ok := controllertest.Get[*corev1.Secret](w.APIServer, name)
+	if !ok {
 		return nil
 	}
-	return obj.(*corev1.Secret)
+	return secret
 }
 
 func TestTheAgentIsGivenWhatTheOperationNeeds(t *testing.T) {
@@ -76,7 +75,7 @@ func TestTheAgentIsGivenWhatTheOperationNeeds(t *testing.T) {
 			if tc.call != nil {
 				tc.call(call)
 			}
-			w.given(call)
+			w.Given(call)
 			w.settle()
 			op := w.operation("pod-1", call.UID)
 			if op == nil {
@@ -100,7 +99,7 @@ func TestTheKeyOfBackupsIsMadeOnceAndAnnounced(t *testing.T) {
 	w := newWorld(t)
 	encrypted := action(v1alpha1.ActionLogicalBackup, `{"destination":"s3://backups/","encryption":"AES256"}`)
 	first := newCall("first", encrypted)
-	w.given(first)
+	w.Given(first)
 	w.settle()
 	made := w.getSecret("orders-backup-key")
 	if made == nil || len(made.Data["key"]) != keyBytes || len(made.OwnerReferences) > 0 || len(made.Labels) > 0 || len(made.Finalizers) > 0 {
@@ -116,7 +115,7 @@ func TestTheKeyOfBackupsIsMadeOnceAndAnnounced(t *testing.T) {
 	w.succeed("pod-1", first.UID)
 	w.settle()
 	second := newCall("second", encrypted)
-	w.given(second)
+	w.Given(second)
 	w.settle()
 	if op := w.operation("pod-1", second.UID); !bytes.Equal(op.Secrets["encryption.key"], key) {
 		t.Error("the second backup has another key")
@@ -147,7 +146,7 @@ func TestWhatASecretLacksIsNamed(t *testing.T) {
 			if tc.call != nil {
 				tc.call(call)
 			}
-			w.given(call)
+			w.Given(call)
 			w.settle()
 			w.wantPhase("call", v1alpha1.GrpcCallPending)
 			w.clock.Step(secretWait)
@@ -163,7 +162,7 @@ func TestWhatASecretLacksIsNamed(t *testing.T) {
 func TestNoPasswordIsShownWhateverTheAgentSays(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("clone", clone(`"sourcePassword":"hunter\"2secret"`))
-	w.given(call)
+	w.Given(call)
 	w.settle()
 	w.agents.With("pod-1", func(a *fake.Agent) { a.Operations[string(call.UID)].Progress = `copying with hunter"2secret` })
 	w.clock.Step(progressPause)

@@ -17,6 +17,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 func deletions(writes []string) []string {
@@ -30,7 +31,7 @@ func (w *world) replaced(old *corev1.Pod) *corev1.Pod {
 	data := w.unit().Status.DataIdentity.SystemID
 	for range 10 {
 		w.settle()
-		if p, ok := get[*corev1.Pod](w, podsGVR, w.key.Name); ok && p.UID != old.UID {
+		if p, ok := controllertest.Get[*corev1.Pod](w.APIServer, w.key.Name); ok && p.UID != old.UID {
 			w.keepData(data)
 			w.live()
 			return w.pod()
@@ -46,7 +47,7 @@ func TestANewTemplateReplacesThePodGracefully(t *testing.T) {
 	w := newWorld(t, newUnit())
 	w.live()
 	old := w.pod()
-	w.written()
+	w.Written()
 	w.edit(func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Image = "mysql:8.4.7" })
 	w.settle()
 	if p := w.pod(); p.UID != old.UID || p.DeletionTimestamp == nil {
@@ -58,7 +59,7 @@ func TestANewTemplateReplacesThePodGracefully(t *testing.T) {
 		t.Errorf("the new pod runs %s", p.Spec.Containers[0].Image)
 	}
 	w.wantPhase(v1alpha2.UnitReady)
-	if got := deletions(w.written()); len(got) != 1 {
+	if got := deletions(w.Written()); len(got) != 1 {
 		t.Errorf("it does %v", got)
 	}
 }
@@ -90,7 +91,7 @@ func TestOnDeleteLeavesThePodToTheUserAndItsConfigurationAlone(t *testing.T) {
 	}
 	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(true) })
 	w.live()
-	w.remove(old)
+	w.Erase(old)
 	w.replaced(old)
 	w.wantNoCondition(ConditionUpdatePending)
 	w.wantPhase(v1alpha2.UnitReady)
@@ -120,14 +121,14 @@ func TestAPodThatEndedIsReplacedButNotInALoop(t *testing.T) {
 			old := w.pod()
 			end := func(p *corev1.Pod) {
 				p.Status.Phase, p.Status.Reason, p.Status.Message = phase, "Evicted", "low on memory"
-				w.given(p)
+				w.Given(p)
 			}
 			end(old)
 			next := w.replaced(old)
 			w.wantPhase(v1alpha2.UnitReady)
 
 			// One that ends as soon as it is made is left for a moment.
-			w.remove(next)
+			w.Erase(next)
 			w.settle()
 			young := w.pod()
 			end(young)
@@ -155,7 +156,7 @@ func TestANewerAgentImageRestartsNothing(t *testing.T) {
 	}
 	w.wantPhase(v1alpha2.UnitReady)
 	w.wantCondition(ConditionAgentOutdated, ConditionAgentOutdated, "unit-agent:1", "unit-agent:2")
-	w.remove(old)
+	w.Erase(old)
 	w.replaced(old)
 	w.wantNoCondition(ConditionAgentOutdated)
 }
@@ -193,12 +194,12 @@ func TestStartupFalseStopsTheServerAndKeepsThePod(t *testing.T) {
 func TestAChangedValueReachesTheAgentAndABrokenOneDoesNot(t *testing.T) {
 	unit := newUnit(func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName, u.Spec.ConfigValueName = "templates", "values" })
 	w := newWorld(t, unit)
-	w.given(configMap("templates", "mysql", "max_connections = {{ .Values.max }}\n"))
-	w.given(configMap("values", "mysql", "max: 10"))
+	w.Given(configMap("templates", "mysql", "max_connections = {{ .Values.max }}\n"))
+	w.Given(configMap("values", "mysql", "max: 10"))
 	w.live()
 	w.agents.ResetCalls()
-	w.given(configMap("values", "mysql", "max: 20"))
-	w.references.changed()
+	w.Given(configMap("values", "mysql", "max: 20"))
+	w.references.Changed()
 	w.live()
 	calls := w.agents.Calls()
 	if len(calls) != 1 || calls[0].Apply == nil || string(calls[0].Apply.Files["my.cnf"]) != "max_connections = 20\n" {
@@ -209,8 +210,8 @@ func TestAChangedValueReachesTheAgentAndABrokenOneDoesNot(t *testing.T) {
 		t.Errorf("status says %s", hash)
 	}
 	w.agents.ResetCalls()
-	w.given(configMap("values", "mysql", "other: 20"))
-	w.references.changed()
+	w.Given(configMap("values", "mysql", "other: 20"))
+	w.references.Changed()
 	w.live()
 	w.wantCondition(ConditionConfigInvalid, ConditionConfigInvalid, "max")
 	w.wantPhase(v1alpha2.UnitReady)
@@ -231,7 +232,7 @@ func TestAMemberOfAReplicationIsManagedAndTheAgentHearsOfEachChangeOnce(t *testi
 	w := newWorld(t, newUnit())
 	w.live()
 	w.agents.ResetCalls()
-	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: testNamespace}}
+	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 	replication.Spec.Source.Name = "orders-0"
 	if err := w.mysqls.Set(replication); err != nil {
 		t.Fatal(err)
@@ -261,7 +262,7 @@ func TestAMemberOfAReplicationIsManagedAndTheAgentHearsOfEachChangeOnce(t *testi
 func TestAnAgentThatDoesNotAnswerIsTriedAgainWithoutAnError(t *testing.T) {
 	w := newWorld(t, newUnit())
 	w.agents.Fail(func(_ string, target agentclient.Target) error {
-		return &agentclient.Error{Class: agentclient.Unavailable, Target: target, Err: errInjected}
+		return &agentclient.Error{Class: agentclient.Unavailable, Target: target, Err: controllertest.ErrInjected}
 	})
 	w.settle()
 	w.kubelet()
@@ -277,14 +278,14 @@ func TestAnAgentThatDoesNotAnswerIsTriedAgainWithoutAnError(t *testing.T) {
 		t.Errorf("again after %v, %v", after, err)
 	}
 	w.wantCondition(ConditionAgentUnreachable, ConditionAgentUnreachable, "10.0.0.1")
-	w.written()
+	w.Written()
 	for range 3 {
 		w.clock.Step(time.Minute)
 		if _, err := w.sync(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if writes := w.written(); len(writes) > 0 {
+	if writes := w.Written(); len(writes) > 0 {
 		t.Errorf("each try writes: %v", writes)
 	}
 	w.agents.Fail(nil)
@@ -301,13 +302,13 @@ func TestAClaimGrowsOnline(t *testing.T) {
 		u.Spec.VolumeClaimTemplates[0].Spec.Resources.Requests[corev1.ResourceStorage] = resource.MustParse("20Gi")
 	})
 	w.live()
-	claim := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data")
+	claim := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")
 	if got := claim.Spec.Resources.Requests.Storage().String(); got != "20Gi" {
 		t.Errorf("it asks for %s", got)
 	}
 	w.wantCondition(ConditionExpansionPending, ConditionExpansionPending, "10Gi", "20Gi")
 	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("20Gi")}
-	w.given(claim)
+	w.Given(claim)
 	w.live()
 	w.wantNoCondition(ConditionExpansionPending)
 	if w.pod().UID != pod.UID {
@@ -349,7 +350,7 @@ func TestAContainerWithItsOwnCommandIsLeftAlone(t *testing.T) {
 
 func TestOtherCpuAndMemoryWaitForThePodAndSoDoesTheirConfiguration(t *testing.T) {
 	w := newWorld(t, newUnit(func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName = "templates" }))
-	w.given(configMap("templates", "mysql", "buffer = {{ .Memory }}\n"))
+	w.Given(configMap("templates", "mysql", "buffer = {{ .Memory }}\n"))
 	w.live()
 	old := w.pod()
 	w.agents.ResetCalls()
@@ -368,7 +369,7 @@ func TestOtherCpuAndMemoryWaitForThePodAndSoDoesTheirConfiguration(t *testing.T)
 		t.Error("the pod is replaced")
 	}
 	w.agents.ResetCalls()
-	w.remove(old)
+	w.Erase(old)
 	w.replaced(old)
 	w.wantNoCondition(ConditionResizePending)
 	if got := string(w.agents.Calls()[0].Apply.Files["my.cnf"]); got != "buffer = 4294967296\n" {
@@ -381,10 +382,10 @@ func TestALabelTakenOffTheUnitIsTakenOffItsChildrenAndNoOther(t *testing.T) {
 	w.live()
 	pod := w.pod()
 	pod.Labels["mine"] = "yes"
-	w.given(pod)
+	w.Given(pod)
 	w.edit(func(u *v1alpha2.Unit) { delete(u.Labels, "team") })
 	w.live()
-	claim := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data")
+	claim := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")
 	for name, labels := range map[string]map[string]string{"pod": w.pod().Labels, "claim": claim.Labels} {
 		if _, there := labels["team"]; there || labels[v1alpha2.LabelUnit] != "orders-0" {
 			t.Errorf("the %s has labels %v", name, labels)

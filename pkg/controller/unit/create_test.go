@@ -16,12 +16,13 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 func (w *world) phase() v1alpha2.UnitPhase { w.t.Helper(); return w.unit().Status.Phase }
 
 // count of live pods, whatever their names.
-func (w *world) pods() int { w.t.Helper(); return len(all[*corev1.Pod](w, podsGVR, "Pod")) }
+func (w *world) pods() int { w.t.Helper(); return len(controllertest.All[*corev1.Pod](w.APIServer)) }
 
 func (w *world) wantPhase(want v1alpha2.UnitPhase) {
 	w.t.Helper()
@@ -33,7 +34,7 @@ func (w *world) wantPhase(want v1alpha2.UnitPhase) {
 func TestAUnitIsMadeInTheOrderInWhichItsPodNeedsThingsAndThenRests(t *testing.T) {
 	w := newWorld(t, newUnit())
 	w.live()
-	got := slices.DeleteFunc(w.written(), func(s string) bool { return strings.HasSuffix(s, "/status") })
+	got := slices.DeleteFunc(w.Written(), func(s string) bool { return strings.HasSuffix(s, "/status") })
 	if d := cmp.Diff([]string{
 		"patch units/orders-0",
 		"create secrets/orders-0-agent-tls",
@@ -46,7 +47,7 @@ func TestAUnitIsMadeInTheOrderInWhichItsPodNeedsThingsAndThenRests(t *testing.T)
 	w.wantCondition(ConditionReady, ReasonServerReady)
 
 	status := w.unit().Status
-	pod, claim := w.pod(), must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data")
+	pod, claim := w.pod(), controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")
 	if status.NodeName != "n1" || status.PodUID != pod.UID || len(status.PodIPs) != 1 || status.Agent == nil || status.Agent.Version != "fake" {
 		t.Errorf("status %+v", status)
 	}
@@ -60,7 +61,7 @@ func TestAUnitIsMadeInTheOrderInWhichItsPodNeedsThingsAndThenRests(t *testing.T)
 		t.Errorf("persistentVolumeClaim %+v", p)
 	}
 
-	w.written()
+	w.Written()
 	w.said()
 	w.agents.ResetCalls()
 	for range 2 {
@@ -72,7 +73,7 @@ func TestAUnitIsMadeInTheOrderInWhichItsPodNeedsThingsAndThenRests(t *testing.T)
 	if _, err := w.sync(); err != nil {
 		t.Fatal(err)
 	}
-	if writes, events, calls := w.written(), w.said(), w.agents.Calls(); len(writes)+len(events)+len(calls) > 0 {
+	if writes, events, calls := w.Written(), w.said(), w.agents.Calls(); len(writes)+len(events)+len(calls) > 0 {
 		t.Errorf("at rest it writes %v, says %v and calls %v", writes, events, calls)
 	}
 }
@@ -80,12 +81,12 @@ func TestAUnitIsMadeInTheOrderInWhichItsPodNeedsThingsAndThenRests(t *testing.T)
 func TestAtRestNothingIsReadLive(t *testing.T) {
 	w := newWorld(t, newUnit())
 	w.live()
-	w.kube.ClearActions()
-	w.upm.ClearActions()
+	w.Kube.ClearActions()
+	w.Upm.ClearActions()
 	if _, err := w.sync(); err != nil {
 		t.Fatal(err)
 	}
-	if reads := append(w.kube.Actions(), w.upm.Actions()...); len(reads) > 0 {
+	if reads := append(w.Kube.Actions(), w.Upm.Actions()...); len(reads) > 0 {
 		t.Errorf("it reads %v", reads)
 	}
 }
@@ -121,7 +122,7 @@ func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T)
 	bound := func(u *v1alpha2.Unit) { u.Spec.UnbindNode = new(false) }
 	undisturbed := newWorld(t, newUnit(bound))
 	undisturbed.live()
-	want, attempts := undisturbed.objects(), undisturbed.attempts
+	want, attempts := undisturbed.objects(), undisturbed.Attempts
 	if attempts < 8 {
 		t.Fatalf("only %d writes", attempts)
 	}
@@ -129,12 +130,12 @@ func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T)
 		for _, after := range []bool{false, true} {
 			name := fmt.Sprintf("write %d, after its effect %t", n, after)
 			w := newWorld(t, newUnit(bound))
-			w.failAt, w.failAfter = n, after
+			w.FailAt, w.FailAfter = n, after
 			failed := false
 			for range 40 {
-				before := w.attempts
+				before := w.Attempts
 				_, err := w.sync()
-				if errors.Is(err, errInjected) {
+				if errors.Is(err, controllertest.ErrInjected) {
 					failed = true
 					// The worst that an operator can do then is to die.
 					w.restart()
@@ -146,7 +147,7 @@ func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T)
 				if w.pods() > 1 {
 					t.Fatalf("%s: %d pods", name, w.pods())
 				}
-				if w.attempts == before {
+				if w.Attempts == before {
 					if !w.kubelet() {
 						break
 					}
@@ -157,7 +158,7 @@ func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T)
 				t.Errorf("%s: nothing failed", name)
 			}
 			creates := map[string]int{}
-			for _, write := range w.written() {
+			for _, write := range w.Written() {
 				if strings.HasPrefix(write, "create ") {
 					creates[write]++
 				}
@@ -192,7 +193,7 @@ func TestALaggingCacheMakesNothingTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	creates := slices.DeleteFunc(w.written(), func(s string) bool { return !strings.HasPrefix(s, "create ") })
+	creates := slices.DeleteFunc(w.Written(), func(s string) bool { return !strings.HasPrefix(s, "create ") })
 	if len(creates) != 3 {
 		t.Errorf("it makes %v", creates)
 	}
@@ -214,7 +215,7 @@ func TestAPodMadeFromANewerUnitThanTheCacheShowsIsNotReplaced(t *testing.T) {
 	}
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
-	for _, write := range w.written() {
+	for _, write := range w.Written() {
 		if strings.HasPrefix(write, "delete") {
 			t.Errorf("it does %s", write)
 		}
@@ -230,7 +231,7 @@ func TestAUnitWithoutUnbindNodeStaysOnItsNodeUntilTheNodeIsGone(t *testing.T) {
 	if u := w.unit(); u.Spec.NodeName != "n1" || u.Annotations[v1alpha2.AnnotationBoundNode] != "n1" {
 		t.Fatalf("bound to %q, annotation %q", u.Spec.NodeName, u.Annotations[v1alpha2.AnnotationBoundNode])
 	}
-	w.remove(w.pod())
+	w.Erase(w.pod())
 	w.settle()
 	if a := w.pod().Spec.Affinity; a == nil || a.NodeAffinity == nil || a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
 		t.Errorf("the next pod may go anywhere: %+v", a)
@@ -241,7 +242,7 @@ func TestAUnitWithoutUnbindNodeStaysOnItsNodeUntilTheNodeIsGone(t *testing.T) {
 	if err := w.nodes.Unset(w.nodes.List()[0]); err != nil {
 		t.Fatal(err)
 	}
-	w.remove(w.pod())
+	w.Erase(w.pod())
 	w.settle()
 	if u := w.unit(); u.Spec.NodeName != "" || u.Annotations[v1alpha2.AnnotationBoundNode] != "" {
 		t.Errorf("still bound to %q", u.Spec.NodeName)
@@ -266,7 +267,7 @@ func TestAUnitOfASetFollowsItsLabelsAndSaysItsRevision(t *testing.T) {
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
 	pod := w.pod()
-	w.written()
+	w.Written()
 	w.edit(func(u *v1alpha2.Unit) {
 		u.Labels["team"] = "billing"
 		u.Annotations[v1alpha2.AnnotationRevision] = "orders-2"
@@ -276,7 +277,7 @@ func TestAUnitOfASetFollowsItsLabelsAndSaysItsRevision(t *testing.T) {
 	if after.UID != pod.UID || after.Labels["team"] != "billing" || after.Labels[v1alpha2.LabelUnitSet] != "orders" {
 		t.Errorf("pod %s (was %s) with labels %v", after.UID, pod.UID, after.Labels)
 	}
-	if c := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data"); c.Labels["team"] != "billing" {
+	if c := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data"); c.Labels["team"] != "billing" {
 		t.Errorf("claim with labels %v", c.Labels)
 	}
 	if got := w.unit().Status.Revision; got != "orders-2" {

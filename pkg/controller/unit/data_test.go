@@ -16,6 +16,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agenttls"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 func identityOf(u *v1alpha2.Unit) agenttls.Identity {
@@ -25,7 +26,7 @@ func identityOf(u *v1alpha2.Unit) agenttls.Identity {
 // keepData lets the agent of the pod there is find that database on the volume.
 func (w *world) keepData(systemID string) {
 	w.t.Helper()
-	pod, ok := get[*corev1.Pod](w, podsGVR, w.key.Name)
+	pod, ok := controllertest.Get[*corev1.Pod](w.APIServer, w.key.Name)
 	if !ok {
 		return
 	}
@@ -44,8 +45,8 @@ func emptied(t *testing.T) (w *world, lost string) {
 	w = newWorld(t, newUnit())
 	w.live()
 	lost = w.recorded().SystemID
-	w.remove(must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data"))
-	w.remove(w.pod())
+	w.Erase(controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data"))
+	w.Erase(w.pod())
 	w.live()
 	return w, lost
 }
@@ -58,7 +59,7 @@ func TestAVolumeThatHeldADatabaseNeverBecomesAnEmptyOneByItself(t *testing.T) {
 		t.Errorf("the record says %+v", got)
 	}
 	w.restart()
-	w.remove(w.pod())
+	w.Erase(w.pod())
 	w.live()
 	w.wantPhase(v1alpha2.UnitFailed)
 	for _, call := range w.agents.Calls() {
@@ -106,7 +107,7 @@ func TestDataOnAnEmptyDirIsMadeAnewWithItsPodUnlessAReplicationHasIt(t *testing.
 	w.wantCondition(ConditionDataOnEmptyDir, ConditionDataOnEmptyDir)
 	first := w.recorded().SystemID
 	w.said()
-	w.remove(w.pod())
+	w.Erase(w.pod())
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
 	second := w.recorded()
@@ -123,13 +124,13 @@ func TestDataOnAnEmptyDirIsMadeAnewWithItsPodUnlessAReplicationHasIt(t *testing.
 		t.Errorf("the record says %+v", got)
 	}
 
-	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: testNamespace}}
+	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 	replication.Spec.Source.Name = "orders-0"
 	if err := w.mysqls.Set(replication); err != nil {
 		t.Fatal(err)
 	}
 	w.live()
-	w.remove(w.pod())
+	w.Erase(w.pod())
 	w.live()
 	w.wantPhase(v1alpha2.UnitFailed)
 	w.wantCondition(ConditionDataMissing, ConditionDataMissing, "MysqlReplication orders provisions the unit anew")
@@ -147,8 +148,8 @@ func TestTheRecordIsGivenUpBeforeTheAgentHearsOfIt(t *testing.T) {
 			w := newWorld(t, newUnit(onEmptyDir))
 			w.live()
 			first, pod := w.recorded().SystemID, w.pod().UID
-			w.remove(w.pod())
-			w.attempts, w.failAt, w.failAfter = 0, n, after
+			w.Erase(w.pod())
+			w.Attempts, w.FailAt, w.FailAfter = 0, n, after
 			w.agents.Fail(func(method string, target agentclient.Target) error {
 				if method == "Apply" && target.PodUID != pod && w.recorded().SystemID == first {
 					t.Errorf("write %d: the new pod's agent is told something while the record is still %s", n, first)
@@ -187,14 +188,14 @@ func TestAUnitIsDeletedAfterItsServerHasStopped(t *testing.T) {
 				u.Spec.PersistentVolumeClaimRetentionPolicy = &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenDeleted: tc.retention}
 			}))
 			w.live()
-			claim := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data")
+			claim := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")
 			if owned := len(claim.OwnerReferences) > 0; owned == tc.stays {
 				t.Errorf("its owners are %v", claim.OwnerReferences)
 			}
-			if err := w.upm.UpmV1alpha2().Units(testNamespace).Delete(t.Context(), "orders-0", metav1.DeleteOptions{}); err != nil {
+			if err := w.Upm.UpmV1alpha2().Units(controllertest.Namespace).Delete(t.Context(), "orders-0", metav1.DeleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
-			w.written()
+			w.Written()
 			w.settle()
 			if w.pod().DeletionTimestamp == nil {
 				t.Fatal("the pod is not stopped")
@@ -202,17 +203,17 @@ func TestAUnitIsDeletedAfterItsServerHasStopped(t *testing.T) {
 			if c := w.condition(ConditionReady); c.Reason != ReasonDeleting {
 				t.Errorf("Ready is %+v", c)
 			}
-			if _, there := get[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data"); !there {
+			if _, there := controllertest.Get[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data"); !there {
 				t.Fatal("the claim is gone before the server has stopped")
 			}
 			w.live()
-			if _, there := get[*v1alpha2.Unit](w, unitsGVR, "orders-0"); there {
+			if _, there := controllertest.Get[*v1alpha2.Unit](w.APIServer, "orders-0"); there {
 				t.Error("the Unit stays")
 			}
-			if _, there := get[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data"); there != tc.stays {
+			if _, there := controllertest.Get[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data"); there != tc.stays {
 				t.Errorf("the claim is there: %t", there)
 			}
-			if got := deletions(w.written()); len(got) > 0 && got[0] != "delete pods/orders-0" {
+			if got := deletions(w.Written()); len(got) > 0 && got[0] != "delete pods/orders-0" {
 				t.Errorf("it does %v", got)
 			}
 		})
@@ -224,25 +225,25 @@ func TestAKeptClaimIsUsedAgainAndNeverGoesWithAUnitThatKeepsIt(t *testing.T) {
 		u.Spec.PersistentVolumeClaimRetentionPolicy = &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenDeleted: v1alpha2.DeleteClaims}
 	}))
 	w.live()
-	uid := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data").UID
+	uid := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data").UID
 	w.edit(func(u *v1alpha2.Unit) {
 		u.Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted = v1alpha2.RetainClaims
 	})
 	w.live()
-	claim := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data")
+	claim := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")
 	if len(claim.OwnerReferences) > 0 {
 		t.Fatalf("garbage collection would take it: %v", claim.OwnerReferences)
 	}
-	if err := w.upm.UpmV1alpha2().Units(testNamespace).Delete(t.Context(), "orders-0", metav1.DeleteOptions{}); err != nil {
+	if err := w.Upm.UpmV1alpha2().Units(controllertest.Namespace).Delete(t.Context(), "orders-0", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	w.live()
 	// Garbage collection.
-	w.remove(must[*corev1.Secret](w, secretsGVR, "orders-0-agent-tls"))
-	w.given(newUnit())
+	w.Erase(controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls"))
+	w.Given(newUnit())
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
-	if got := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data").UID; got != uid {
+	if got := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data").UID; got != uid {
 		t.Errorf("claim %s, was %s", got, uid)
 	}
 }

@@ -13,10 +13,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 func configMap(name, key, text string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: testNamespace}, Data: map[string]string{key: text}}
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: controllertest.Namespace}, Data: map[string]string{key: text}}
 }
 
 func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
@@ -29,33 +30,33 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 		mentions      []string
 	}{
 		"a Secret": {
-			without: func(w *world) { w.remove(must[*corev1.Secret](w, secretsGVR, "users")) },
+			without: func(w *world) { w.Erase(controllertest.Must[*corev1.Secret](w.APIServer, "users")) },
 			heal: func(w *world) {
-				w.given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "users", Namespace: testNamespace}})
+				w.Given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "users", Namespace: controllertest.Namespace}})
 			},
 			condition: ConditionSecretMissing, mentions: []string{"users"},
 		},
 		"the shared ConfigMap": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.SharedConfigName = "shared" },
-			heal:      func(w *world) { w.given(configMap("shared", "service_group_uid", "x")) },
+			heal:      func(w *world) { w.Given(configMap("shared", "service_group_uid", "x")) },
 			condition: ConditionSharedConfigMissing, mentions: []string{"shared", "spec.sharedConfigName"},
 		},
 		"the ConfigMap of values": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.ConfigValueName = "values" },
-			heal:      func(w *world) { w.given(configMap("values", "mysql", "a: 1")) },
+			heal:      func(w *world) { w.Given(configMap("values", "mysql", "a: 1")) },
 			condition: ConditionConfigMissing, mentions: []string{"values", "spec.configValueName"},
 		},
 		"the ConfigMap of templates": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName = "templates" },
-			heal:      func(w *world) { w.given(configMap("templates", "mysql", "port = {{ .Port }}\n")) },
+			heal:      func(w *world) { w.Given(configMap("templates", "mysql", "port = {{ .Port }}\n")) },
 			condition: ConditionConfigMissing, mentions: []string{"templates"},
 		},
 		"the package": {
 			without: func(w *world) {
-				w.packages.uninstall("mysql-8.4")
-				w.packages.install("mysql-9.7", "mysql", "mysql:$(VERSION)")
+				w.packages.Uninstall("mysql-8.4")
+				w.packages.Install("mysql-9.7", "mysql", "mysql:$(VERSION)")
 			},
-			heal:      func(w *world) { w.packages.install("mysql-8.4", "mysql", "mysql:$(VERSION)") },
+			heal:      func(w *world) { w.packages.Install("mysql-8.4", "mysql", "mysql:$(VERSION)") },
 			condition: ConditionPackageNotFound, mentions: []string{"8.4.6", "installed are mysql-9.7"},
 		},
 		"a tag that tells the version": {
@@ -67,31 +68,31 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 		},
 		"a template that renders": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName = "templates" },
-			without:   func(w *world) { w.given(configMap("templates", "mysql", "port = {{ .Port\n")) },
-			heal:      func(w *world) { w.given(configMap("templates", "mysql", "port = {{ .Port }}\n")) },
+			without:   func(w *world) { w.Given(configMap("templates", "mysql", "port = {{ .Port\n")) },
+			heal:      func(w *world) { w.Given(configMap("templates", "mysql", "port = {{ .Port }}\n")) },
 			condition: ConditionConfigInvalid, mentions: []string{"ConfigMap templates"},
 		},
 		"values that are YAML": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.ConfigValueName = "values" },
-			without:   func(w *world) { w.given(configMap("values", "mysql", "a: [")) },
-			heal:      func(w *world) { w.given(configMap("values", "mysql", "a: 1")) },
+			without:   func(w *world) { w.Given(configMap("values", "mysql", "a: [")) },
+			heal:      func(w *world) { w.Given(configMap("values", "mysql", "a: 1")) },
 			condition: ConditionConfigInvalid, mentions: []string{"ConfigMap values", "key mysql"},
 		},
 		"a pod's name": {
 			without: func(w *world) {
-				w.given(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "orders-0", Namespace: testNamespace}})
+				w.Given(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "orders-0", Namespace: controllertest.Namespace}})
 			},
-			heal:      func(w *world) { w.remove(w.pod()) },
+			heal:      func(w *world) { w.Erase(w.pod()) },
 			condition: ConditionNameConflict, mentions: []string{"Pod orders-0", "neither used nor changed"},
 		},
 		"a claim's name": {
 			without: func(w *world) {
-				w.given(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "orders-0-data", Namespace: testNamespace}})
+				w.Given(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "orders-0-data", Namespace: controllertest.Namespace}})
 			},
 			heal: func(w *world) {
 				// As the message says.
-				w.given(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
-					Name: "orders-0-data", Namespace: testNamespace,
+				w.Given(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{
+					Name: "orders-0-data", Namespace: controllertest.Namespace,
 					Labels: map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelUnit: "orders-0"},
 				}})
 			},
@@ -99,33 +100,33 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 		},
 		"a Secret's name": {
 			without: func(w *world) {
-				w.given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-0-agent-tls", Namespace: testNamespace}})
+				w.Given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-0-agent-tls", Namespace: controllertest.Namespace}})
 			},
-			heal:      func(w *world) { w.remove(must[*corev1.Secret](w, secretsGVR, "orders-0-agent-tls")) },
+			heal:      func(w *world) { w.Erase(controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls")) },
 			condition: ConditionNameConflict, mentions: []string{"Secret orders-0-agent-tls"},
 		},
 		"quota": {
 			without: func(w *world) {
-				w.refuse = func(write string) error {
+				w.Refuse = func(write string) error {
 					if write != "create pods/orders-0" {
 						return nil
 					}
 					return apierrors.NewForbidden(corev1.Resource("pods"), "orders-0", errQuota)
 				}
 			},
-			heal:      func(w *world) { w.refuse = nil },
+			heal:      func(w *world) { w.Refuse = nil },
 			condition: ConditionQuotaExceeded, mentions: []string{"exceeded quota"},
 		},
 		"admission": {
 			without: func(w *world) {
-				w.refuse = func(write string) error {
+				w.Refuse = func(write string) error {
 					if write != "create pods/orders-0" {
 						return nil
 					}
 					return apierrors.NewForbidden(corev1.Resource("pods"), "orders-0", errPolicy)
 				}
 			},
-			heal:      func(w *world) { w.refuse = nil },
+			heal:      func(w *world) { w.Refuse = nil },
 			condition: ConditionRefused, mentions: []string{"violates PodSecurity"},
 		},
 	} {
@@ -149,7 +150,7 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 			}
 			w.wantCondition(tc.condition, reason, tc.mentions...)
 			w.wantPhase(v1alpha2.UnitPending)
-			if pods := all[*corev1.Pod](w, podsGVR, "Pod"); len(pods) > 0 && pods[0].Labels[v1alpha2.LabelManaged] != "" {
+			if pods := controllertest.All[*corev1.Pod](w.APIServer); len(pods) > 0 && pods[0].Labels[v1alpha2.LabelManaged] != "" {
 				t.Error("a pod is made")
 			}
 			if c := w.condition(ConditionReady); c == nil || c.Status != metav1.ConditionFalse || c.Reason != reason {
@@ -160,7 +161,7 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 				t.Errorf("it is said %d times: %v", len(said), said)
 			}
 			tc.heal(w)
-			w.references.changed()
+			w.references.Changed()
 			w.live()
 			w.wantNoCondition(tc.condition)
 			w.wantPhase(v1alpha2.UnitReady)
@@ -170,22 +171,22 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 
 func TestWhatIsTakenAwayIsMadeAgain(t *testing.T) {
 	for name, take := range map[string]func(*world){
-		"the pod":    func(w *world) { w.remove(w.pod()) },
-		"the Secret": func(w *world) { w.remove(must[*corev1.Secret](w, secretsGVR, "orders-0-agent-tls")) },
+		"the pod":    func(w *world) { w.Erase(w.pod()) },
+		"the Secret": func(w *world) { w.Erase(controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls")) },
 		"the Secret's key": func(w *world) {
-			s := must[*corev1.Secret](w, secretsGVR, "orders-0-agent-tls")
+			s := controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls")
 			delete(s.Data, "tls.key")
-			w.given(s)
+			w.Given(s)
 		},
 		"the pod's label": func(w *world) {
 			p := w.pod()
 			delete(p.Labels, v1alpha2.LabelManaged)
-			w.given(p)
+			w.Given(p)
 		},
 		"the claim's label": func(w *world) {
-			c := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data")
+			c := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")
 			c.Labels["team"] = "other"
-			w.given(c)
+			w.Given(c)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,13 +206,13 @@ func TestWhatIsTakenAwayIsMadeAgain(t *testing.T) {
 					t.Errorf("%s is gone", key)
 				}
 			}
-			if s := must[*corev1.Secret](w, secretsGVR, "orders-0-agent-tls"); len(s.Data) != 3 {
+			if s := controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls"); len(s.Data) != 3 {
 				t.Errorf("the Secret has %d keys", len(s.Data))
 			}
 			if l := w.pod().Labels; l[v1alpha2.LabelManaged] != "true" {
 				t.Errorf("the pod has labels %v", l)
 			}
-			if c := must[*corev1.PersistentVolumeClaim](w, claimsGVR, "orders-0-data"); c.Labels["team"] != "shop" {
+			if c := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data"); c.Labels["team"] != "shop" {
 				t.Errorf("the claim has labels %v", c.Labels)
 			}
 		})
@@ -221,7 +222,7 @@ func TestWhatIsTakenAwayIsMadeAgain(t *testing.T) {
 func TestTheCertificateIsRenewedInTimeAndWithTheCA(t *testing.T) {
 	w := newWorld(t, newUnit())
 	w.live()
-	first := must[*corev1.Secret](w, secretsGVR, "orders-0-agent-tls")
+	first := controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls")
 	pod := w.pod()
 	after, err := w.sync()
 	if err != nil {
@@ -232,7 +233,7 @@ func TestTheCertificateIsRenewedInTimeAndWithTheCA(t *testing.T) {
 	}
 	w.clock.Step(after)
 	w.settle()
-	second := must[*corev1.Secret](w, secretsGVR, "orders-0-agent-tls")
+	second := controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls")
 	if string(first.Data["tls.crt"]) == string(second.Data["tls.crt"]) {
 		t.Error("it was not renewed when it was due")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -23,10 +24,10 @@ import (
 func (w *world) successor() *corev1.Pod {
 	w.t.Helper()
 	old := w.pod()
-	w.remove(old)
+	w.Erase(old)
 	next := old.DeepCopy()
 	next.ResourceVersion, next.Status = "", corev1.PodStatus{Phase: corev1.PodRunning}
-	w.given(next)
+	w.Given(next)
 	return w.pod()
 }
 
@@ -35,14 +36,14 @@ func TestThePodThatIsDeletedIsTheOneThatWasSeen(t *testing.T) {
 	w.live()
 	failed := w.pod()
 	failed.Status.Phase = corev1.PodFailed
-	w.given(failed)
+	w.Given(failed)
 	w.refresh()
 	w.clock.Step(time.Hour)
 	next := w.successor()
 	if _, err := w.controller.sync(t.Context(), w.key); err != nil {
 		t.Fatal(err)
 	}
-	if got, there := get[*corev1.Pod](w, podsGVR, "orders-0"); !there || got.UID != next.UID || got.DeletionTimestamp != nil {
+	if got, there := controllertest.Get[*corev1.Pod](w.APIServer, "orders-0"); !there || got.UID != next.UID || got.DeletionTimestamp != nil {
 		t.Errorf("its successor was deleted")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -24,7 +25,7 @@ func TestLabelsAndAnnotationsFollowInPlaceAndChangeNoTemplate(t *testing.T) {
 	// A label that the user put on the Unit stays.
 	u := w.unit(1)
 	u.Labels["mine"] = "too"
-	w.given(u)
+	w.Given(u)
 	w.edit(func(set *v1alpha2.UnitSet) {
 		set.Labels = map[string]string{"team": "b"}
 		set.Annotations = map[string]string{v1alpha2.AnnotationBackupEnabled: "false", v1alpha2.AnnotationMonitoringEnabled: "false"}
@@ -43,10 +44,10 @@ func TestLabelsAndAnnotationsFollowInPlaceAndChangeNoTemplate(t *testing.T) {
 	if slim.TemplateHash(&before.Spec.Template) != slim.TemplateHash(&after.Spec.Template) || before.UID != after.UID {
 		t.Error("the pod would be made anew")
 	}
-	if got := w.set().Status.UpdateRevision; got != revision || len(all[*corev1.Service](w, servicesGVR, "Service")) != 5 {
+	if got := w.set().Status.UpdateRevision; got != revision || len(controllertest.All[*corev1.Service](w.APIServer)) != 5 {
 		t.Errorf("revision %s became %s", revision, got)
 	}
-	svc := must[*corev1.Service](w, servicesGVR, "orders-headless-svc")
+	svc := controllertest.Must[*corev1.Service](w.APIServer, "orders-headless-svc")
 	if _, there := svc.Labels["gone"]; there || svc.Labels["team"] != "b" {
 		t.Errorf("labels of the Service: %v", svc.Labels)
 	}
@@ -62,7 +63,7 @@ func TestAnEditedPackageCutsNoRevisionUntilItIsAdopted(t *testing.T) {
 	w := newWorld(t, newSet())
 	w.settleUnits()
 	revision := w.set().Status.UpdateRevision
-	w.packages.install("mysql-8.4", "mysql", "mirror/mysql:$(VERSION)")
+	w.packages.Install("mysql-8.4", "mysql", "mirror/mysql:$(VERSION)")
 	w.settleUnits()
 	status := w.set().Status
 	if status.UpdateRevision != revision || status.AvailableRevision == "" {
@@ -70,9 +71,7 @@ func TestAnEditedPackageCutsNoRevisionUntilItIsAdopted(t *testing.T) {
 	}
 	w.wantCondition(ConditionRevisionAvailable, ConditionRevisionAvailable, status.AvailableRevision)
 	// A unit that is lost is made again from what is pinned.
-	if err := w.upm.Tracker().Delete(unitsGVR, testNamespace, "orders-1"); err != nil {
-		t.Fatal(err)
-	}
+	w.Erase(controllertest.Must[*v1alpha2.Unit](w.APIServer, "orders-1"))
 	w.settleUnits()
 	if got := w.unit(1).Spec.Template.Spec.Containers[0].Image; got != "mysql:8.4.6" {
 		t.Errorf("image %s", got)
@@ -141,26 +140,22 @@ func TestEditsOfOurObjectsAreHealedAndThoseOfTheUsersAreNot(t *testing.T) {
 	w.settleUnits()
 	want := w.objects()
 
-	svc := must[*corev1.Service](w, servicesGVR, "orders-svc")
+	svc := controllertest.Must[*corev1.Service](w.APIServer, "orders-svc")
 	svc.Spec.Ports[0].Port, svc.Spec.Selector["extra"] = 1, "label"
 	svc.Labels[v1alpha2.LabelType] = "postgresql"
-	w.given(svc)
-	template := must[*corev1.ConfigMap](w, configMapsGVR, "orders-config-template")
+	w.Given(svc)
+	template := controllertest.Must[*corev1.ConfigMap](w.APIServer, "orders-config-template")
 	template.Data["mysql"], template.Data["other"] = "edited", "key"
-	w.given(template)
-	budget := must[*policyv1.PodDisruptionBudget](w, pdbsGVR, "orders")
+	w.Given(template)
+	budget := controllertest.Must[*policyv1.PodDisruptionBudget](w.APIServer, "orders")
 	budget.Spec.MinAvailable.IntVal = 0
-	w.given(budget)
-	if err := w.kube.Tracker().Delete(servicesGVR, testNamespace, "orders-headless-svc"); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.kube.Tracker().Delete(configMapsGVR, testNamespace, "orders-1-config-value"); err != nil {
-		t.Fatal(err)
-	}
+	w.Given(budget)
+	w.Erase(controllertest.Must[*corev1.Service](w.APIServer, "orders-headless-svc"))
+	w.Erase(controllertest.Must[*corev1.ConfigMap](w.APIServer, "orders-1-config-value"))
 	u := w.unit(2)
 	u.Spec.UpdatePolicy = v1alpha2.UpdatePolicyOnDelete
 	delete(u.Labels, v1alpha2.LabelUnitSet)
-	w.given(u)
+	w.Given(u)
 	w.settleUnits()
 	got := w.objects()
 	healed := got["services/orders-svc"].(*corev1.Service)
@@ -171,15 +166,15 @@ func TestEditsOfOurObjectsAreHealedAndThoseOfTheUsersAreNot(t *testing.T) {
 		t.Errorf("-before +after:\n%s", d)
 	}
 
-	value := must[*corev1.ConfigMap](w, configMapsGVR, "orders-0-config-value")
+	value := controllertest.Must[*corev1.ConfigMap](w.APIServer, "orders-0-config-value")
 	value.Data["mysql"] = "max_connections: 7\n"
-	w.given(value)
+	w.Given(value)
 	u = w.unit(0)
 	u.Spec.Startup, u.Spec.UnbindNode = new(false), new(false)
-	w.given(u)
-	w.written()
+	w.Given(u)
+	w.Written()
 	w.settleUnits()
-	if writes := w.written(); len(writes) > 0 {
+	if writes := w.Written(); len(writes) > 0 {
 		t.Errorf("what is the user's is written: %v", writes)
 	}
 }

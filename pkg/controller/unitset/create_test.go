@@ -16,6 +16,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 // withServices asks for every kind of child.
@@ -27,7 +28,7 @@ func withServices(set *v1alpha2.UnitSet) {
 func TestCreationMakesChildrenInTheOrderInWhichUnitsNeedThem(t *testing.T) {
 	w := newWorld(t, newSet(withServices))
 	w.settle()
-	got := w.written()
+	got := w.Written()
 	for i, write := range got {
 		if name, ok := strings.CutPrefix(write, "create controllerrevisions/orders-"); ok && len(name) == 10 {
 			got[i] = "create controllerrevisions/orders-<hash>"
@@ -57,7 +58,7 @@ func TestCreationMakesChildrenInTheOrderInWhichUnitsNeedThem(t *testing.T) {
 
 	w.settleUnits()
 	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
-	w.written()
+	w.Written()
 	w.said()
 	for range 2 {
 		if _, err := w.sync(); err != nil {
@@ -68,7 +69,7 @@ func TestCreationMakesChildrenInTheOrderInWhichUnitsNeedThem(t *testing.T) {
 	if _, err := w.sync(); err != nil {
 		t.Fatal(err)
 	}
-	if writes, events := w.written(), w.said(); len(writes)+len(events) > 0 {
+	if writes, events := w.Written(), w.said(); len(writes)+len(events) > 0 {
 		t.Errorf("at rest it writes %v and says %v", writes, events)
 	}
 }
@@ -85,14 +86,14 @@ func sortBatch(writes []string) []string {
 // needs of a unit: whatever happens, a Unit exists only beside all of them.
 func (w *world) checkNeeds(when string) {
 	w.t.Helper()
-	for _, u := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+	for _, u := range controllertest.All[*v1alpha2.Unit](w.APIServer) {
 		for _, name := range []string{headlessServiceName("orders"), unitServiceName(u.Name)} {
-			if _, ok := get[*corev1.Service](w, servicesGVR, name); !ok {
+			if _, ok := controllertest.Get[*corev1.Service](w.APIServer, name); !ok {
 				w.t.Errorf("%s: Unit %s exists and Service %s does not", when, u.Name, name)
 			}
 		}
 		for _, name := range []string{u.Spec.ConfigTemplateName, u.Spec.ConfigValueName} {
-			if _, ok := get[*corev1.ConfigMap](w, configMapsGVR, name); !ok {
+			if _, ok := controllertest.Get[*corev1.ConfigMap](w.APIServer, name); !ok {
 				w.t.Errorf("%s: Unit %s exists and ConfigMap %s does not", when, u.Name, name)
 			}
 		}
@@ -107,20 +108,20 @@ func (w *world) checkNeeds(when string) {
 func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T) {
 	undisturbed := newWorld(t, newSet(withServices))
 	undisturbed.settleUnits()
-	want, attempts := undisturbed.objects(), undisturbed.attempts
+	want, attempts := undisturbed.objects(), undisturbed.Attempts
 
 	for n := 1; n <= attempts; n++ {
 		for _, after := range []bool{false, true} {
 			name := fmt.Sprintf("write %d, after its effect %t", n, after)
 			w := newWorld(t, newSet(withServices))
-			w.failAt, w.failAfter = n, after
+			w.FailAt, w.FailAfter = n, after
 			failed := false
 			for range 20 {
-				before := w.attempts
+				before := w.Attempts
 				_, err := w.sync()
 				if err != nil {
 					failed = true
-					if !errors.Is(err, errInjected) {
+					if !errors.Is(err, controllertest.ErrInjected) {
 						t.Errorf("%s: %v", name, err)
 					}
 					if n%2 == 0 {
@@ -128,7 +129,7 @@ func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T)
 					}
 				}
 				w.checkNeeds(name)
-				if err == nil && w.attempts == before && !w.unitController() {
+				if err == nil && w.Attempts == before && !w.unitController() {
 					break
 				}
 			}
@@ -139,7 +140,7 @@ func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T)
 				t.Errorf("%s: -undisturbed +got:\n%s", name, d)
 			}
 			creates := map[string]int{}
-			for _, write := range w.written() {
+			for _, write := range w.Written() {
 				if strings.HasPrefix(write, "create ") {
 					if creates[write]++; creates[write] > 1 {
 						t.Errorf("%s: %s twice", name, write)
@@ -160,7 +161,7 @@ func TestALaggingInformerMakesNothingTwice(t *testing.T) {
 		}
 	}
 	made := map[string]int{}
-	for _, write := range w.written() {
+	for _, write := range w.Written() {
 		if strings.HasPrefix(write, "create ") {
 			made[write]++
 		}
@@ -182,13 +183,13 @@ func TestASyncWaitsForInformersThatAreBehindItsOwnWrites(t *testing.T) {
 	if _, err := w.sync(); err != nil {
 		t.Fatal(err)
 	}
-	w.written()
+	w.Written()
 	w.refreshSet()
 	_, err := w.controller.sync(t.Context(), w.key)
 	if _, stale := errors.AsType[*consistency.StaleError](err); !stale {
 		t.Errorf("the error is %v, want a stale cache", err)
 	}
-	if writes := w.written(); len(writes) > 0 {
+	if writes := w.Written(); len(writes) > 0 {
 		t.Errorf("it wrote %v", writes)
 	}
 	w.settleUnits()
@@ -208,7 +209,7 @@ func TestUnitsServicesAndConfigMapsAreWhatTheContractSays(t *testing.T) {
 		set.Spec.PodAntiAffinityPreset = "hard"
 		set.Spec.NodeAffinityPreset = []v1alpha2.NodeAffinityPresetSpec{{Key: "kubernetes.io/arch", Values: []string{"amd64"}}}
 	}))
-	w.given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-secret", Namespace: testNamespace}})
+	w.Given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-secret", Namespace: controllertest.Namespace}})
 	w.settleUnits()
 
 	u := w.unit(0)
@@ -252,14 +253,14 @@ func TestUnitsServicesAndConfigMapsAreWhatTheContractSays(t *testing.T) {
 		t.Errorf("claims %+v", u.Spec.VolumeClaimTemplates)
 	}
 
-	headless := must[*corev1.Service](w, servicesGVR, "orders-headless-svc")
+	headless := controllertest.Must[*corev1.Service](w.APIServer, "orders-headless-svc")
 	if headless.Spec.ClusterIP != corev1.ClusterIPNone || !headless.Spec.PublishNotReadyAddresses {
 		t.Errorf("the headless Service is %+v", headless.Spec)
 	}
 	for name, want := range map[string][]string{
 		"orders-headless-svc": {"mysql", "admin", "metrics"}, "orders-svc": {"mysql"}, "orders-1-svc": {"mysql", "admin"},
 	} {
-		svc := must[*corev1.Service](w, servicesGVR, name)
+		svc := controllertest.Must[*corev1.Service](w.APIServer, name)
 		var ports []string
 		for _, p := range svc.Spec.Ports {
 			ports = append(ports, p.Name)
@@ -271,7 +272,7 @@ func TestUnitsServicesAndConfigMapsAreWhatTheContractSays(t *testing.T) {
 			t.Errorf("%s is a %s", name, svc.Spec.Type)
 		}
 	}
-	unitSvc := must[*corev1.Service](w, servicesGVR, "orders-1-svc")
+	unitSvc := controllertest.Must[*corev1.Service](w.APIServer, "orders-1-svc")
 	if unitSvc.Annotations["pool"] != "inner" || unitSvc.Spec.Selector[v1alpha2.LabelUnit] != "orders-1" {
 		t.Errorf("the Service of unit 1 is %+v", unitSvc)
 	}
@@ -281,7 +282,7 @@ func TestUnitsServicesAndConfigMapsAreWhatTheContractSays(t *testing.T) {
 		}
 	}
 
-	value := must[*corev1.ConfigMap](w, configMapsGVR, "orders-0-config-value").Data["mysql"]
+	value := controllertest.Must[*corev1.ConfigMap](w.APIServer, "orders-0-config-value").Data["mysql"]
 	for line := range strings.Lines(value) {
 		if !strings.HasPrefix(line, "#") {
 			t.Errorf("the values that are the user's hold %q", line)
@@ -290,7 +291,7 @@ func TestUnitsServicesAndConfigMapsAreWhatTheContractSays(t *testing.T) {
 	if !strings.Contains(value, "max_connections: 500") {
 		t.Errorf("the defaults are not named: %s", value)
 	}
-	if d := cmp.Diff(map[string]string{"mysql": "port = {{ .Port }}\n"}, must[*corev1.ConfigMap](w, configMapsGVR, "orders-config-template").Data); d != "" {
+	if d := cmp.Diff(map[string]string{"mysql": "port = {{ .Port }}\n"}, controllertest.Must[*corev1.ConfigMap](w.APIServer, "orders-config-template").Data); d != "" {
 		t.Errorf("config template: -want +got:\n%s", d)
 	}
 	status := w.set().Status

@@ -19,6 +19,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 // Each thing that may be missing shows as one condition and one event that name
@@ -26,7 +27,7 @@ import (
 func TestWhatIsMissingIsNamedOnceAndHeals(t *testing.T) {
 	sharedConfig := func(ports string) *corev1.ConfigMap {
 		return &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Name: "shared", Namespace: testNamespace}, Data: map[string]string{"mysql_ports": ports},
+			ObjectMeta: metav1.ObjectMeta{Name: "shared", Namespace: controllertest.Namespace}, Data: map[string]string{"mysql_ports": ports},
 		}
 	}
 	tests := []struct {
@@ -40,30 +41,30 @@ func TestWhatIsMissingIsNamedOnceAndHeals(t *testing.T) {
 	}{{
 		name: "no package serves the version", condition: ConditionPackageNotFound, mentions: []string{"mysql 9.7.4", "installed are mysql-8.4"},
 		set:  func(set *v1alpha2.UnitSet) { set.Spec.Version = "9.7.4" },
-		heal: func(w *world) { w.packages.install("mysql-9.7", "mysql", "mysql:$(VERSION)") },
+		heal: func(w *world) { w.packages.Install("mysql-9.7", "mysql", "mysql:$(VERSION)") },
 	}, {
 		name: "the package is broken", condition: ConditionPackageNotFound, reason: ReasonPackageBroken, mentions: []string{"mysql-8.4-config-value"},
 		given: func(w *world) { delete(w.packages, "configmap/mysql-8.4-config-value") },
-		heal:  func(w *world) { w.packages.install("mysql-8.4", "mysql", "mysql:$(VERSION)") },
+		heal:  func(w *world) { w.packages.Install("mysql-8.4", "mysql", "mysql:$(VERSION)") },
 	}, {
 		name: "the Secret", condition: ConditionSecretMissing, mentions: []string{"orders-secret"},
 		set: func(set *v1alpha2.UnitSet) {
 			set.Spec.Secret = &v1alpha2.SecretInfo{Name: "orders-secret", MountPath: "/SECRET_MOUNT"}
 		},
 		heal: func(w *world) {
-			w.given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-secret", Namespace: testNamespace}})
+			w.Given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-secret", Namespace: controllertest.Namespace}})
 		},
 	}, {
 		name: "the shared ConfigMap", condition: ConditionSharedConfigMissing, mentions: []string{"shared"},
 		set: func(set *v1alpha2.UnitSet) { set.Spec.SharedConfigName = "shared" },
 		heal: func(w *world) {
-			w.given(sharedConfig(`[{"name": "mysql", "containerPort": "3307", "protocol": "TCP"}]`))
+			w.Given(sharedConfig(`[{"name": "mysql", "containerPort": "3307", "protocol": "TCP"}]`))
 		},
 	}, {
 		name: "readable ports in it", condition: ConditionInvalidSharedConfig, mentions: []string{"shared", "mysql_ports"},
 		set:   func(set *v1alpha2.UnitSet) { set.Spec.SharedConfigName = "shared" },
-		given: func(w *world) { w.given(sharedConfig(`3306`)) },
-		heal:  func(w *world) { w.given(sharedConfig(`[{"name": "mysql", "containerPort": 3307}]`)) },
+		given: func(w *world) { w.Given(sharedConfig(`3306`)) },
+		heal:  func(w *world) { w.Given(sharedConfig(`[{"name": "mysql", "containerPort": 3307}]`)) },
 	}, {
 		name: "a readable map of nodes", condition: ConditionInvalidNodeNameMap, mentions: []string{"upm.io/node-name-map"},
 		set: func(set *v1alpha2.UnitSet) {
@@ -105,7 +106,7 @@ func TestWhatIsMissingIsNamedOnceAndHeals(t *testing.T) {
 			}
 
 			tc.heal(w)
-			w.references.changed()
+			w.references.Changed()
 			w.settleUnits()
 			w.wantNoCondition(tc.condition)
 			w.wantCondition(ConditionReady, ReasonAllUnitsReady)
@@ -118,12 +119,12 @@ func TestWhatIsMissingIsNamedOnceAndHeals(t *testing.T) {
 
 func TestSharedPortsAreListenedToAndPublished(t *testing.T) {
 	w := newWorld(t, newSet(withServices, func(set *v1alpha2.UnitSet) { set.Spec.SharedConfigName = "shared" }))
-	w.given(&corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Name: "shared", Namespace: testNamespace},
+	w.Given(&corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Name: "shared", Namespace: controllertest.Namespace},
 		Data:       map[string]string{"mysql_ports": `[{"name": "mysql", "containerPort": "3307", "protocol": "TCP"}]`},
 	})
 	w.settleUnits()
-	if got := must[*corev1.Service](w, servicesGVR, "orders-svc").Spec.Ports; len(got) != 1 || got[0].Port != 3307 {
+	if got := controllertest.Must[*corev1.Service](w.APIServer, "orders-svc").Spec.Ports; len(got) != 1 || got[0].Port != 3307 {
 		t.Errorf("published: %+v", got)
 	}
 	if got := w.unit(0).Spec.Template.Spec.Containers[0].Ports; len(got) != 1 || got[0].ContainerPort != 3307 {
@@ -136,7 +137,7 @@ func TestSharedPortsAreListenedToAndPublished(t *testing.T) {
 
 func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 	foreign := func(name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Name: name, Namespace: testNamespace}
+		return metav1.ObjectMeta{Name: name, Namespace: controllertest.Namespace}
 	}
 	labelled := func(name string) metav1.ObjectMeta {
 		m := foreign(name)
@@ -168,8 +169,8 @@ func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, newSet(withServices))
-			w.given(tc.object)
-			m := accessor(tc.object)
+			w.Given(tc.object)
+			m := tc.object.(metav1.Object)
 			version := m.GetResourceVersion()
 			// It comes to rest too: what is not ours is looked at, not written.
 			for range 10 {
@@ -181,21 +182,20 @@ func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 					t.Errorf("it is looked at again after %s", after)
 				}
 			}
-			w.written()
+			w.Written()
 			for range 2 {
 				if _, err := w.sync(); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if writes := w.written(); len(writes) > 0 {
+			if writes := w.Written(); len(writes) > 0 {
 				t.Errorf("at rest it writes %v", writes)
 			}
-			got, err := w.tracker(gvrOf(tc.object)).Get(gvrOf(tc.object), testNamespace, m.GetName())
-			if err != nil || accessor(got).GetResourceVersion() != version {
-				t.Fatalf("the foreign object was touched: %v", err)
+			if got := w.Current(tc.object); got == nil || got.GetResourceVersion() != version {
+				t.Fatalf("the foreign object was touched: %v", got)
 			}
 			ours := 0
-			for _, u := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+			for _, u := range controllertest.All[*v1alpha2.Unit](w.APIServer) {
 				if metav1.IsControlledBy(u, w.set()) {
 					ours++
 				}
@@ -214,9 +214,7 @@ func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 			}
 
 			// Its owner takes it away.
-			if err := w.tracker(gvrOf(tc.object)).Delete(gvrOf(tc.object), testNamespace, m.GetName()); err != nil {
-				t.Fatal(err)
-			}
+			w.Erase(tc.object)
 			w.settleUnits()
 			w.wantNoCondition(ConditionNameConflict)
 			w.wantCondition(ConditionReady, ReasonAllUnitsReady)
@@ -227,7 +225,7 @@ func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 func TestAQuotaIsNamedAndCostsOneCallAndNotOnePerUnit(t *testing.T) {
 	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(9)) }))
 	refused := 0
-	w.refuse = func(write string) error {
+	w.Refuse = func(write string) error {
 		if strings.HasPrefix(write, "create units/") {
 			refused++
 			return apierrors.NewForbidden(v1alpha2.Resource("units"), "orders-0", errors.New("exceeded quota: few, requested: 1, used: 0, limited: 0"))
@@ -244,7 +242,7 @@ func TestAQuotaIsNamedAndCostsOneCallAndNotOnePerUnit(t *testing.T) {
 	if refused != 1 {
 		t.Errorf("%d calls were refused", refused)
 	}
-	w.refuse = nil
+	w.Refuse = nil
 	w.settleUnits()
 	w.wantNoCondition(ConditionQuotaExceeded)
 	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
@@ -256,7 +254,7 @@ func TestASetThatIsMeantToReplicateSaysThatItNeedsAReplication(t *testing.T) {
 	}))
 	w.settleUnits()
 	w.wantCondition(ConditionNotReplicated, ConditionNotReplicated, "needs a MysqlReplication")
-	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: testNamespace}}
+	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: controllertest.Namespace}}
 	replication.Spec.Source.Name = "orders-0"
 	if err := w.mysqls.Set(replication); err != nil {
 		t.Fatal(err)
@@ -284,8 +282,8 @@ func TestAHashCollisionGetsAnotherName(t *testing.T) {
 	name := twin.set().Status.UpdateRevision
 
 	w := newWorld(t, newSet())
-	w.given(&appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{
-		Name: name, Namespace: testNamespace,
+	w.Given(&appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Namespace: controllertest.Namespace,
 		OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(w.set(), controllerKind)},
 	}})
 	w.settleUnits()
@@ -300,13 +298,13 @@ func TestAPackageThatIsGoneLeavesItsUnitsAlone(t *testing.T) {
 	w := newWorld(t, newSet())
 	w.settleUnits()
 	want := w.objects()
-	w.packages.uninstall("mysql-8.4")
-	w.written()
+	w.packages.Uninstall("mysql-8.4")
+	w.Written()
 	w.settleUnits()
 	if d := cmp.Diff(want, w.objects()); d != "" {
 		t.Errorf("-before +after:\n%s", d)
 	}
-	if writes := w.written(); len(writes) > 0 {
+	if writes := w.Written(); len(writes) > 0 {
 		t.Errorf("it writes %v", writes)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/packages"
 )
@@ -23,7 +24,7 @@ func TestHandlersWakeTheSetThatIsMeant(t *testing.T) {
 	w.settleUnits()
 	set := w.set()
 	owned := func(uid string) metav1.ObjectMeta {
-		m := metav1.ObjectMeta{Namespace: testNamespace, Name: "child"}
+		m := metav1.ObjectMeta{Namespace: controllertest.Namespace, Name: "child"}
 		m.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(set, controllerKind)}
 		if uid != "" {
 			m.OwnerReferences[0].UID = "another"
@@ -31,13 +32,13 @@ func TestHandlersWakeTheSetThatIsMeant(t *testing.T) {
 		return m
 	}
 	labelled := func(name string) metav1.ObjectMeta {
-		return metav1.ObjectMeta{Namespace: testNamespace, Name: "child", Labels: map[string]string{v1alpha2.LabelUnitSet: name}}
+		return metav1.ObjectMeta{Namespace: controllertest.Namespace, Name: "child", Labels: map[string]string{v1alpha2.LabelUnitSet: name}}
 	}
 	child := func(m metav1.ObjectMeta) func(*Controller) {
 		return func(c *Controller) { c.enqueueOwner(&slim.Object{ObjectMeta: m}) }
 	}
 	replication := func(member string) func(*Controller) {
-		return func(c *Controller) { c.enqueueMembers([]string{testNamespace + "/" + member}) }
+		return func(c *Controller) { c.enqueueMembers([]string{controllertest.Namespace + "/" + member}) }
 	}
 	for _, tc := range []struct {
 		name string
@@ -83,26 +84,26 @@ func TestBothSidesOfAChangeAreHandledAndAResyncIsNot(t *testing.T) {
 func TestTheControllerRunsOnInformers(t *testing.T) {
 	w := newWorld(t, newSet(withServices))
 	all := slim.AllNamespaces
-	sets, err := slim.NewUnitSets(w.upm, all)
+	sets, err := slim.NewUnitSets(w.Upm, all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mysqls, err := slim.NewMysqlReplications(w.upm, all)
+	mysqls, err := slim.NewMysqlReplications(w.Upm, all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	postgreses, err := slim.NewPostgresReplications(w.upm, all)
+	postgreses, err := slim.NewPostgresReplications(w.Upm, all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	children, err := slim.NewInformers(w.kube, w.upm, all)
+	children, err := slim.NewInformers(w.Kube, w.Upm, all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	factory := informers.NewSharedInformerFactory(w.kube, 0)
+	factory := informers.NewSharedInformerFactory(w.Kube, 0)
 	podTemplates, configMaps := factory.Core().V1().PodTemplates(), factory.Core().V1().ConfigMaps()
 	c, err := NewController(t.Context(), Config{
-		Kube: w.kube, Upm: w.upm, UnitSets: sets, MysqlReplications: mysqls, PostgresReplications: postgreses, Children: children,
+		Kube: w.Kube, Upm: w.Upm, UnitSets: sets, MysqlReplications: mysqls, PostgresReplications: postgreses, Children: children,
 		Packages:         packages.NewLister(podTemplates.Lister().PodTemplates("upm-system"), configMaps.Lister().ConfigMaps("upm-system")),
 		PackageInformers: []cache.SharedInformer{podTemplates.Informer(), configMaps.Informer()}, References: w.references, Recorder: w.events,
 	})
@@ -132,7 +133,7 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 		deadline := time.Now().Add(30 * time.Second)
 		for !ok() {
 			if time.Now().After(deadline) {
-				t.Fatalf("waited for %s; writes: %v", what, w.written())
+				t.Fatalf("waited for %s; writes: %v", what, w.Written())
 			}
 			time.Sleep(5 * time.Millisecond)
 		}
@@ -141,7 +142,7 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 	eventually("the condition", func() bool { return w.condition(ConditionPackageNotFound) != nil })
 
 	for _, object := range w.packages {
-		if err := w.kube.Tracker().Add(object); err != nil {
+		if err := w.Kube.Tracker().Add(object); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -153,13 +154,13 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 		c := w.condition(ConditionReady)
 		return c != nil && c.Status == metav1.ConditionTrue
 	})
-	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: testNamespace, ResourceVersion: "1"}}
+	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: controllertest.Namespace, ResourceVersion: "1"}}
 	replication.Spec.Source.Name = "orders-3"
-	if err := w.upm.Tracker().Add(replication); err != nil {
+	if err := w.Upm.Tracker().Add(replication); err != nil {
 		t.Fatal(err)
 	}
 	eventually("the Replication to be seen", func() bool {
-		return len(mysqls.ByIndex(slim.ByMember, testNamespace+"/orders-3")) == 1
+		return len(mysqls.ByIndex(slim.ByMember, controllertest.Namespace+"/orders-3")) == 1
 	})
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(3)) })
 	eventually("the member to be asked to leave", func() bool {

@@ -10,17 +10,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
 func unitNames(w *world) []string {
 	var names []string
-	for _, u := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+	for _, u := range controllertest.All[*v1alpha2.Unit](w.APIServer) {
 		names = append(names, u.Name)
 	}
 	return names
@@ -38,7 +40,7 @@ func TestScalingUpAddsTheNextOrdinalsAndMovesTheBudget(t *testing.T) {
 	if w.unit(0).UID != first {
 		t.Error("unit 0 is another one")
 	}
-	if got := must[*policyv1.PodDisruptionBudget](w, pdbsGVR, "orders").Spec.MinAvailable.IntValue(); got != 4 {
+	if got := controllertest.Must[*policyv1.PodDisruptionBudget](w.APIServer, "orders").Spec.MinAvailable.IntValue(); got != 4 {
 		t.Errorf("the budget keeps %d", got)
 	}
 }
@@ -63,20 +65,20 @@ func TestScalingDownTakesTheHighestOrdinalOneAtATime(t *testing.T) {
 			t.Errorf("policy %q: the unit is told %s", policy, got)
 		}
 		w.wantCondition(ConditionScalingDown, ReasonNotReplicated, "orders-2")
-		if _, ok := get[*corev1.Service](w, servicesGVR, "orders-2-svc"); !ok {
+		if _, ok := controllertest.Get[*corev1.Service](w.APIServer, "orders-2-svc"); !ok {
 			t.Error("a unit that is stopping has lost its Service")
 		}
 		w.settleUnits()
 		if d := cmp.Diff([]string{"orders-0"}, unitNames(w)); d != "" {
 			t.Errorf("-want +got:\n%s", d)
 		}
-		if _, ok := get[*corev1.Service](w, servicesGVR, "orders-2-svc"); ok {
+		if _, ok := controllertest.Get[*corev1.Service](w.APIServer, "orders-2-svc"); ok {
 			t.Error("the Service of a unit that is gone is left")
 		}
-		if _, ok := get[*policyv1.PodDisruptionBudget](w, pdbsGVR, "orders"); ok {
+		if _, ok := controllertest.Get[*policyv1.PodDisruptionBudget](w.APIServer, "orders"); ok {
 			t.Error("a single unit has a budget that no drain can meet")
 		}
-		if _, ok := get[*corev1.ConfigMap](w, configMapsGVR, "orders-2-config-value"); !ok {
+		if _, ok := controllertest.Get[*corev1.ConfigMap](w.APIServer, "orders-2-config-value"); !ok {
 			t.Error("the user's values are deleted")
 		}
 		w.wantNoCondition(ConditionScalingDown)
@@ -86,7 +88,7 @@ func TestScalingDownTakesTheHighestOrdinalOneAtATime(t *testing.T) {
 func TestAMemberOfAReplicationGoesWhenThatLetsGoOfIt(t *testing.T) {
 	w := newWorld(t, newSet())
 	w.settleUnits()
-	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: testNamespace}}
+	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 	replication.Spec.Source.Name = "orders-2"
 	if err := w.mysqls.Set(replication); err != nil {
 		t.Fatal(err)
@@ -124,14 +126,14 @@ func TestAUnitIsDeletedOnceHoweverLateTheCacheIs(t *testing.T) {
 	w.settleUnits()
 	w.refresh()
 	s := w.controller.observeChildren(w.set())
-	w.written()
+	w.Written()
 	w.said()
 	for range 2 {
 		if err := w.controller.control.deleteUnit(t.Context(), w.set(), s.units[2], v1alpha2.RetainClaims, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	deletes := slices.DeleteFunc(w.written(), func(write string) bool { return !strings.HasPrefix(write, "delete ") })
+	deletes := slices.DeleteFunc(w.Written(), func(write string) bool { return !strings.HasPrefix(write, "delete ") })
 	if events := w.said(); len(deletes) != 1 || len(events) != 1 {
 		t.Errorf("deleted by %v, events %q", deletes, events)
 	}
@@ -142,20 +144,20 @@ func TestClaimsOfAUnitThatStaysAreNotGivenUpByACrash(t *testing.T) {
 		set.Spec.PersistentVolumeClaimRetentionPolicy = &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenScaled: v1alpha2.DeleteClaims}
 	}))
 	w.settleUnits()
-	w.refuse = func(write string) error {
+	w.Refuse = func(write string) error {
 		if strings.HasPrefix(write, "delete units/") {
-			return errInjected
+			return controllertest.ErrInjected
 		}
 		return nil
 	}
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
-	if _, err := w.sync(); !errors.Is(err, errInjected) {
+	if _, err := w.sync(); !errors.Is(err, controllertest.ErrInjected) {
 		t.Fatalf("the error is %v", err)
 	}
 	if got := w.unit(2).Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted; got != v1alpha2.DeleteClaims {
 		t.Fatalf("the unit was told to %s", got)
 	}
-	w.refuse = nil
+	w.Refuse = nil
 	w.restart()
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(3)) })
 	w.settleUnits()
@@ -172,12 +174,8 @@ func TestALostRevisionIsNamedAndHealsWhenNoUnitNeedsIt(t *testing.T) {
 	old := w.set().Status.UpdateRevision
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Version = "8.4.7" })
 	w.settleUnits()
-	if err := w.kube.Tracker().Delete(revisionsGVR, testNamespace, old); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.upm.Tracker().Delete(unitsGVR, testNamespace, "orders-1"); err != nil {
-		t.Fatal(err)
-	}
+	w.Erase(controllertest.Must[*appsv1.ControllerRevision](w.APIServer, old))
+	w.Erase(controllertest.Must[*v1alpha2.Unit](w.APIServer, "orders-1"))
 	if _, err := w.sync(); err == nil {
 		t.Fatal("a unit was made from nothing")
 	}
@@ -196,15 +194,15 @@ func TestDeletionStopsTheUnitsFirstAndTouchesNothingOfAnotherOwner(t *testing.T)
 	}))
 	w.settleUnits()
 	foreign := newForeignUnit("orders-7")
-	w.given(foreign)
-	w.written()
-	if err := w.upm.UpmV1alpha2().UnitSets(testNamespace).Delete(t.Context(), "orders", metav1.DeleteOptions{}); err != nil {
+	w.Given(foreign)
+	w.Written()
+	if err := w.Upm.UpmV1alpha2().UnitSets(controllertest.Namespace).Delete(t.Context(), "orders", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	w.written()
+	w.Written()
 	w.settle()
 	var deletes []string
-	for _, write := range w.written() {
+	for _, write := range w.Written() {
 		if strings.HasPrefix(write, "delete ") {
 			deletes = append(deletes, write)
 		}
@@ -212,30 +210,28 @@ func TestDeletionStopsTheUnitsFirstAndTouchesNothingOfAnotherOwner(t *testing.T)
 	if d := cmp.Diff([]string{"delete units/orders-2", "delete units/orders-1", "delete units/orders-0"}, deletes); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	if _, ok := get[*v1alpha2.UnitSet](w, unitSetsGVR, "orders"); !ok {
+	if _, ok := controllertest.Get[*v1alpha2.UnitSet](w.APIServer, "orders"); !ok {
 		t.Fatal("the set is gone before its units")
 	}
 	if got := w.unit(1).Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted; got != v1alpha2.DeleteClaims {
 		t.Errorf("the unit is told to %s its claims", got)
 	}
-	if _, ok := get[*corev1.Service](w, servicesGVR, "orders-headless-svc"); !ok {
+	if _, ok := controllertest.Get[*corev1.Service](w.APIServer, "orders-headless-svc"); !ok {
 		t.Error("units that are stopping have lost their names")
 	}
 	if c := w.condition(ConditionReady); c.Reason != ReasonDeleting {
 		t.Errorf("Ready is %+v", c)
 	}
 	for _, i := range []int32{0, 1, 2} {
-		if err := w.upm.Tracker().Delete(unitsGVR, testNamespace, unitName("orders", i)); err != nil {
-			t.Fatal(err)
-		}
+		w.Erase(controllertest.Must[*v1alpha2.Unit](w.APIServer, unitName("orders", i)))
 	}
 	if _, err := w.sync(); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := get[*v1alpha2.UnitSet](w, unitSetsGVR, "orders"); ok {
+	if _, ok := controllertest.Get[*v1alpha2.UnitSet](w.APIServer, "orders"); ok {
 		t.Error("the finalizer is left")
 	}
-	if after := must[*v1alpha2.Unit](w, unitsGVR, "orders-7"); after.DeletionTimestamp != nil || after.ResourceVersion != foreign.ResourceVersion {
+	if after := controllertest.Must[*v1alpha2.Unit](w.APIServer, "orders-7"); after.DeletionTimestamp != nil || after.ResourceVersion != foreign.ResourceVersion {
 		t.Error("somebody else's unit was touched")
 	}
 	w.settle()
@@ -249,7 +245,7 @@ func TestASetWhoseChildrenAreOrphanedLeavesThem(t *testing.T) {
 		set.DeletionTimestamp = new(metav1.NewTime(w.clock.Now()))
 	})
 	w.settle()
-	for _, u := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+	for _, u := range controllertest.All[*v1alpha2.Unit](w.APIServer) {
 		if u.DeletionTimestamp != nil {
 			t.Errorf("%s is deleted", u.Name)
 		}
@@ -262,6 +258,6 @@ func TestASetWhoseChildrenAreOrphanedLeavesThem(t *testing.T) {
 // newForeignUnit has our labels and another owner.
 func newForeignUnit(name string) *v1alpha2.Unit {
 	return &v1alpha2.Unit{ObjectMeta: metav1.ObjectMeta{
-		Name: name, Namespace: testNamespace, Labels: map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelUnitSet: "orders"},
+		Name: name, Namespace: controllertest.Namespace, Labels: map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelUnitSet: "orders"},
 	}}
 }

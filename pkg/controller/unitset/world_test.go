@@ -4,13 +4,8 @@
 package unitset
 
 import (
-	"cmp"
-	"errors"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,48 +17,29 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	kubefake "k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	testingclock "k8s.io/utils/clock/testing"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
-	upmfake "github.com/upmio/unit-operator/pkg/generated/clientset/versioned/fake"
 )
-
-const testNamespace = "ns"
-
-var errInjected = errors.New("the API server went away")
 
 // world is a controller over fake clients that behave like an API server in what
 // the controller relies on: UIDs, resourceVersions, preconditions and finalizers.
 // Informers see nothing before refresh.
 type world struct {
-	t    *testing.T
-	kube *kubefake.Clientset
-	upm  *upmfake.Clientset
-
-	mu      sync.Mutex
-	version int64
-	uids    int
-	// writes that were made, as "verb resource/name".
-	writes []string
-	// attempts at writes; the one numbered failAt fails, after it took effect if
-	// failAfter is set.
-	attempts, failAt int
-	failAfter        bool
-	// refuse makes a write fail if it returns an error.
-	refuse func(write string) error
+	*controllertest.APIServer
+	t *testing.T
 
 	sets       *slim.Informer[*v1alpha2.UnitSet]
 	mysqls     *slim.Informer[*v1alpha1.MysqlReplication]
 	postgreses *slim.Informer[*v1alpha1.PostgresReplication]
 	children   *slim.Informers
-	packages   packageStore
-	references *referenceMap
+	packages   controllertest.Packages
+	references *controllertest.References
 	clock      *testingclock.FakeClock
 	events     *events.FakeRecorder
 
@@ -74,7 +50,7 @@ type world struct {
 func newWorld(t *testing.T, set *v1alpha2.UnitSet) *world {
 	t.Helper()
 	w := &world{
-		t: t, kube: kubefake.NewClientset(), upm: upmfake.NewSimpleClientset(),
+		t:          t,
 		sets:       slim.NewStatic[*v1alpha2.UnitSet](nil),
 		mysqls:     slim.NewStatic(slim.MysqlMembers()),
 		postgreses: slim.NewStatic(slim.PostgresMembers()),
@@ -85,25 +61,24 @@ func newWorld(t *testing.T, set *v1alpha2.UnitSet) *world {
 			Revisions:   slim.NewStatic(slim.LabelIndexes[*slim.Object]()),
 			Disruptions: slim.NewStatic(slim.LabelIndexes[*slim.Object]()),
 		},
-		packages: packageStore{},
+		packages: controllertest.Packages{},
 		clock:    testingclock.NewFakeClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
 		events:   events.NewFakeRecorder(1000),
 		key:      cache.MetaObjectToName(set),
 	}
-	w.kube.PrependReactor("*", "*", w.react(w.kube.Tracker()))
-	w.upm.PrependReactor("*", "*", w.react(w.upm.Tracker()))
-	w.packages.install("mysql-8.4", "mysql", "mysql:$(VERSION)")
+	w.APIServer = controllertest.NewAPIServer(t, w.clock)
+	w.packages.Install("mysql-8.4", "mysql", "mysql:$(VERSION)")
 	w.restart()
-	w.given(set)
+	w.Given(set)
 	return w
 }
 
 // restart the operator: nothing that it kept in memory is left.
 func (w *world) restart() {
 	w.t.Helper()
-	w.references = &referenceMap{seen: map[slim.Reference]slim.Seen{}}
+	w.references = controllertest.NewReferences()
 	c, err := NewController(w.t.Context(), Config{
-		Kube: w.kube, Upm: w.upm, UnitSets: w.sets, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses,
+		Kube: w.Kube, Upm: w.Upm, UnitSets: w.sets, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses,
 		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
 	})
 	if err != nil {
@@ -112,59 +87,19 @@ func (w *world) restart() {
 	w.controller = c
 }
 
-// all that the API server has of a resource.
-func all[T runtime.Object](w *world, gvr schema.GroupVersionResource, kind string) []T {
-	w.t.Helper()
-	l, err := w.tracker(gvr).List(gvr, gvr.GroupVersion().WithKind(kind), "")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	items, err := meta.ExtractList(l)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var out []T
-	for _, item := range items {
-		out = append(out, item.(T))
-	}
-	return out
+func (w *world) set() *v1alpha2.UnitSet {
+	return controllertest.Must[*v1alpha2.UnitSet](w.APIServer, w.key.Name)
 }
-
-func get[T runtime.Object](w *world, gvr schema.GroupVersionResource, name string) (T, bool) {
-	obj, err := w.tracker(gvr).Get(gvr, testNamespace, name)
-	if err != nil {
-		var none T
-		return none, false
-	}
-	return obj.(T), true
-}
-
-func must[T runtime.Object](w *world, gvr schema.GroupVersionResource, name string) T {
-	w.t.Helper()
-	obj, ok := get[T](w, gvr, name)
-	if !ok {
-		w.t.Fatalf("%s %s does not exist", gvr.Resource, name)
-	}
-	return obj
-}
-
-func (w *world) set() *v1alpha2.UnitSet { return must[*v1alpha2.UnitSet](w, unitSetsGVR, w.key.Name) }
 
 func (w *world) unit(i int32) *v1alpha2.Unit {
 	w.t.Helper()
-	return must[*v1alpha2.Unit](w, unitsGVR, unitName(w.key.Name, i))
+	return controllertest.Must[*v1alpha2.Unit](w.APIServer, unitName(w.key.Name, i))
 }
 
 // edit the set as a user does.
 func (w *world) edit(f func(*v1alpha2.UnitSet)) {
 	w.t.Helper()
-	set := w.set()
-	spec := set.Spec.DeepCopy()
-	f(set)
-	if !equality.Semantic.DeepEqual(spec, &set.Spec) {
-		set.Generation++
-	}
-	w.given(set)
+	controllertest.Edit(w.APIServer, w.key.Name, f)
 }
 
 // refresh shows informers what the API server has.
@@ -172,60 +107,19 @@ func (w *world) refresh() {
 	w.t.Helper()
 	w.refreshSet()
 	var units []*slim.Unit
-	for _, u := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+	for _, u := range controllertest.All[*v1alpha2.Unit](w.APIServer) {
 		units = append(units, slim.FromUnit(u))
 	}
-	fill(w, w.children.Units, units)
-	fill(w, w.children.Services, slimObjects(w, all[*corev1.Service](w, servicesGVR, "Service")))
-	fill(w, w.children.ConfigMaps, slimObjects(w, all[*corev1.ConfigMap](w, configMapsGVR, "ConfigMap")))
-	fill(w, w.children.Revisions, slimObjects(w, all[*appsv1.ControllerRevision](w, revisionsGVR, "ControllerRevision")))
-	fill(w, w.children.Disruptions, slimObjects(w, all[*policyv1.PodDisruptionBudget](w, pdbsGVR, "PodDisruptionBudget")))
+	controllertest.Show(w.APIServer, w.children.Units, units)
+	controllertest.Show(w.APIServer, w.children.Services, controllertest.SlimObjects(w.t, controllertest.All[*corev1.Service](w.APIServer)))
+	controllertest.Show(w.APIServer, w.children.ConfigMaps, controllertest.SlimObjects(w.t, controllertest.All[*corev1.ConfigMap](w.APIServer)))
+	controllertest.Show(w.APIServer, w.children.Revisions, controllertest.SlimObjects(w.t, controllertest.All[*appsv1.ControllerRevision](w.APIServer)))
+	controllertest.Show(w.APIServer, w.children.Disruptions, controllertest.SlimObjects(w.t, controllertest.All[*policyv1.PodDisruptionBudget](w.APIServer)))
 }
 
 // refreshSet shows informers the sets only.
-func (w *world) refreshSet() { fill(w, w.sets, all[*v1alpha2.UnitSet](w, unitSetsGVR, "UnitSet")) }
-
-// slimObjects are those that the informers' label selector lets through.
-func slimObjects[T metav1.Object](w *world, objs []T) []*slim.Object {
-	w.t.Helper()
-	var out []*slim.Object
-	for _, obj := range objs {
-		if obj.GetLabels()[v1alpha2.LabelManaged] != "true" {
-			continue
-		}
-		o, err := slim.FromObject(obj)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		out = append(out, o)
-	}
-	return out
-}
-
-func fill[T slim.Type](w *world, informer *slim.Informer[T], objs []T) {
-	w.t.Helper()
-	wanted := map[cache.ObjectName]bool{}
-	for _, obj := range objs {
-		wanted[cache.MetaObjectToName(obj)] = true
-	}
-	for _, obj := range informer.List() {
-		if wanted[cache.MetaObjectToName(obj)] {
-			continue
-		}
-		// The event of a deletion has a version of its own.
-		last := obj.DeepCopyObject().(T)
-		w.bump(last)
-		if err := informer.Unset(last); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	versionOf := func(obj T) int64 { n, _ := strconv.ParseInt(obj.GetResourceVersion(), 10, 64); return n }
-	slices.SortFunc(objs, func(a, b T) int { return cmp.Compare(versionOf(a), versionOf(b)) })
-	for _, obj := range objs {
-		if err := informer.Set(obj); err != nil {
-			w.t.Fatal(err)
-		}
-	}
+func (w *world) refreshSet() {
+	controllertest.Show(w.APIServer, w.sets, controllertest.All[*v1alpha2.UnitSet](w.APIServer))
 }
 
 // sync once, on caches that are up to date.
@@ -239,15 +133,15 @@ func (w *world) sync() (time.Duration, error) {
 func (w *world) settle() {
 	w.t.Helper()
 	for range 20 {
-		before := w.attempts
+		before := w.Attempts
 		if _, err := w.sync(); err != nil {
 			w.t.Fatal(err)
 		}
-		if w.attempts == before {
+		if w.Attempts == before {
 			return
 		}
 	}
-	w.t.Fatalf("it never comes to rest; last writes: %v", w.writes[max(0, len(w.writes)-10):])
+	w.t.Fatalf("it never comes to rest; last writes: %v", w.Writes[max(0, len(w.Writes)-10):])
 }
 
 // settleUnits lets the Unit controller's part happen too, until all is at rest.
@@ -266,12 +160,10 @@ func (w *world) settleUnits() {
 // there was anything to do.
 func (w *world) unitController() (worked bool) {
 	w.t.Helper()
-	for _, u := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+	for _, u := range controllertest.All[*v1alpha2.Unit](w.APIServer) {
 		old := u.DeepCopy()
 		if u.DeletionTimestamp != nil {
-			if err := w.upm.Tracker().Delete(unitsGVR, u.Namespace, u.Name); err != nil {
-				w.t.Fatal(err)
-			}
+			w.Erase(controllertest.Must[*v1alpha2.Unit](w.APIServer, u.Name))
 			worked = true
 			continue
 		}
@@ -286,34 +178,15 @@ func (w *world) unitController() (worked bool) {
 			})
 		}
 		if !equality.Semantic.DeepEqual(old, u) {
-			w.given(u)
+			w.Given(u)
 			worked = true
 		}
 	}
 	return worked
 }
 
-// written are the writes since the last call.
-func (w *world) written() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := w.writes
-	w.writes = nil
-	return out
-}
-
 // said are the events since the last call.
-func (w *world) said() []string {
-	var out []string
-	for {
-		select {
-		case e := <-w.events.Events:
-			out = append(out, e)
-		default:
-			return out
-		}
-	}
-}
+func (w *world) said() []string { return controllertest.Said(w.events) }
 
 func (w *world) condition(conditionType string) *metav1.Condition {
 	w.t.Helper()
@@ -323,22 +196,12 @@ func (w *world) condition(conditionType string) *metav1.Condition {
 // wantCondition that is True, for that reason, and says so.
 func (w *world) wantCondition(conditionType, reason string, mentions ...string) {
 	w.t.Helper()
-	c := w.condition(conditionType)
-	if c == nil || c.Status != metav1.ConditionTrue || c.Reason != reason {
-		w.t.Fatalf("condition %s is %+v, want True for %s", conditionType, c, reason)
-	}
-	for _, m := range mentions {
-		if !strings.Contains(c.Message, m) {
-			w.t.Errorf("condition %s does not mention %q: %s", conditionType, m, c.Message)
-		}
-	}
+	controllertest.WantCondition(w.t, w.set().Status.Conditions, conditionType, reason, mentions...)
 }
 
 func (w *world) wantNoCondition(conditionType string) {
 	w.t.Helper()
-	if c := w.condition(conditionType); c != nil {
-		w.t.Errorf("condition %s is there: %+v", conditionType, c)
-	}
+	controllertest.WantNoCondition(w.t, w.set().Status.Conditions, conditionType)
 }
 
 // objects are all that there is, without what differs from run to run.
@@ -346,34 +209,25 @@ func (w *world) objects() map[string]any {
 	w.t.Helper()
 	out := map[string]any{}
 	add := func(obj runtime.Object) {
-		m := accessor(obj)
-		m.SetManagedFields(nil)
-		m.SetUID("")
-		m.SetResourceVersion("")
-		var refs []metav1.OwnerReference
-		for _, ref := range m.GetOwnerReferences() {
-			ref.UID = ""
-			refs = append(refs, ref)
-		}
-		m.SetOwnerReferences(refs)
-		out[gvrOf(obj).Resource+"/"+m.GetName()] = obj
+		controllertest.Anonymous(obj)
+		out[controllertest.Resource(obj)+"/"+obj.(metav1.Object).GetName()] = obj
 	}
-	for _, o := range all[*v1alpha2.UnitSet](w, unitSetsGVR, "UnitSet") {
+	for _, o := range controllertest.All[*v1alpha2.UnitSet](w.APIServer) {
 		add(o)
 	}
-	for _, o := range all[*v1alpha2.Unit](w, unitsGVR, "Unit") {
+	for _, o := range controllertest.All[*v1alpha2.Unit](w.APIServer) {
 		add(o)
 	}
-	for _, o := range all[*corev1.Service](w, servicesGVR, "Service") {
+	for _, o := range controllertest.All[*corev1.Service](w.APIServer) {
 		add(o)
 	}
-	for _, o := range all[*corev1.ConfigMap](w, configMapsGVR, "ConfigMap") {
+	for _, o := range controllertest.All[*corev1.ConfigMap](w.APIServer) {
 		add(o)
 	}
-	for _, o := range all[*appsv1.ControllerRevision](w, revisionsGVR, "ControllerRevision") {
+	for _, o := range controllertest.All[*appsv1.ControllerRevision](w.APIServer) {
 		add(o)
 	}
-	for _, o := range all[*policyv1.PodDisruptionBudget](w, pdbsGVR, "PodDisruptionBudget") {
+	for _, o := range controllertest.All[*policyv1.PodDisruptionBudget](w.APIServer) {
 		add(o)
 	}
 	return out
@@ -384,7 +238,7 @@ func (w *world) names() []string { return slices.Sorted(maps.Keys(w.objects())) 
 // newSet of three MySQL units with one storage.
 func newSet(edits ...func(*v1alpha2.UnitSet)) *v1alpha2.UnitSet {
 	set := &v1alpha2.UnitSet{
-		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: testNamespace, Generation: 1},
+		ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace, Generation: 1},
 		Spec: v1alpha2.UnitSetSpec{
 			Type: v1alpha2.UnitTypeMySQL, Version: "8.4.6", Units: new(int32(3)),
 			Storages: []v1alpha2.StorageSpec{{Name: "data", MountPath: "/DATA_MOUNT", Size: "10Gi"}},
