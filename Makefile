@@ -31,6 +31,10 @@ verify: ## Check that generated files, formatting, lint and links are right.
 test: ## Unit tests and integration tests on a real API server (no root needed).
 	hack/test.sh
 
+.PHONY: test-servers
+test-servers: ## The engines and the agent with real servers, no cluster (root, Linux).
+	hack/test-servers.sh
+
 .PHONY: e2e
 e2e: ## The flows on real nodes with real databases (root, Linux).
 	hack/e2e.sh
@@ -48,4 +52,4 @@ bench: ## Benchmarks, separate from the tests.
 	hack/bench.sh
 
 .PHONY: ci
-ci: verify test e2e ## What CI runs.
+ci: verify test test-servers e2e ## What CI runs.

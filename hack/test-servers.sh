@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Tests of the engines and the agent on real servers, in boxes that resemble a
+# database container. Arguments go to go test, for example:
+# hack/test-servers.sh -run TestClone
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=hack/lib.sh
+source hack/lib.sh
+need_linux_root
+say "making the servers' root filesystems, unless they are cached"
+pkg/agent/engine/enginetest/make-servers.sh
+# Those that can be had here must be there: ProxySQL may not (test/bed/README.md).
+UNIT_OPERATOR_REQUIRE_SERVERS=$(go run ./test/bed images -o json | grep -o '"[a-z]*" *:' | tr -d '": ' | paste -sd, -)
+export UNIT_OPERATOR_REQUIRE_SERVERS
+say "running the tests on $UNIT_OPERATOR_REQUIRE_SERVERS"
+mapfile -t packages < <(tracked '*_test.go' | xargs grep -l 'enginetest\.' | xargs -n 1 dirname | sort -u | sed 's#^#./#')
+go test -timeout 30m -count 1 -p 1 "${packages[@]}" "$@"
