@@ -126,7 +126,7 @@ func (l *Light) start(ctx context.Context, controllers bool) (err error) {
 	if l.controllerManager, err = l.child("controller-manager", l.plane.controllerManagerCommand()); err != nil {
 		return err
 	}
-	return waitServiceAccounts(ctx, l.Config, 3*time.Minute)
+	return waitServiceAccounts(ctx, l.Config, 3*time.Minute, l.controllerManager.Ended)
 }
 
 func (l *Light) child(name string, argv []string) (*proc.Child, error) {

@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -28,20 +29,14 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	return config, nil
 }
 
-// waitAPIServer returns once the API server says it is ready. alive, if not nil, is asked first, so
+// waitAPIServer returns once the API server says it is ready. alive is asked first, so
 // that an API server that ended is not waited for.
 func waitAPIServer(ctx context.Context, config *rest.Config, timeout time.Duration, alive func() error) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
 	}
-	var ended error
-	err = proc.Poll(ctx, timeout, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
-		if alive != nil {
-			if ended = alive(); ended != nil {
-				return true, nil
-			}
-		}
+	return pollWhile(ctx, timeout, alive, func(ctx context.Context) (bool, error) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
 		body, err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Param("verbose", "true").DoRaw(ctx)
@@ -50,10 +45,19 @@ func waitAPIServer(ctx context.Context, config *rest.Config, timeout time.Durati
 		}
 		return true, nil
 	})
-	if ended != nil {
-		return ended
-	}
-	return err
+}
+
+// pollWhile is proc.Poll for what a process does: it fails at once if alive, asked before each check,
+// says that the process has ended.
+func pollWhile(ctx context.Context, timeout time.Duration, alive func() error, check func(context.Context) (bool, error)) error {
+	var ended error
+	err := proc.Poll(ctx, timeout, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+		if ended = alive(); ended != nil {
+			return true, nil
+		}
+		return check(ctx)
+	})
+	return errors.Join(ended, err)
 }
 
 // firstFailure picks the failed check out of a verbose readyz answer.
@@ -67,13 +71,14 @@ func firstFailure(body string, err error) string {
 }
 
 // waitServiceAccounts returns once the controller manager has made the default service account,
-// without which no Pod is admitted to the default namespace.
-func waitServiceAccounts(ctx context.Context, config *rest.Config, timeout time.Duration) error {
+// without which no Pod is admitted to the default namespace. alive is asked first, so that a controller
+// manager that has ended is not waited for.
+func waitServiceAccounts(ctx context.Context, config *rest.Config, timeout time.Duration, alive func() error) error {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
 	}
-	return proc.Poll(ctx, timeout, 50*time.Millisecond, func(ctx context.Context) (bool, error) {
+	return pollWhile(ctx, timeout, alive, func(ctx context.Context) (bool, error) {
 		_, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{})
 		if err != nil {
 			return false, fmt.Errorf("the controller manager: %w", err)

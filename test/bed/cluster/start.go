@@ -45,7 +45,7 @@ func (b *Bed) volumeSocket() string { return b.path("csi", "csi.sock") }
 // startControlPlane returns when the API server is ready and holds what every bed has in it.
 func (b *Bed) startControlPlane(ctx context.Context) error {
 	return b.report.Step(ctx, "starting the control plane", func(ctx context.Context) error {
-		if err := start(ctx, b.etcd(), b.apiServer(), b.controllerManager(), b.scheduler()); err != nil {
+		if err := start(ctx, b.etcd(), b.apiServer()); err != nil {
 			return err
 		}
 		config, err := b.Config()
@@ -56,10 +56,15 @@ func (b *Bed) startControlPlane(ctx context.Context) error {
 		if err := waitAPIServer(ctx, config, 3*time.Minute, alive); err != nil {
 			return err
 		}
+		// Not before: they give up on an API server that has not made their rights yet.
+		if err := start(ctx, b.controllerManager(), b.scheduler()); err != nil {
+			return err
+		}
 		if err := b.applyManifests(ctx); err != nil {
 			return err
 		}
-		return waitServiceAccounts(ctx, config, 3*time.Minute)
+		alive = func() error { return errors.Join(b.controllerManager().Ended(), b.scheduler().Ended()) }
+		return waitServiceAccounts(ctx, config, 3*time.Minute, alive)
 	})
 }
 
