@@ -25,6 +25,11 @@ type database struct {
 	archive string
 }
 
+// others are made on request only, by name: versions for the engines' tests beside those of the bed.
+var others = map[string]database{
+	"postgresql-15": postgresql("15", "bookworm"),
+}
+
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // user999 makes the user that the stock images run as. It comes before the packages, which then leave
@@ -35,6 +40,7 @@ printf '` + name + `:x:999:\n' >> "$1/etc/group"
 `
 }
 
+// databases are those of the bed: one version of each.
 var databases = []database{
 	{
 		kind:       MySQL,
@@ -80,39 +86,7 @@ EOF
 			}
 		},
 	},
-	{
-		kind:       PostgreSQL,
-		repository: "docker.io/library/postgres",
-		rootfs: debian.Rootfs{
-			Suite:    "trixie",
-			Packages: []string{"postgresql-17", "locales", "libnss-wrapper", "less", "xz-utils", "zstd"},
-			Before: user999("postgres", "/var/lib/postgresql") + `
-mkdir -p "$1/etc/postgresql-common"
-echo 'create_main_cluster = false' > "$1/etc/postgresql-common/createcluster.conf"
-`,
-			After: `set -e
-chroot "$1" localedef -i en_US -c -f UTF-8 en_US.UTF-8
-mkdir -p "$1/var/lib/postgresql/data" "$1/var/run/postgresql" "$1/docker-entrypoint-initdb.d"
-chown -R 999:999 "$1/var/lib/postgresql" "$1/var/run/postgresql"
-chmod 1777 "$1/var/lib/postgresql/data"
-chmod 3777 "$1/var/run/postgresql"
-`,
-		},
-		versionPackage: "postgresql-17",
-		config: func(version string) Config {
-			major := major(version)
-			return Config{
-				Env: []string{
-					"PATH=" + defaultPath + ":/usr/lib/postgresql/" + major + "/bin",
-					"LANG=en_US.utf8", "PG_MAJOR=" + major, "PG_VERSION=" + version, "PGDATA=/var/lib/postgresql/data",
-				},
-				Cmd:          []string{"postgres"},
-				Volumes:      []string{"/var/lib/postgresql/data"},
-				ExposedPorts: []string{"5432/tcp"},
-				StopSignal:   "SIGINT",
-			}
-		},
-	},
+	postgresql("17", "trixie"),
 	{
 		kind:       ProxySQL,
 		repository: "docker.io/proxysql/proxysql",
@@ -140,4 +114,41 @@ printf 'datadir="/var/lib/proxysql"\nadmin_variables={ admin_credentials="admin:
 			}
 		},
 	},
+}
+
+// postgresql is the image of a major version, from the suite of Debian that has it.
+func postgresql(release, suite string) database {
+	return database{
+		kind:       PostgreSQL,
+		repository: "docker.io/library/postgres",
+		rootfs: debian.Rootfs{
+			Suite:    suite,
+			Packages: []string{"postgresql-" + release, "locales", "libnss-wrapper", "less", "xz-utils", "zstd"},
+			Before: user999("postgres", "/var/lib/postgresql") + `
+mkdir -p "$1/etc/postgresql-common"
+echo 'create_main_cluster = false' > "$1/etc/postgresql-common/createcluster.conf"
+`,
+			After: `set -e
+chroot "$1" localedef -i en_US -c -f UTF-8 en_US.UTF-8
+mkdir -p "$1/var/lib/postgresql/data" "$1/var/run/postgresql" "$1/docker-entrypoint-initdb.d"
+chown -R 999:999 "$1/var/lib/postgresql" "$1/var/run/postgresql"
+chmod 1777 "$1/var/lib/postgresql/data"
+chmod 3777 "$1/var/run/postgresql"
+`,
+		},
+		versionPackage: "postgresql-" + release,
+		config: func(version string) Config {
+			major := major(version)
+			return Config{
+				Env: []string{
+					"PATH=" + defaultPath + ":/usr/lib/postgresql/" + major + "/bin",
+					"LANG=en_US.utf8", "PG_MAJOR=" + major, "PG_VERSION=" + version, "PGDATA=/var/lib/postgresql/data",
+				},
+				Cmd:          []string{"postgres"},
+				Volumes:      []string{"/var/lib/postgresql/data"},
+				ExposedPorts: []string{"5432/tcp"},
+				StopSignal:   "SIGINT",
+			}
+		},
+	}
 }

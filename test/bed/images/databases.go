@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/upmio/unit-operator/test/bed/build"
 	"github.com/upmio/unit-operator/test/bed/progress"
@@ -36,6 +39,22 @@ func Databases(ctx context.Context, report *progress.Reporter) ([]Image, error) 
 		all = append(all, image)
 	}
 	return all, nil
+}
+
+// Others are the names that Other takes, sorted.
+func Others() []string { return slices.Sorted(maps.Keys(others)) }
+
+// Other is Databases for one image that the bed does not run, by its name among Others.
+func Other(ctx context.Context, report *progress.Reporter, name string) (Image, error) {
+	d, ok := others[name]
+	if !ok {
+		return Image{}, fmt.Errorf("there is no other image %q, but: %s", name, strings.Join(Others(), ", "))
+	}
+	image, err := d.ensure(ctx, report)
+	if err != nil {
+		return Image{}, fmt.Errorf("image %s: %w", name, err)
+	}
+	return image, nil
 }
 
 // ensure returns the image from the cache, or makes it.

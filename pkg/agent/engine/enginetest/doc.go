@@ -8,10 +8,11 @@
 //
 // The root filesystems are directories named TYPE-VERSION (mysql-9.7,
 // postgresql-17, proxysql-2.7.1) in $UNIT_OPERATOR_SERVERS, else in "servers"
-// below the project's cache. make-servers.sh beside this file makes them. A test
-// for which there is none, or that does not run as root, is skipped with a
-// message, unless UNIT_OPERATOR_REQUIRE_SERVERS names its type (mysql,postgresql):
-// then it fails. hack/test-servers.sh makes them and runs all such tests.
+// below the project's cache. make-servers.sh beside this file makes them, with
+// "--also postgresql-15" that of a second PostgreSQL too. A test for which there is
+// none, or that does not run as root, is skipped with a message, unless
+// UNIT_OPERATOR_REQUIRE_SERVERS names its type (mysql,postgresql): then it fails.
+// hack/test-servers.sh makes them, of both PostgreSQLs, and runs all such tests.
 //
 // A package that uses it calls Main from its TestMain, and Each from a test:
 //

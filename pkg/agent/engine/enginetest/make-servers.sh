@@ -2,13 +2,15 @@
 # Makes the root filesystems that the engines' tests run real servers in: it unpacks
 # the database images of the test bed (test/bed makes those that are missing) into
 # $UNIT_OPERATOR_SERVERS, else into "servers" below the project's cache. Needs root.
+# Arguments are those of "bed images": "--also postgresql-15" adds that version, which
+# the tests of PostgreSQL then run on too.
 set -euo pipefail
 cd "$(dirname "$0")/../../../.."
 [ "$(id -u)" = 0 ] || { echo "this needs root: run it with sudo" >&2; exit 1; }
 cache=${UNIT_OPERATOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/unit-operator}
 servers=${UNIT_OPERATOR_SERVERS:-$cache/servers}
 
-go run ./test/bed images
+go run ./test/bed images "$@"
 mkdir -p "$servers"
 # Oldest first: of two images of one version the newer one stays.
 for image in $(ls -dtr "$cache"/images/*/image.tar); do
