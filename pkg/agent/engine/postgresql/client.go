@@ -5,9 +5,12 @@ package postgresql
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
@@ -56,6 +59,14 @@ func (e *Engine) connect(ctx context.Context) (*pgx.Conn, error) {
 }
 
 func (e *Engine) connectTo(ctx context.Context, socketDir, user, database string) (*pgx.Conn, error) {
+	config, err := e.config(socketDir, user, database)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.ConnectConfig(ctx, config)
+}
+
+func (e *Engine) config(socketDir, user, database string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig("")
 	if err != nil {
 		return nil, err
@@ -66,7 +77,34 @@ func (e *Engine) connectTo(ctx context.Context, socketDir, user, database string
 	config.TLSConfig, config.Fallbacks = nil, nil
 	config.RuntimeParams = map[string]string{"application_name": "unit-agent", "client_encoding": "UTF8"}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	return pgx.ConnectConfig(ctx, config)
+	return config, nil
+}
+
+// timeline asks as a standby would: SQL shows that of the last checkpoint only, or
+// does not work on standbys.
+func (e *Engine) timeline(ctx context.Context) (int, error) {
+	config, err := e.config(e.env.SocketDir, engine.AgentUser, superuser)
+	if err != nil {
+		return 0, err
+	}
+	config.RuntimeParams["replication"] = "true"
+	conn, err := pgconn.ConnectConfig(ctx, &config.Config)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
+		defer cancel()
+		_ = conn.Close(ctx)
+	}()
+	results, err := conn.Exec(ctx, "IDENTIFY_SYSTEM").ReadAll()
+	if err != nil {
+		return 0, err
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) < 2 {
+		return 0, errors.New("the server does not identify itself")
+	}
+	return strconv.Atoi(string(results[0].Rows[0][1]))
 }
 
 func disconnect(ctx context.Context, conn *pgx.Conn) {

@@ -75,6 +75,9 @@ func EnsureAccountsOn(ctx context.Context, conn *pgx.Conn, accounts engine.Accou
 	return ensureAccounts(ctx, conn, accounts)
 }
 
+// Timeline of the WAL that the server writes, or replays if it is a standby.
+func (e *Engine) Timeline(ctx context.Context) (int, error) { return e.timeline(ctx) }
+
 // SystemID of a data directory.
 func SystemID(dataDir string) (string, error) {
 	return systemID(filepath.Join(dataDir, "global", "pg_control"))

@@ -131,7 +131,7 @@ func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone,
 	// Not every role may ask for the size; the copy fails then when the volume is full.
 	var size int64
 	_ = conn.QueryRow(ctx, "SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database").Scan(&size)
-	result, err := a.replaceServer(ctx, op, p.Overwrite, size+size/10, func(ctx context.Context) error {
+	result, err := a.replaceServer(ctx, op, replacement{overwrite: p.Overwrite, need: size + size/10, build: func(ctx context.Context) error {
 		cmd, err := a.tool(ctx, op, r.env("postgres"), "pg_basebackup", "--pgdata="+a.sideData(), "--format=plain", "--wal-method=stream",
 			"--checkpoint=fast", "--label=unit-agent", "--no-password", "--no-sync")
 		if err != nil {
@@ -139,7 +139,7 @@ func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone,
 		}
 		op.Progress(fmt.Sprintf("copying %s:%d", r.host, r.port), 0, size)
 		return runPipe(ctx, cmd, nil, nil, r.password)
-	})
+	}})
 	if err != nil {
 		return nil, err
 	}

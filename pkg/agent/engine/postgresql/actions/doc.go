@@ -12,6 +12,8 @@
 //   - A backup exists once its manifest does, and that is written last, after every
 //     process of the pipeline ended well.
 //   - An incremental backup continues its base without a gap, or it fails.
+//   - WAL is kept for incremental backups within max_slot_wal_keep_size only, and for as
+//     long as a chain can be continued by it.
 //   - A restored or cloned server begins a timeline of its own.
 //   - The agent's children log in by operating-system identity; passwords of others
 //     reach them by passfiles, never by arguments. Sessions that say a verifier of a

@@ -29,6 +29,10 @@ func (a restore) physical(ctx context.Context, op operations.Op, p *operation.Re
 	if err != nil {
 		return nil, withReason(err)
 	}
+	until, err := endOf(chain)
+	if err != nil {
+		return nil, err
+	}
 	var size int64
 	for _, link := range chain {
 		if err := link.CheckKey(from.key); err != nil {
@@ -37,12 +41,20 @@ func (a restore) physical(ctx context.Context, op operations.Op, p *operation.Re
 		size += link.Size()
 	}
 	need := size
-	if len(chain) > 1 {
+	switch {
+	case len(chain) == 1:
+	case ofWAL(m):
+		// What the WAL changes may be as much as the WAL.
+		need += size - chain[0].Size()
+	default:
 		// The links and what is made of them lie side by side.
 		need += chain[0].Size()
 	}
-	result, err := a.replaceServer(ctx, op, p.Overwrite, need+need/10, func(ctx context.Context) error {
-		return a.assemble(ctx, op, from, chain, &reporter{op: op, text: "unpacking the backup", total: size})
+	result, err := a.replaceServer(ctx, op, replacement{
+		overwrite: p.Overwrite, need: need + need/10, until: until,
+		build: func(ctx context.Context) error {
+			return a.assemble(ctx, op, from, chain, &reporter{op: op, text: "unpacking the backup", total: size})
+		},
 	})
 	if err != nil {
 		return nil, err
@@ -66,8 +78,8 @@ func (u unit) sameMajor(ctx context.Context, version string) error {
 
 // assemble makes the data directory of a chain.
 func (a restore) assemble(ctx context.Context, op operations.Op, from source, chain []*backup.Manifest, progress *reporter) error {
-	if len(chain) == 1 {
-		return from.unpack(ctx, chain[0], a.sideData(), progress)
+	if len(chain) == 1 || ofWAL(chain[1]) {
+		return from.unpackWithWAL(ctx, chain, a.sideData(), progress)
 	}
 	args := []string{"--no-sync", "--output=" + a.sideData()}
 	var links []string
@@ -76,7 +88,7 @@ func (a restore) assemble(ctx context.Context, op operations.Op, from source, ch
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
 		}
-		if err := from.unpack(ctx, link, dir, progress); err != nil {
+		if err := from.unpack(ctx, link, baseFile, dir, progress); err != nil {
 			return err
 		}
 		links = append(links, dir)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -156,6 +157,16 @@ func (p *pod) value(database, query string) string {
 		return ""
 	}
 	return *s
+}
+
+// major version of the server.
+func (p *pod) major() int {
+	p.t.Helper()
+	n, err := strconv.Atoi(p.value("postgres", "SELECT current_setting('server_version_num')::int / 10000"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return n
 }
 
 // checksum of a table's rows, with their number.

@@ -42,22 +42,32 @@ func (u unit) sideDir() string { return u.Env.SideDir("replace") }
 
 func (u unit) sideData() string { return filepath.Join(u.sideDir(), "data") }
 
-// replaceServer makes a database beside the one that runs, by build, and exchanges
-// them. need is how many bytes build takes.
-func (u unit) replaceServer(ctx context.Context, op operations.Op, overwrite bool, need int64, build func(ctx context.Context) error) (map[string]string, error) {
-	if err := u.mayReplace(ctx, overwrite); err != nil {
+// replacement is a database that is to take the place of the one that runs.
+type replacement struct {
+	// overwrite data that is there.
+	overwrite bool
+	// build makes it in sideData, and needs that many bytes.
+	build func(ctx context.Context) error
+	need  int64
+	// until is where its recovery has to come to; 0 if only the database knows.
+	until lsn
+}
+
+// replaceServer makes a database beside the one that runs and exchanges them.
+func (u unit) replaceServer(ctx context.Context, op operations.Op, r replacement) (map[string]string, error) {
+	if err := u.mayReplace(ctx, r.overwrite); err != nil {
 		return nil, err
 	}
 	if err := os.RemoveAll(u.sideDir()); err != nil {
 		return nil, fmt.Errorf("removing what an earlier operation left: %w", err)
 	}
-	if err := u.space(need); err != nil {
+	if err := u.space(r.need); err != nil {
 		return nil, err
 	}
 	if err := op.SetPhase(phaseMake, nil); err != nil {
 		return nil, err
 	}
-	if err := u.makeAndSwap(ctx, op, build); err != nil {
+	if err := u.makeAndSwap(ctx, op, r); err != nil {
 		if ctx.Err() != nil {
 			return nil, err // Abandon cleans up
 		}
@@ -93,14 +103,14 @@ func (u unit) space(need int64) error {
 	return nil
 }
 
-func (u unit) makeAndSwap(ctx context.Context, op operations.Op, build func(ctx context.Context) error) error {
+func (u unit) makeAndSwap(ctx context.Context, op operations.Op, r replacement) error {
 	if err := os.MkdirAll(u.sideData(), 0o700); err != nil {
 		return err
 	}
-	if err := build(ctx); err != nil {
+	if err := r.build(ctx); err != nil {
 		return err
 	}
-	if err := u.settle(ctx, op, u.sideData()); err != nil {
+	if err := u.settle(ctx, op, u.sideData(), r.until); err != nil {
 		return err
 	}
 	if err := syncFilesystem(u.sideData()); err != nil {

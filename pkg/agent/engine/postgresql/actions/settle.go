@@ -31,8 +31,8 @@ var foreign = []string{"postmaster.pid", "postmaster.opts", "standby.signal", "c
 // settle makes a copy of a server, consistent or not, a database of this unit's: it
 // recovers it to the end of the WAL that came with it, as the beginning of a timeline
 // of its own, and gives it the unit's accounts. A private server does it, that nobody
-// but the agent reaches.
-func (u unit) settle(ctx context.Context, op operations.Op, data string) error {
+// but the agent reaches. It fails if the WAL ends before until.
+func (u unit) settle(ctx context.Context, op operations.Op, data string, until lsn) error {
 	op.Progress("recovering the new database", 0, 0)
 	for _, name := range foreign {
 		if err := os.Remove(filepath.Join(data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -70,7 +70,7 @@ func (u unit) settle(ctx context.Context, op operations.Op, data string) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	err = u.makeOwn(ctx, dir, ended)
+	err = u.makeOwn(ctx, dir, ended, until)
 	return u.endPrivate(ctx, cmd, ended, err, &messages)
 }
 
@@ -112,7 +112,7 @@ func (u unit) privateArgs(data, dir string) []string {
 }
 
 // makeOwn waits for the end of the recovery and makes the accounts.
-func (u unit) makeOwn(ctx context.Context, dir string, ended chan error) error {
+func (u unit) makeOwn(ctx context.Context, dir string, ended chan error, until lsn) error {
 	accounts, err := u.accounts()
 	if err != nil {
 		return err
@@ -121,6 +121,9 @@ func (u unit) makeOwn(ctx context.Context, dir string, ended chan error) error {
 		conn, err := u.connectPrivate(ctx, dir)
 		if err == nil {
 			defer postgresql.Disconnect(ctx, conn)
+			if err := recovered(ctx, conn, until); err != nil {
+				return err
+			}
 			if err := postgresql.EnsureAccountsOn(ctx, conn, accounts); err != nil {
 				return operations.Failed("AccountsRefused", "making the unit's accounts in the new database: %w", err)
 			}
@@ -138,6 +141,20 @@ func (u unit) makeOwn(ctx context.Context, dir string, ended chan error) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// recovered fails if the recovery has ended before the position: the server takes
+// damaged WAL for its end.
+func recovered(ctx context.Context, conn *pgx.Conn, until lsn) error {
+	var text string
+	if err := conn.QueryRow(ctx, "SELECT coalesce(pg_last_wal_replay_lsn(), '0/0')::text").Scan(&text); err != nil {
+		return err
+	}
+	at, err := parseLSN(text)
+	if err == nil && at < until {
+		err = operations.Failed("NotRecovered", "the recovery has come to %s and the backup ends at %s: some of its WAL is damaged", at, until)
+	}
+	return err
 }
 
 var errEnded = errors.New("the private server has ended")

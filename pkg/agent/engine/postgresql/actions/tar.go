@@ -79,9 +79,9 @@ func (s *tarScan) end(err error) error {
 	return <-s.done
 }
 
-// unpack the base of a backup into dir.
-func (from source) unpack(ctx context.Context, m *backup.Manifest, dir string, progress io.Writer) error {
-	r, err := m.Open(ctx, from.store, baseFile, from.key)
+// unpack an archive of a backup into dir, over what is there.
+func (from source) unpack(ctx context.Context, m *backup.Manifest, name, dir string, progress io.Writer) error {
+	r, err := m.Open(ctx, from.store, name, from.key)
 	if err != nil {
 		return withReason(err)
 	}
