@@ -107,8 +107,8 @@ func grants(major int, purpose engine.Purpose, name string) []string {
 		}
 		return statements
 	case engine.PurposeProvision:
-		// Since 16 CREATEROLE no longer makes its owner a member of what it
-		// creates, which CREATE DATABASE ... OWNER needs.
+		// CREATE DATABASE ... OWNER needs a member of the owner. Since 16 who creates
+		// a role can become one; before, CREATEROLE may grant itself any role.
 		if major >= 16 {
 			return []string{"ALTER ROLE " + name + " SET createrole_self_grant = 'set, inherit'"}
 		}
