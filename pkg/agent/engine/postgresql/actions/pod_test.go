@@ -172,7 +172,11 @@ func (p *pod) major() int {
 // checksum of a table's rows, with their number.
 func (p *pod) checksum(database, table string) string {
 	p.t.Helper()
-	return p.value(database, "SELECT count(*) || ' ' || coalesce(md5(string_agg(md5(r::text), '' ORDER BY r::text)), '') FROM "+table+" r")
+	return p.value(database, checksumOf(table))
+}
+
+func checksumOf(table string) string {
+	return "SELECT count(*) || ' ' || coalesce(md5(string_agg(md5(r::text), '' ORDER BY r::text)), '') FROM " + table + " r"
 }
 
 // databases of the server, sorted.
