@@ -4,17 +4,20 @@
 package actions
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
@@ -141,6 +144,21 @@ func TestTheLogSinceABackupIsKeptByASlotThatBackupsMove(t *testing.T) {
 			t.Errorf("%+v", inc)
 		}
 
+		t.Run("a backup that does not come about moves none and leaves none", func(t *testing.T) {
+			p.work()
+			for c, kind := range map[*chainOf]operation.BackupType{near: operation.Incremental, far: operation.Full} {
+				// Nobody can write a manifest here.
+				if err := os.Mkdir(filepath.Join(c.dir, fmt.Sprint(c.number+1)+backup.ManifestSuffix), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.run(kind); err == nil || !strings.Contains(err.Error(), backup.ManifestSuffix) {
+					t.Fatal(err)
+				}
+			}
+			if got := p.slots(); len(got) != 1 || position(near) != inc.StopLSN {
+				t.Errorf("%v", got)
+			}
+		})
 		t.Run("each of two destinations has one", func(t *testing.T) {
 			far.take(operation.Full)
 			p.work()
@@ -272,6 +290,41 @@ func TestChainsOfTheLogComeBackEncryptedAndWhole(t *testing.T) {
 			if diff := cmp.Diff(tc.sum, p.checksum("app", "deep.t")); diff != "" {
 				t.Errorf("%s: %s", tc.m.Name(), diff)
 			}
+		}
+	})
+}
+
+func TestWhatWasCommittedBeforeABackupOfTheLogIsInIt(t *testing.T) {
+	eachWithWAL(t, func(t *testing.T, p *pod) {
+		p.sql("postgres", "CREATE TABLE n (i bigserial PRIMARY KEY, v text)")
+		c := &chainOf{p: p, dir: t.TempDir()}
+		c.take(operation.Full)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 2 {
+			conn := p.conn("postgres")
+			wg.Go(func() {
+				defer postgresql.Disconnect(context.Background(), conn)
+				for ctx.Err() == nil {
+					// It fails when the test has enough.
+					_, _ = conn.Exec(ctx, "INSERT INTO n (v) SELECT repeat('x', 1000) FROM generate_series(1, 50)")
+				}
+			})
+		}
+		var last *backup.Manifest
+		var committed string
+		for range 3 {
+			committed = p.value("postgres", "SELECT count(*) FROM n")
+			last = c.take(operation.Incremental)
+		}
+		cancel()
+		wg.Wait()
+		p.must(op("r", &operation.Restore{Source: last.Location().String(), Overwrite: true}, nil))
+		if got := p.value("postgres", "SELECT count(*) >= "+committed+" FROM n"); got != "true" {
+			t.Errorf("%s rows were committed, %s are back", committed, p.value("postgres", "SELECT count(*) FROM n"))
+		}
+		if got := p.value("postgres", "SELECT count(*) % 50 FROM n"); got != "0" {
+			t.Error("half a transaction is back")
 		}
 	})
 }
