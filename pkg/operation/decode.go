@@ -76,11 +76,7 @@ func Decode(typ, action string, parameters map[string]json.RawMessage) (Params, 
 	)
 	switch action {
 	case ActionLogicalBackup:
-		params = &LogicalBackup{
-			BackupType: a.backupType(), Compression: a.compression(), Destination: a.location("destination"),
-			Retention: a.retention(), Encryption: a.encryption(),
-			Databases: a.databases(), SkipTables: a.skipTables(),
-		}
+		params = a.logicalBackup()
 		refs = SecretRefs{Destination: a.secretName("destinationSecret"), Encryption: a.secretName("encryptionSecret")}
 	case ActionPhysicalBackup:
 		params = &PhysicalBackup{

@@ -188,6 +188,25 @@ func (a *args) gtidSet() string {
 	return s
 }
 
+func (a *args) logicalBackup() *LogicalBackup {
+	b := &LogicalBackup{
+		BackupType: a.backupType(), Compression: a.compression(), Destination: a.location("destination"),
+		Retention: a.retention(), Encryption: a.encryption(),
+		Databases: a.databases(), SkipTables: a.skipTables(),
+	}
+	if b.BackupType != Incremental {
+		return b
+	}
+	const why = "cannot go with backupType incremental: binary logs hold all databases and tables, and a restore chooses among the databases"
+	if len(b.Databases) > 0 {
+		a.refuse("databases", why)
+	}
+	if len(b.SkipTables) > 0 {
+		a.refuse("skipTables", why)
+	}
+	return b
+}
+
 func (a *args) restore() *Restore {
 	r := &Restore{Source: a.location("source"), Overwrite: a.boolean("overwrite"), Databases: a.databases()}
 	r.TargetDatabase, _ = a.text("targetDatabase", "the name of a database", 64)
