@@ -102,6 +102,31 @@ func TestPruneKeepsTheBaseOfABackupThatIsBeingMade(t *testing.T) {
 	}
 }
 
+func TestAFolderKeepsTheChainsOfBothKindsApart(t *testing.T) {
+	store, l := folder(t)
+	next := func(kind Kind, day int, base *Manifest) *Manifest {
+		meta := testMeta(kind)
+		if base != nil {
+			meta.Type, meta.Base = operation.Incremental, base.AsBase()
+		}
+		return take(t, CreateOptions{Store: store, Location: l, Meta: meta, Now: func() time.Time { return day0.AddDate(0, 0, day) }}, nil)
+	}
+	full := next(Logical, 0, nil)
+	next(Physical, 1, nil)
+	tip := next(Logical, 2, full)
+	if m, err := Find(t.Context(), store, l, Scope{}); err != nil || m.ID != tip.ID {
+		t.Errorf("the folder means %v, want the newest link %s (%v)", m, tip.Name(), err)
+	}
+	prune := PruneOptions{Store: store, Location: l, Scope: full.Scope, Unit: full.Unit, Retention: 24 * time.Hour, Now: day0.AddDate(0, 0, 9)}
+	if removed := must(Prune(t.Context(), prune))(t); len(removed) > 0 {
+		t.Errorf("pruned the last chain: %v", removed)
+	}
+	next(Logical, 9, nil)
+	if d := cmp.Diff([]string{tip.Name(), full.Name()}, must(Prune(t.Context(), prune))(t)); d != "" {
+		t.Errorf("pruned (-want +got):\n%s", d)
+	}
+}
+
 func TestFindTakesFolderNameManifestAndFile(t *testing.T) {
 	store, l := folder(t)
 	own := testMeta(Logical)
