@@ -94,6 +94,18 @@ func operations(t *testing.T, r rows) {
 		same(want)
 	})
 
+	if r.kind == v1alpha1.UnitTypeMySQL {
+		t.Run("an incremental logical backup brings what came after the full one", func(t *testing.T) {
+			e.succeeds(t, "dump", unit, r.kind, v1alpha1.ActionLogicalBackup, map[string]any{"backupType": "full", "destination": folder("logical-chain"), "encryption": "AES256"})
+			e.sql(t, r.kind, unit, "shop", r.more)
+			want := sum()
+			e.succeeds(t, "logs", unit, r.kind, v1alpha1.ActionLogicalBackup, map[string]any{"backupType": "incremental", "destination": folder("logical-chain"), "encryption": "AES256"})
+			e.sql(t, r.kind, unit, "shop", r.damage)
+			e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder("logical-chain"), "overwrite": "true"})
+			same(want)
+		})
+	}
+
 	for _, tc := range []struct {
 		name       string
 		parameters map[string]any

@@ -50,3 +50,13 @@ func (e *Engine) FormatOptions(ctx context.Context, mysqld string) ([]string, er
 	}
 	return formatArgs(options), nil
 }
+
+// InitializeArgs are the arguments of a mysqld that makes a data directory whose only
+// account is root, without a password.
+func (e *Engine) InitializeArgs(ctx context.Context, mysqld, data, scratch string) ([]string, error) {
+	options, err := e.options(ctx, mysqld)
+	if err != nil {
+		return nil, err
+	}
+	return initializeArgs(options, data, scratch), nil
+}

@@ -59,7 +59,7 @@ func (e *Engine) Initialize(ctx context.Context, start engine.Start, accounts en
 		defer initFile.Close()
 		_, err = child.Run(ctx, child.Command{
 			Path: mysqld,
-			Args: initializeArgs(options, data, scratch),
+			Args: append(initializeArgs(options, data, scratch), "--init-file=/proc/self/fd/3"),
 			Env:  e.env.Environ,
 			Dir:  scratch,
 			// The first of Files is descriptor 3 of the child.
@@ -88,7 +88,6 @@ func initializeArgs(options map[string]string, data, scratch string) []string {
 		"--socket=" + filepath.Join(scratch, "s"),
 		"--secure-file-priv=NULL",
 		"--skip-log-bin",
-		"--init-file=/proc/self/fd/3",
 	}
 	return append(args, formatArgs(options)...)
 }

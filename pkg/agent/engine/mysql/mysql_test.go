@@ -102,7 +102,7 @@ func TestInitializeArgs(t *testing.T) {
 	}, "/d/data", "/d/tmp")
 	want := []string{
 		"--no-defaults", "--initialize-insecure", "--datadir=/d/data", "--tmpdir=/d/tmp", "--socket=/d/tmp/s",
-		"--secure-file-priv=NULL", "--skip-log-bin", "--init-file=/proc/self/fd/3",
+		"--secure-file-priv=NULL", "--skip-log-bin",
 		"--lower-case-table-names=1", "--innodb-page-size=32k",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -201,7 +201,7 @@ func (a clone) copyDatabases(ctx context.Context, op operations.Op, p *operation
 		return nil, err
 	}
 	if err := l.fromProcess(ctx, op, cmd, password); err != nil {
-		return nil, fmt.Errorf("the databases %s are incomplete: %w", strings.Join(plan.targets(), ", "), err)
+		return nil, l.incomplete(err)
 	}
 	if err := a.recordRestored(restored{Backup: address(p), At: now(), Logged: l.logged}); err != nil {
 		return nil, err

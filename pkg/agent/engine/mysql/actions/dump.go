@@ -101,18 +101,18 @@ func (d dumpArgs) arguments() []string {
 }
 
 // dumpArgs of a server, which is asked for what it has.
-func inspectDump(ctx context.Context, s *session) (dumpArgs, string, error) {
+func inspectDump(ctx context.Context, s *session) (dumpArgs, error) {
 	var d dumpArgs
 	rows, err := s.rows(ctx, "SELECT @@global.gtid_mode AS gtid, @@global.log_bin AS log, @@global.version AS version")
 	if err != nil {
-		return d, "", err
+		return d, err
 	}
 	r := rows[0].byName
 	d.gtids, d.logs = strings.HasPrefix(r["gtid"], "ON"), r["log"] == "1"
 	var major, minor, patch int
 	if _, err := fmt.Sscanf(r["version"], "%d.%d.%d", &major, &minor, &patch); err != nil {
-		return d, "", fmt.Errorf("no version of a MySQL server: %q", r["version"])
+		return d, fmt.Errorf("no version of a MySQL server: %q", r["version"])
 	}
 	d.new = major > 8 || major == 8 && (minor > 0 || patch >= 26)
-	return d, fmt.Sprintf("%d.%d.%d", major, minor, patch), nil
+	return d, nil
 }

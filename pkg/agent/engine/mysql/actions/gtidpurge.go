@@ -144,6 +144,8 @@ func resetHistory(ctx context.Context, s *session) error {
 type channel struct {
 	source, io, sql   string
 	errno, lastErrors string
+	// state is what the applier does.
+	state string
 }
 
 // replicaStatus of all channels, by whatever name the server knows it.
@@ -171,6 +173,7 @@ func replicaStatus(ctx context.Context, s *session) ([]channel, error) {
 			sql:        get("Replica_SQL_Running", "Slave_SQL_Running"),
 			errno:      get("Last_SQL_Errno"),
 			lastErrors: get("Last_SQL_Error"),
+			state:      get("Replica_SQL_Running_State", "Slave_SQL_Running_State"),
 		})
 	}
 	return out, nil

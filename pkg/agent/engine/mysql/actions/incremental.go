@@ -4,6 +4,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ import (
 
 const takeFull = "take a full backup"
 
+// logFile is the name of the n-th binary log of a backup.
+const logFile = "binlog.%06d"
+
 // binlog is a closed binary log.
 type binlog struct {
 	name string
@@ -27,14 +31,14 @@ type binlog struct {
 	after string
 }
 
-// incremental stores the closed binary logs that have what the last backup of the
-// folder has not.
-func (a physicalBackup) incremental(ctx context.Context, op operations.Op, s *session, store backup.Store, location backup.Location, d destination) (map[string]string, error) {
-	base, err := a.base(ctx, store, location)
+// incremental stores the closed binary logs that have what the last backup of the kind
+// in the folder has not.
+func (u unit) incremental(ctx context.Context, op operations.Op, s *session, store backup.Store, location backup.Location, d destination) (map[string]string, error) {
+	base, err := u.base(ctx, store, location, d.kind)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.continues(ctx, s, base); err != nil {
+	if err := u.continues(ctx, s, base); err != nil {
 		return nil, err
 	}
 	if err := s.exec(ctx, "FLUSH BINARY LOGS"); err != nil {
@@ -45,78 +49,115 @@ func (a physicalBackup) incremental(ctx context.Context, op operations.Op, s *se
 		return nil, err
 	}
 	// Asked again after the list was made: what was purged meanwhile is missing.
-	if err := a.continues(ctx, s, base); err != nil {
+	if err := u.continues(ctx, s, base); err != nil {
 		return nil, err
 	}
 	files, executed, err := newLogs(ctx, s, closed, base.GTIDExecuted)
 	if err != nil {
 		return nil, err
 	}
-	basename, err := s.value(ctx, "SELECT @@global.log_bin_basename")
+	opened, err := openLogs(ctx, s, files)
 	if err != nil {
 		return nil, err
 	}
-	// A log that is open can be read to its end, whatever the server purges.
-	var opened []*os.File
-	defer func() {
-		for _, f := range opened {
-			_ = f.Close()
-		}
-	}()
-	for _, name := range files {
-		f, err := os.Open(filepath.Join(filepath.Dir(basename), filepath.Base(name)))
-		if err != nil {
-			return nil, operations.Failed(backup.ReasonChain, "the binary log %s is gone: %s", name, takeFull)
-		}
-		opened = append(opened, f)
-	}
+	defer closeAll(opened)
 
-	d.backupType = operation.Incremental
-	w, err := a.create(ctx, op, store, location, d)
+	w, err := u.create(ctx, op, store, location, d)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = w.Abort() }()
-	w.Meta.Base = base.AsBase()
-	if err := a.describe(ctx, s, &w.Meta); err != nil {
+	if err := u.describeLogs(ctx, s, &w.Meta, base, executed); err != nil {
 		return nil, err
 	}
-	// Not what was executed by now: what the files hold.
-	w.Meta.GTIDExecuted = executed
-	w.Meta.Tool = "binary logs"
 	progress := &reporter{op: op, text: "storing binary logs"}
 	for i, f := range opened {
 		if err := plainLog(f); err != nil {
 			return nil, err
 		}
-		if err := file(w, fmt.Sprintf("binlog.%06d", i+1), func(to io.Writer) error {
+		if err := file(w, fmt.Sprintf(logFile, i+1), func(to io.Writer) error {
 			_, err := io.Copy(io.MultiWriter(to, progress), f)
 			return err
 		}); err != nil {
 			return nil, err
 		}
 	}
-	result, err := a.commit(ctx, store, w, d)
+	result, err := u.commit(ctx, store, w, d)
 	if err == nil {
 		result["gtidExecuted"], result["base"], result["files"] = executed, base.Name(), fmt.Sprint(len(files))
 	}
 	return result, err
 }
 
-// base is the newest backup of this set in the folder, the last of its chain.
-func (a physicalBackup) base(ctx context.Context, store backup.Store, location backup.Location) (*backup.Manifest, error) {
+// describeLogs in the manifest of a backup of the binary logs since base.
+func (u unit) describeLogs(ctx context.Context, s *session, m *backup.Meta, base *backup.Manifest, executed string) (err error) {
+	if err := describe(ctx, s, m); err != nil {
+		return err
+	}
+	// Not what was executed by now: what the files hold.
+	m.Base, m.GTIDExecuted, m.Tool = base.AsBase(), executed, "binary logs"
+	if m.Kind == backup.Logical {
+		if m.Databases, err = databases(ctx, s, nil); err != nil {
+			return err
+		}
+	}
+	return recordEvents(ctx, s, m)
+}
+
+// openLogs of the server: a log that is open can be read to its end, whatever the
+// server purges.
+func openLogs(ctx context.Context, s *session, names []string) (opened []*os.File, err error) {
+	basename, err := s.value(ctx, "SELECT @@global.log_bin_basename")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			closeAll(opened)
+		}
+	}()
+	for _, name := range names {
+		f, err := os.Open(filepath.Join(filepath.Dir(basename), filepath.Base(name)))
+		if err != nil {
+			return opened, operations.Failed(backup.ReasonChain, "the binary log %s is gone: %s", name, takeFull)
+		}
+		opened = append(opened, f)
+	}
+	return opened, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// base is the newest backup of this set and kind in the folder that can be continued,
+// the last of its chain: a dump of some databases in between ends no chain.
+func (u unit) base(ctx context.Context, store backup.Store, location backup.Location, kind backup.Kind) (*backup.Manifest, error) {
 	all, bad, err := backup.List(ctx, store, location)
 	if err != nil {
 		return nil, withReason(err)
 	}
-	scope := a.scope(backup.Physical)
-	i := slices.IndexFunc(all, func(m *backup.Manifest) bool { return m.Scope == scope && m.Engine == operation.MySQL })
-	if i < 0 {
+	scope := u.scope(kind)
+	var refused error
+	i := slices.IndexFunc(all, func(m *backup.Manifest) bool {
+		if m.Scope != scope || m.Engine != operation.MySQL {
+			return false
+		}
+		err := continuable(m)
+		refused = cmp.Or(refused, err)
+		return err == nil
+	})
+	switch {
+	case i < 0 && refused != nil:
+		return nil, refused
+	case i < 0:
 		more := ""
 		if len(bad) > 0 {
 			more = " (" + bad[0].Error() + ")"
 		}
-		return nil, operations.Failed(backup.ReasonChain, "%s has no backup of this set to continue%s: %s", location, more, takeFull)
+		return nil, operations.Failed(backup.ReasonChain, "%s has no %s backup of this set to continue%s: %s", location, kind, more, takeFull)
 	}
 	m := tip(all, all[i])
 	if _, err := backup.Chain(ctx, store, m); err != nil {
@@ -141,11 +182,11 @@ func tip(all []*backup.Manifest, m *backup.Manifest) *backup.Manifest {
 
 // continues fails unless this server has all that the base has, and still has the
 // binary logs of all that came after.
-func (a physicalBackup) continues(ctx context.Context, s *session, base *backup.Manifest) error {
-	rows, err := s.rows(ctx, `SELECT @@global.gtid_mode AS mode, @@global.log_bin AS log, @@global.log_replica_updates AS updates,
+func (u unit) continues(ctx context.Context, s *session, base *backup.Manifest) error {
+	rows, err := s.rows(ctx, `SELECT @@global.server_uuid AS id, @@global.gtid_mode AS mode, @@global.log_bin AS log, @@global.log_replica_updates AS updates,
   GTID_SUBSET(?, @@global.gtid_executed) AS has, GTID_SUBTRACT(@@global.gtid_purged, ?) AS gap`, base.GTIDExecuted, base.GTIDExecuted)
 	if number(err) == errUnknownVariable {
-		rows, err = s.rows(ctx, `SELECT @@global.gtid_mode AS mode, @@global.log_bin AS log, @@global.log_slave_updates AS updates,
+		rows, err = s.rows(ctx, `SELECT @@global.server_uuid AS id, @@global.gtid_mode AS mode, @@global.log_bin AS log, @@global.log_slave_updates AS updates,
   GTID_SUBSET(?, @@global.gtid_executed) AS has, GTID_SUBTRACT(@@global.gtid_purged, ?) AS gap`, base.GTIDExecuted, base.GTIDExecuted)
 	}
 	if err != nil {
@@ -158,12 +199,15 @@ func (a physicalBackup) continues(ctx context.Context, s *session, base *backup.
 	switch {
 	case r["mode"] != "ON" || r["log"] != "1" || r["updates"] != "1":
 		return operations.Failed("Unsupported", "incremental backups are made of the binary log with GTIDs: log_bin, log_replica_updates and gtid_mode are to be ON")
+	case base.GTIDExecuted == "" && base.SystemID != r["id"]:
+		// No GTIDs are a part of any server's.
+		return broken("it is of another server")
 	case r["has"] != "1":
 		return broken("the server does not have all that it has")
 	case r["gap"] != "":
 		return broken("the binary logs of %s are gone", strings.Join(strings.Fields(r["gap"]), ""))
 	}
-	last, err := a.lastRestored()
+	last, err := u.lastRestored()
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ func TestIncrementalBackupsAndTheirRestoreOnRealServer(t *testing.T) {
 		first := r.run(operation.ActionPhysicalBackup, named(increment, "one"))
 		r.run(operation.ActionPhysicalBackup, named(increment, "nothing-new"))
 		atFirst := r.sum("d")
-		r.exec("DELETE FROM d.t WHERE id % 5 = 0", "CREATE USER late@'%' IDENTIFIED BY 'late'", "CREATE DATABASE e", "CREATE TABLE e.t (id INT PRIMARY KEY, v INT)", "INSERT INTO e.t VALUES (1, 2)")
+		r.exec("DELETE FROM d.t WHERE id % 5 = 0", "CREATE USER late@'%' IDENTIFIED BY 'late'", "CREATE DATABASE e", "CREATE TABLE e.t (id INT PRIMARY KEY, v INT)", "INSERT INTO e.t VALUES (1, 2)",
+			"CREATE EVENT e.hourly ON SCHEDULE EVERY 1 HOUR STARTS '2035-01-01' DO DELETE FROM e.t WHERE id < 0", "CREATE EVENT e.paused ON SCHEDULE EVERY 1 HOUR STARTS '2035-01-01' DISABLE DO DELETE FROM e.t WHERE id < 0")
 		last := r.run(operation.ActionPhysicalBackup, named(increment, "two"))
 		want := r.sum("d") + r.sum("e") + r.scalar("SELECT COUNT(*) FROM d.u")
 		executed := strings.Join(strings.Fields(r.scalar("SELECT @@gtid_executed")), "")
@@ -52,6 +53,9 @@ func TestIncrementalBackupsAndTheirRestoreOnRealServer(t *testing.T) {
 			}
 			if got := r.scalar("SELECT CONCAT(GTID_SUBSET('" + executed + "', @@gtid_executed), (SELECT COUNT(*) FROM mysql.user WHERE user = 'late'))"); got != "11" {
 				t.Errorf("got %s", got)
+			}
+			if got := r.scalar("SELECT GROUP_CONCAT(event_name, ' ', status ORDER BY event_name) FROM information_schema.events"); got != "hourly ENABLED,paused DISABLED" {
+				t.Errorf("events: %s", got)
 			}
 			if got, err := r.engine.Observe(t.Context()); err != nil || !got.Writable {
 				t.Errorf("%+v, %v", got, err)

@@ -24,7 +24,7 @@ const dumpFile = "dump.sql"
 // propertySkipTables of a manifest: the globs by which tables were left out.
 const propertySkipTables = "skipTables"
 
-// logicalBackup dumps databases as statements.
+// logicalBackup dumps databases as statements, or stores the binary logs since.
 type logicalBackup struct{ unit }
 
 // Run implements operations.Action.
@@ -33,12 +33,9 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 	if err != nil {
 		return nil, err
 	}
-	if p.BackupType == operation.Incremental {
-		return nil, operations.Failed("Unsupported", "an incremental backup continues a physical one: the action %s with backupType incremental takes it", operation.ActionPhysicalBackup)
-	}
 	d := destination{
 		address: p.Destination, compression: p.Compression, encryption: p.Encryption, retention: p.Retention,
-		kind: backup.Logical, backupType: operation.Full,
+		kind: backup.Logical, backupType: p.BackupType,
 	}
 	store, location, err := open(ctx, op, d.address)
 	if err != nil {
@@ -49,20 +46,25 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 		return nil, err
 	}
 	defer s.close()
-	args, version, err := inspectDump(ctx, s)
+	if p.BackupType == operation.Incremental {
+		if err := replayable(ctx, s); err != nil {
+			return nil, err
+		}
+		return a.incremental(ctx, op, s, store, location, d)
+	}
+	return a.full(ctx, op, s, store, location, d, p)
+}
+
+func (a logicalBackup) full(ctx context.Context, op operations.Op, s *session, store backup.Store, location backup.Location, d destination, p *operation.LogicalBackup) (map[string]string, error) {
+	before, err := definitions(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if args.databases, err = databases(ctx, s, p.Databases); err != nil {
+	args, err := planDump(ctx, s, p)
+	if err != nil {
 		return nil, err
 	}
-	if len(args.databases) == 0 {
-		return nil, operations.Failed("NothingToBackUp", "the server has no database of users")
-	}
-	if args.skip, err = skipped(ctx, s, args.databases, p.SkipTables); err != nil {
-		return nil, err
-	}
-	systemID, err := s.value(ctx, "SELECT @@global.server_uuid")
+	why, err := obstacle(ctx, s, p, args)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +74,10 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 		return nil, err
 	}
 	defer func() { _ = w.Abort() }()
-	w.Meta.EngineVersion, w.Meta.SystemID, w.Meta.Databases = version, systemID, args.databases
-	w.Meta.Tool = a.version(ctx, op, "mysqldump")
+	if err := describe(ctx, s, &w.Meta); err != nil {
+		return nil, err
+	}
+	w.Meta.Databases, w.Meta.Tool = args.databases, a.version(ctx, op, "mysqldump")
 	if len(p.SkipTables) > 0 {
 		w.Meta.Properties[propertySkipTables] = strings.Join(p.SkipTables, ",")
 	}
@@ -83,21 +87,45 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 	}); err != nil {
 		return nil, err
 	}
-	if args.gtids && w.Meta.GTIDExecuted == "" {
-		// An empty set is right for a server that has logged nothing.
-		executed, err := s.value(ctx, "SELECT @@global.gtid_executed")
-		if err != nil {
-			return nil, err
-		}
-		if executed != "" {
-			return nil, operations.Failed("ToolFailed", "mysqldump did not say at which GTIDs its dump was taken")
-		}
+	if err := saidGTIDs(ctx, s, args, w.Meta.GTIDExecuted); err != nil {
+		return nil, err
+	}
+	if w.Meta.Properties[propertyContinuable], err = judge(ctx, s, why, before); err != nil {
+		return nil, err
 	}
 	result, err := a.commit(ctx, store, w, d)
 	if err == nil && w.Meta.GTIDExecuted != "" {
 		result["gtidExecuted"] = w.Meta.GTIDExecuted
 	}
 	return result, err
+}
+
+// planDump asks the server for what a dump is to be of.
+func planDump(ctx context.Context, s *session, p *operation.LogicalBackup) (args dumpArgs, err error) {
+	if args, err = inspectDump(ctx, s); err != nil {
+		return args, err
+	}
+	if args.databases, err = databases(ctx, s, p.Databases); err != nil {
+		return args, err
+	}
+	if len(args.databases) == 0 {
+		return args, operations.Failed("NothingToBackUp", "the server has no database of users")
+	}
+	args.skip, err = skipped(ctx, s, args.databases, p.SkipTables)
+	return args, err
+}
+
+// saidGTIDs fails if the dump of a server with GTIDs did not say which it has.
+func saidGTIDs(ctx context.Context, s *session, args dumpArgs, said string) error {
+	if !args.gtids || said != "" {
+		return nil
+	}
+	// An empty set is right for a server that has logged nothing.
+	executed, err := s.value(ctx, "SELECT @@global.gtid_executed")
+	if err == nil && executed != "" {
+		err = operations.Failed("ToolFailed", "mysqldump did not say at which GTIDs its dump was taken")
+	}
+	return err
 }
 
 // dump runs mysqldump and returns the GTIDs that its dump says it was taken at.

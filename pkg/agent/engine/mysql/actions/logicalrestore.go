@@ -6,10 +6,7 @@ package actions
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"os/exec"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,14 +27,19 @@ type logicalPlan struct {
 
 // planLogical decides by the manifest and the parameters alone.
 func planLogical(m *backup.Manifest, p *operation.Restore) (logicalPlan, error) {
-	plan := logicalPlan{names: map[string]string{}, whole: m.Properties[propertySkipTables] == ""}
-	chosen := m.Databases
+	return planOf(m.Databases, m.Properties[propertySkipTables] == "", p)
+}
+
+// planOf what is held.
+func planOf(held []string, whole bool, p *operation.Restore) (logicalPlan, error) {
+	plan := logicalPlan{names: map[string]string{}, whole: whole}
+	chosen := held
 	if len(p.Databases) > 0 {
 		chosen = p.Databases
 	}
 	for _, name := range chosen {
-		if !slices.Contains(m.Databases, name) {
-			return plan, operations.Failed("UnknownDatabase", "the backup has no database %q; it has %s", name, strings.Join(m.Databases, ", "))
+		if !slices.Contains(held, name) {
+			return plan, operations.Failed("UnknownDatabase", "the backup has no database %q; it has %s", name, strings.Join(held, ", "))
 		}
 		plan.names[name] = name
 	}
@@ -53,6 +55,9 @@ func planLogical(m *backup.Manifest, p *operation.Restore) (logicalPlan, error) 
 	plan.names[chosen[0]] = p.TargetDatabase
 	return plan, nil
 }
+
+// sources of the plan, sorted.
+func (p logicalPlan) sources() []string { return slices.Sorted(maps.Keys(p.names)) }
 
 // targets of the plan, sorted.
 func (p logicalPlan) targets() []string {
@@ -149,158 +154,24 @@ func (a restore) restoreLogical(ctx context.Context, op operations.Op, p *operat
 	}
 	defer content.Close()
 	if err := l.from(ctx, op, content, fileSize(m, dumpFile)); err != nil {
-		return nil, fmt.Errorf("the databases %s are incomplete: %w", strings.Join(plan.targets(), ", "), err)
+		return nil, l.incomplete(err)
 	}
+	return a.loaded(l, m)
+}
+
+// loaded records and tells that l has loaded the backup.
+func (a restore) loaded(l *load, m *backup.Manifest) (map[string]string, error) {
 	if err := a.recordRestored(restored{
 		Backup: m.Location().String(), BackupID: m.ID, GTIDExecuted: m.GTIDExecuted, At: now(), Logged: l.logged,
 	}); err != nil {
 		return nil, err
 	}
+	targets := l.plan.targets()
 	return map[string]string{
-		"databases": strings.Join(plan.targets(), ","),
-		"message":   "restored from " + m.Location().String() + ": " + strings.Join(plan.targets(), ", "),
+		"databases": strings.Join(targets, ","),
+		"message":   "restored from " + m.Location().String() + ": " + strings.Join(targets, ", "),
 	}, nil
 }
-
-// load of a dump into the running server.
-type load struct {
-	unit
-	plan   logicalPlan
-	logged bool
-}
-
-// prepareLoad makes room for the databases of the plan. verify, if there is one, is
-// asked before anything is dropped.
-func (u unit) prepareLoad(ctx context.Context, op operations.Op, plan logicalPlan, overwrite bool, verify func() error) (*load, error) {
-	s, err := u.session(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	readOnly, err := s.value(ctx, "SELECT @@global.super_read_only")
-	if err != nil {
-		return nil, err
-	}
-	if readOnly == "1" {
-		return nil, operations.Failed(reasonReadOnly, "the server takes no writes: databases are loaded on the source of a Replication, or on a unit outside one")
-	}
-	folded, err := s.value(ctx, "SELECT @@global.lower_case_table_names")
-	if err != nil {
-		return nil, err
-	}
-	if folded != "0" {
-		// The server does so with names; what is compared is to be the same.
-		for from, to := range plan.names {
-			plan.names[from] = strings.ToLower(to)
-		}
-	}
-	existing, err := existingTargets(ctx, s, plan, overwrite)
-	if err != nil {
-		return nil, err
-	}
-	// On a server that has executed nothing the backup's GTIDs are to be purged
-	// afterwards, so the load must leave none. Everywhere else it is a change like
-	// any other, that replicas and readers of the binary log get.
-	executed, err := s.value(ctx, "SELECT @@global.gtid_executed")
-	if err != nil {
-		return nil, err
-	}
-	l := &load{u, plan, executed != ""}
-	if err := s.exec(ctx, mysql.Session(l.logged)...); err != nil {
-		return nil, err
-	}
-	if len(existing) > 0 && verify != nil {
-		if err := verify(); err != nil {
-			return nil, err
-		}
-	}
-	if err := op.SetPhase(phaseLoad, nil); err != nil {
-		return nil, err
-	}
-	if plan.whole {
-		for _, name := range existing {
-			if err := s.exec(ctx, "DROP DATABASE IF EXISTS "+mysql.Identifier(name)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return l, nil
-}
-
-// existingTargets are databases that the restore would replace. It fails if it may
-// not.
-func existingTargets(ctx context.Context, s *session, plan logicalPlan, overwrite bool) ([]string, error) {
-	rows, err := s.rows(ctx, `SELECT schema_name AS d, EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = schema_name)
-  OR EXISTS (SELECT 1 FROM information_schema.routines WHERE routine_schema = schema_name) AS used
-FROM information_schema.schemata`)
-	if err != nil {
-		return nil, err
-	}
-	var out, used []string
-	for _, r := range rows {
-		if !slices.Contains(plan.targets(), r.byName["d"]) {
-			continue
-		}
-		out = append(out, r.byName["d"])
-		if r.byName["used"] == "1" {
-			used = append(used, r.byName["d"])
-		}
-	}
-	if len(used) > 0 && !overwrite {
-		return nil, operations.Failed("WouldOverwrite", "there is data in %s: overwrite: \"true\" replaces it, targetDatabase goes beside it", strings.Join(used, ", "))
-	}
-	return out, nil
-}
-
-// from gives a dump to the client mysql.
-func (l *load) from(ctx context.Context, op operations.Op, dump io.Reader, total int64) error {
-	initial := "SET SESSION sql_log_bin = 0"
-	if l.logged {
-		initial = "SET SESSION sql_log_bin = 1"
-	}
-	// binary-mode: the client obeys nothing in the dump but its delimiters.
-	cmd, err := l.tool(ctx, op, "mysql", append(l.local(), "--binary-mode", "--comments", "--default-character-set=utf8mb4",
-		"--max-allowed-packet=1G", "--init-command="+initial)...)
-	if err != nil {
-		return err
-	}
-	in, out := io.Pipe()
-	filtered := make(chan error, 1)
-	go func() {
-		reader := newDumpReader(out, (&loader{plan: l.plan}).decide)
-		_, err := io.Copy(io.MultiWriter(reader, &reporter{op: op, text: "loading", total: total}), dump)
-		if err == nil {
-			err = reader.Close()
-		}
-		out.CloseWithError(err)
-		filtered <- err
-	}()
-	err = runPipe(ctx, cmd, in, nil)
-	in.CloseWithError(errClientEnded)
-	if readErr := <-filtered; readErr != nil && !errors.Is(readErr, errClientEnded) {
-		return withReason(readErr)
-	}
-	return err
-}
-
-// fromProcess gives what a program writes to the client mysql; both must end well.
-func (l *load) fromProcess(ctx context.Context, op operations.Op, cmd *exec.Cmd, secrets ...string) error {
-	in, out := io.Pipe()
-	dumped := make(chan error, 1)
-	go func() {
-		err := runPipe(ctx, cmd, nil, out, secrets...)
-		out.CloseWithError(err)
-		dumped <- err
-	}()
-	err := l.from(ctx, op, in, 0)
-	in.CloseWithError(errClientEnded)
-	if dumpErr := <-dumped; dumpErr != nil && !errors.Is(dumpErr, errClientEnded) {
-		return dumpErr
-	}
-	return err
-}
-
-var errClientEnded = errors.New("the client has ended")
 
 func fileSize(m *backup.Manifest, name string) int64 {
 	if f := m.File(name); f != nil {

@@ -226,6 +226,25 @@ func TestACopyNeedsRoom(t *testing.T) {
 	}
 }
 
+func TestWhatIsMadeBesideTheDataEndsWhenItsRoomDoes(t *testing.T) {
+	wait := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err := roomFor(1<<60).watched(t.Context(), t.TempDir(), wait); operations.ReasonOf(err) != "NotEnoughSpace" {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := roomFor(1).watched(ctx, t.TempDir(), wait); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled, it says %v", err)
+	}
+	failed := errors.New("failed")
+	if err := roomFor(1).watched(t.Context(), t.TempDir(), func(context.Context) error { return failed }); !errors.Is(err, failed) {
+		t.Errorf("failed, it says %v", err)
+	}
+}
+
 func TestLogsAreNoData(t *testing.T) {
 	for name, want := range map[string]bool{
 		"binlog.000001": true, "relay.1234567": true, "ibdata1": false, "t.ibd": false, "binlog.index": false, "undo_001": false, ".000001": false, "a.12345": false,

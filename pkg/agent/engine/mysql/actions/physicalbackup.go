@@ -89,7 +89,7 @@ func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, 
 		return nil, err
 	}
 	defer func() { _ = w.Abort() }()
-	if err := a.describe(ctx, s, &w.Meta); err != nil {
+	if err := describe(ctx, s, &w.Meta); err != nil {
 		return nil, err
 	}
 	w.Meta.Tool = "CLONE LOCAL"
@@ -116,7 +116,7 @@ func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, 
 
 // describe the server in the manifest. The set of GTIDs is read before the copy
 // begins: the copy has at least these, and an incremental backup continues from them.
-func (a physicalBackup) describe(ctx context.Context, s *session, m *backup.Meta) error {
+func describe(ctx context.Context, s *session, m *backup.Meta) error {
 	rows, err := s.rows(ctx, "SELECT @@global.version AS version, @@global.server_uuid AS id, @@global.gtid_executed AS gtids")
 	if err != nil {
 		return err

@@ -23,23 +23,14 @@ func (a restore) restorePhysical(ctx context.Context, op operations.Op, p *opera
 	if p.TargetDatabase != "" || len(p.Databases) > 0 {
 		return nil, operations.Failed("InvalidParameters", "a physical backup is restored whole: targetDatabase and databases are for logical ones")
 	}
-	chain, err := backup.Chain(ctx, from.store, m)
+	chain, err := from.chain(ctx, m)
 	if err != nil {
-		return nil, withReason(err)
-	}
-	for _, link := range chain {
-		if err := link.CheckKey(from.key); err != nil {
-			return nil, withReason(err)
-		}
+		return nil, err
 	}
 	if err := a.mayReplace(ctx, p.Overwrite, chain[0].EngineVersion); err != nil {
 		return nil, err
 	}
-	var size int64
-	for _, link := range chain {
-		size += link.Size()
-	}
-	if err := roomFor(size).check(a.Env.DataMount, "a larger data storage, on which the restored data lies beside the old until it serves"); err != nil {
+	if err := roomFor(sizeOf(chain)).check(a.Env.DataMount, "a larger data storage, on which the restored data lies beside the old until it serves"); err != nil {
 		return nil, err
 	}
 	return a.replace(ctx, op, func(ctx context.Context, data string) (built, error) {
@@ -109,12 +100,12 @@ func (a restore) unpack(ctx context.Context, op operations.Op, from source, m *b
 // unit's. It returns the GTIDs that the data has.
 func (u unit) ready(ctx context.Context, op operations.Op, data string, from source, increments []*backup.Manifest) (string, error) {
 	if len(increments) > 0 {
-		if err := u.replay(ctx, op, data, from, increments); err != nil {
+		if err := u.replay(ctx, op, beside{data: data}, from, increments); err != nil {
 			return "", err
 		}
 	}
 	op.Progress("starting a private server on the new data", 0, 0)
-	p, err := u.startPrivate(ctx, op, data)
+	p, err := u.startPrivate(ctx, op, beside{data: data})
 	if err != nil {
 		return "", err
 	}

@@ -27,11 +27,29 @@ const (
 	privateStop = 10 * time.Minute
 )
 
+// beside is a data directory that is not in service.
+type beside struct {
+	data string
+	// scratch: it is thrown away in the end. Its server knows no accounts, so that
+	// whoever defines views and routines may be missing, and makes nothing durable.
+	scratch bool
+}
+
+// tmp is the server's directory for large sorts, on the volume that has the room.
+func (b beside) tmp() string { return filepath.Join(filepath.Dir(b.data), "tmp") }
+
+// scratchArgs are those of a server on scratch. Statements about accounts cannot be
+// executed by it (1290), and changes of the tables of mysql would find other rows
+// there: the applier leaves both out.
+var scratchArgs = []string{
+	"--skip-grant-tables", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-strict-mode=OFF",
+	"--replicate-wild-ignore-table=mysql.%", "--loose-slave-skip-errors=1290", "--loose-replica-skip-errors=1290",
+}
+
 // private is a server on a data directory that is not in service: nobody can reach it
 // but by a socket in a directory of the agent's own.
 type private struct {
 	engine   *mysql.Engine
-	data     string
 	dir      string
 	cmd      *exec.Cmd
 	messages tail
@@ -42,30 +60,33 @@ func (u unit) privateDir(op operations.Op) string {
 	return filepath.Join(u.Env.TmpDir, "unit-private-"+op.ID())
 }
 
-// startPrivate starts a server on data and waits until the agent's own account, which
-// is made if need be, can log in.
-func (u unit) startPrivate(ctx context.Context, op operations.Op, data string, more ...string) (*private, error) {
-	p, err := u.tryPrivate(ctx, op, data, nil, more)
+// startPrivate starts a server on b and waits until the agent's own account, which is
+// made if need be, can log in.
+func (u unit) startPrivate(ctx context.Context, op operations.Op, b beside, more ...string) (*private, error) {
+	p, err := u.tryPrivate(ctx, op, b, nil, more)
 	if err == nil || ctx.Err() != nil {
 		return p, err
 	}
 	// Data of elsewhere may lack the plugin by which the agent logs in. Where it is
 	// there its installation fails, so it is the second attempt.
 	install := []string{"INSTALL PLUGIN auth_socket SONAME 'auth_socket.so'"}
-	if p, secondErr := u.tryPrivate(ctx, op, data, install, more); secondErr == nil {
-		return p, nil
+	if !b.scratch {
+		if p, secondErr := u.tryPrivate(ctx, op, b, install, more); secondErr == nil {
+			return p, nil
+		}
 	}
 	return nil, operations.Failed("DataUnusable", "no server starts on the restored data: %w", err)
 }
 
-func (u unit) tryPrivate(ctx context.Context, op operations.Op, data string, first, more []string) (_ *private, err error) {
-	p := &private{data: data, dir: u.privateDir(op), exited: make(chan struct{})}
+func (u unit) tryPrivate(ctx context.Context, op operations.Op, b beside, first, more []string) (_ *private, err error) {
+	p := &private{dir: u.privateDir(op), exited: make(chan struct{})}
 	if err := os.RemoveAll(p.dir); err != nil {
 		return nil, err
 	}
-	tmp := filepath.Join(p.dir, "tmp")
-	if err := os.MkdirAll(tmp, 0o700); err != nil {
-		return nil, err
+	for _, dir := range []string{p.dir, b.tmp()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	defer func() {
 		if err != nil {
@@ -76,16 +97,6 @@ func (u unit) tryPrivate(ctx context.Context, op operations.Op, data string, fir
 	env.SocketDir = p.dir
 	p.engine = mysql.New(env).(*mysql.Engine)
 
-	osUser, err := mysql.OSUser()
-	if err != nil {
-		return nil, err
-	}
-	script := append(append(mysql.Session(false), first...), mysql.AgentStatements(osUser)...)
-	init, err := mysql.SecretFile(strings.Join(script, ";\n") + ";\n")
-	if err != nil {
-		return nil, err
-	}
-	defer init.Close()
 	mysqld, err := u.Env.Program("mysqld")
 	if err != nil {
 		return nil, err
@@ -94,18 +105,19 @@ func (u unit) tryPrivate(ctx context.Context, op operations.Op, data string, fir
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{
-		"--no-defaults",
-		"--datadir=" + data, "--tmpdir=" + tmp,
-		"--socket=" + p.engine.Socket(), "--pid-file=" + filepath.Join(p.dir, "pid"),
-		"--skip-networking", "--loose-mysqlx=OFF", "--secure-file-priv=NULL",
-		"--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--skip-log-bin", "--loose-skip-slave-start", "--loose-skip-replica-start", "--event-scheduler=OFF",
-		"--loose-performance-schema=OFF", "--innodb-buffer-pool-size=64M", "--max-allowed-packet=1G",
+	args := append(p.args(b), format...)
+	var files []*os.File
+	if !b.scratch {
+		init, err := accountsFile(first)
+		if err != nil {
+			return nil, err
+		}
+		defer init.Close()
 		// The descriptor that ExtraFiles begin with.
-		"--init-file=/proc/self/fd/3",
-	}, format...)
+		args, files = append(args, "--init-file=/proc/self/fd/3"), append(files, init)
+	}
 	p.cmd = operations.Command(ctx, op, mysqld, append(args, more...)...)
-	p.cmd.ExtraFiles = []*os.File{init}
+	p.cmd.ExtraFiles = files
 	p.cmd.Stdout, p.cmd.Stderr = &p.messages, &p.messages
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
@@ -121,6 +133,32 @@ func (u unit) tryPrivate(ctx context.Context, op operations.Op, data string, fir
 		return nil, err
 	}
 	return p, nil
+}
+
+func (p *private) args(b beside) []string {
+	args := []string{
+		"--no-defaults",
+		"--datadir=" + b.data, "--tmpdir=" + b.tmp(),
+		"--socket=" + p.engine.Socket(), "--pid-file=" + filepath.Join(p.dir, "pid"),
+		"--skip-networking", "--loose-mysqlx=OFF", "--secure-file-priv=NULL",
+		"--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--skip-log-bin", "--loose-skip-slave-start", "--loose-skip-replica-start", "--event-scheduler=OFF",
+		"--loose-performance-schema=OFF", "--innodb-buffer-pool-size=64M", "--max-allowed-packet=1G",
+	}
+	if b.scratch {
+		args = append(args, scratchArgs...)
+	}
+	return args
+}
+
+// accountsFile makes the agent's own account when a server starts, after the first
+// statements.
+func accountsFile(first []string) (*os.File, error) {
+	osUser, err := mysql.OSUser()
+	if err != nil {
+		return nil, err
+	}
+	script := append(append(mysql.Session(false), first...), mysql.AgentStatements(osUser)...)
+	return mysql.SecretFile(strings.Join(script, ";\n") + ";\n")
 }
 
 func (p *private) await(ctx context.Context) error {

@@ -22,28 +22,37 @@ var replayArgs = []string{"--relay-log=relay", "--relay-log-recovery=OFF", "--se
 
 // replay applies binary logs by the server's own applier: they are put in the place of
 // its relay logs. Transactions that the data has already are skipped by their GTIDs.
-func (u unit) replay(ctx context.Context, op operations.Op, data string, from source, increments []*backup.Manifest) error {
-	// The channel exists before its logs do.
-	p, err := u.startPrivate(ctx, op, data, replayArgs...)
+func (u unit) replay(ctx context.Context, op operations.Op, b beside, from source, increments []*backup.Manifest) error {
+	p, err := u.startPrivate(ctx, op, b, replayArgs...)
 	if err != nil {
 		return err
 	}
-	if err := onPrivate(ctx, p, func(s *session) error {
-		if err := forgetSource(ctx, s); err != nil {
-			return err
-		}
-		err := s.exec(ctx, "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'none'")
-		if number(err) == errParse {
-			err = s.exec(ctx, "CHANGE MASTER TO MASTER_HOST = 'none'")
-		}
-		return err
-	}); err != nil {
+	if err := onPrivate(ctx, p, func(s *session) error { return openChannel(ctx, s) }); err != nil {
 		return err
 	}
-	if err := u.placeRelayLogs(ctx, op, data, from, increments); err != nil {
+	return u.applyLogs(ctx, op, b, from, increments)
+}
+
+// openChannel makes a channel without a source: it exists before its logs do. The
+// server runs with replayArgs.
+func openChannel(ctx context.Context, s *session) error {
+	if err := forgetSource(ctx, s); err != nil {
 		return err
 	}
-	if p, err = u.startPrivate(ctx, op, data, replayArgs...); err != nil {
+	err := s.exec(ctx, "CHANGE REPLICATION SOURCE TO SOURCE_HOST = 'none'")
+	if number(err) == errParse {
+		err = s.exec(ctx, "CHANGE MASTER TO MASTER_HOST = 'none'")
+	}
+	return err
+}
+
+// applyLogs applies binary logs to data whose server has the channel for them.
+func (u unit) applyLogs(ctx context.Context, op operations.Op, b beside, from source, increments []*backup.Manifest) error {
+	if err := u.placeRelayLogs(ctx, op, b.data, from, increments); err != nil {
+		return err
+	}
+	p, err := u.startPrivate(ctx, op, b, replayArgs...)
+	if err != nil {
 		return err
 	}
 	return onPrivate(ctx, p, func(s *session) error {
@@ -54,10 +63,14 @@ func (u unit) replay(ctx context.Context, op operations.Op, data string, from so
 		if err != nil {
 			return operations.Failed("ReplayFailed", "the server does not take the binary logs: %w", err)
 		}
-		if err := awaitReplay(ctx, op, s, increments[len(increments)-1].GTIDExecuted); err != nil {
+		last := increments[len(increments)-1]
+		if err := awaitReplay(ctx, op, s, last.GTIDExecuted); err != nil {
 			return err
 		}
-		return forgetSource(ctx, s)
+		if err := forgetSource(ctx, s); err != nil {
+			return err
+		}
+		return settleEvents(ctx, s, last.Properties[propertyEvents])
 	})
 }
 
@@ -126,27 +139,30 @@ func (s source) copyTo(ctx context.Context, m *backup.Manifest, name, path strin
 	return f.Close()
 }
 
-// awaitReplay waits until the server has executed the set, or its applier stops.
+// awaitReplay waits until the server has executed the set, or its applier stops or has
+// nothing more to do.
 func awaitReplay(ctx context.Context, op operations.Op, s *session, set string) error {
+	stalled := ""
 	for {
-		done, err := s.value(ctx, "SELECT GTID_SUBSET(?, @@global.gtid_executed)", set)
-		if err != nil || done == "1" {
-			return err
-		}
-		channels, err := replicaStatus(ctx, s)
+		idle, err := applierIdle(ctx, s)
 		if err != nil {
 			return err
-		}
-		for _, c := range channels {
-			if c.sql != "Yes" && c.errno != "0" {
-				return operations.Failed("ReplayFailed", "the binary logs cannot be replayed, error %s: %s", c.errno, c.lastErrors)
-			}
 		}
 		missing, err := s.value(ctx, "SELECT GTID_SUBTRACT(?, @@global.gtid_executed)", set)
-		if err != nil {
+		if err != nil || missing == "" {
 			return err
 		}
-		op.Progress("replaying the binary logs, to come: "+strings.Join(strings.Fields(missing), ""), 0, 0)
+		missing = strings.Join(strings.Fields(missing), "")
+		if idle && missing == stalled {
+			return operations.Failed("ReplayFailed", "the binary logs were replayed to their end and lack %s", missing)
+		}
+		// A worker that is handed something looks idle for a moment yet: twice is
+		// enough.
+		stalled = ""
+		if idle {
+			stalled = missing
+		}
+		op.Progress("replaying the binary logs, to come: "+missing, 0, 0)
 		timer := time.NewTimer(300 * time.Millisecond)
 		select {
 		case <-ctx.Done():
@@ -155,4 +171,25 @@ func awaitReplay(ctx context.Context, op operations.Op, s *session, set string) 
 		case <-timer.C:
 		}
 	}
+}
+
+// applierIdle says whether all relay logs have been applied. It fails if the applier
+// has stopped.
+func applierIdle(ctx context.Context, s *session) (bool, error) {
+	channels, err := replicaStatus(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	const allRead = "has read all relay log"
+	for _, c := range channels {
+		if c.sql != "Yes" && c.errno != "0" {
+			return false, operations.Failed("ReplayFailed", "the binary logs cannot be replayed, error %s: %s", c.errno, c.lastErrors)
+		}
+		if !strings.Contains(c.state, allRead) {
+			return false, nil
+		}
+	}
+	// The coordinator has read all; its workers may have some of it to apply.
+	busy, err := s.value(ctx, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'system user' AND state NOT LIKE 'Waiting for an event from Coordinator%' AND state NOT LIKE ?", "%"+allRead+"%")
+	return busy == "0", err
 }

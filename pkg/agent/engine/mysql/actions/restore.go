@@ -56,7 +56,10 @@ func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, 
 	if err := m.CheckKey(from.key); err != nil {
 		return nil, withReason(err)
 	}
-	if m.Kind == backup.Logical {
+	switch {
+	case m.Kind == backup.Logical && m.Type == operation.Incremental:
+		return a.restoreReplayed(ctx, op, p, m, from)
+	case m.Kind == backup.Logical:
 		return a.restoreLogical(ctx, op, p, m, from)
 	}
 	return a.restorePhysical(ctx, op, p, m, from)
@@ -69,6 +72,29 @@ func (a restore) Recover(phase string) operations.Recovery { return recoverRepla
 // there is no way back from there.
 func (a restore) Abandon(ctx context.Context, op operations.Op) error {
 	return a.abandonReplace(ctx, op)
+}
+
+// chain of a backup: its full one, what continues it, itself the last. The key opens
+// all of them.
+func (s source) chain(ctx context.Context, m *backup.Manifest) ([]*backup.Manifest, error) {
+	chain, err := backup.Chain(ctx, s.store, m)
+	if err != nil {
+		return nil, withReason(err)
+	}
+	for _, link := range chain {
+		if err := link.CheckKey(s.key); err != nil {
+			return nil, withReason(err)
+		}
+	}
+	return chain, nil
+}
+
+func sizeOf(chain []*backup.Manifest) int64 {
+	var size int64
+	for _, link := range chain {
+		size += link.Size()
+	}
+	return size
 }
 
 // open a file of a backup; what is read of it is checked as it comes, the sum at its

@@ -84,6 +84,31 @@ func (r room) check(dir, instead string) error {
 // writes to the same file system.
 func (r room) reserve() int64 { return r.margin / 2 }
 
+// watched does something beside dir, and ends it when the space does.
+func (r room) watched(ctx context.Context, dir string, do func(context.Context) error) error {
+	watching, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		ticker := time.NewTicker(500 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-watching.Done():
+				return
+			case <-ticker.C:
+			}
+			if have, err := free(dir); err == nil && have < r.reserve() {
+				cancel(operations.Failed("NotEnoughSpace", "only %d bytes were left on the file system of %s: it was given up", have, dir))
+			}
+		}
+	}()
+	err := do(watching)
+	if err != nil && ctx.Err() == nil && watching.Err() != nil {
+		return context.Cause(watching)
+	}
+	return err
+}
+
 // runClone runs a CLONE statement and ends it when the operation ends or the space
 // does.
 func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statement, into string, r room) error {
@@ -159,7 +184,7 @@ func clonePlugin(ctx context.Context, s *session) error {
 // cloneable names what a CLONE leaves out, so that nobody takes its result for all of
 // the data.
 func cloneable(ctx context.Context, s *session) error {
-	for _, look := range []struct{ query, what string }{
+	found, err := lookFor(ctx, s, []look{
 		{`SELECT CONCAT(table_schema, '.', table_name, ' (', engine, ')') FROM information_schema.tables
 WHERE table_type = 'BASE TABLE' AND engine NOT IN ('InnoDB', 'MEMORY', 'BLACKHOLE')
   AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') LIMIT 10`,
@@ -168,16 +193,36 @@ WHERE table_type = 'BASE TABLE' AND engine NOT IN ('InnoDB', 'MEMORY', 'BLACKHOL
 			"encrypted tablespaces, which only the keyring of this server opens; logical-backup can take them"},
 		{`SELECT path FROM information_schema.innodb_datafiles WHERE path LIKE '/%' LIMIT 10`,
 			"tablespaces at paths of their own, which cannot lie in two places; logical-backup can take them"},
-	} {
-		found, err := s.column(ctx, look.query)
+	})
+	if err == nil && found != "" {
+		err = operations.Failed("Unsupported", "there are %s", found)
+	}
+	return err
+}
+
+// look for things of a server: a query of their names, and what they are.
+type look struct{ query, what string }
+
+// errUnknownTable is a table of information_schema that the server does not have.
+const errUnknownTable = 1109
+
+// lookFor says what the first of the queries with a result has found; empty if none
+// has one.
+func lookFor(ctx context.Context, s *session, looks []look) (string, error) {
+	for _, l := range looks {
+		found, err := s.column(ctx, l.query)
+		if number(err) == errUnknownTable {
+			// As they are called before 8.0.
+			found, err = s.column(ctx, strings.ReplaceAll(l.query, "information_schema.innodb_", "information_schema.innodb_sys_"))
+		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		if len(found) > 0 {
-			return operations.Failed("Unsupported", "there are %s: %s", look.what, strings.Join(found, ", "))
+			return l.what + ": " + strings.Join(found, ", "), nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // cloneLocal copies the data of the running server into a new directory.
