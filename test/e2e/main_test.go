@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,10 +26,7 @@ import (
 	clientset "github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 )
 
-const (
-	operatorNamespace = "upm-system"
-	httpAddress       = "127.0.0.1:18080"
-)
+const operatorNamespace = "upm-system"
 
 var (
 	root = "../.."
@@ -68,6 +67,7 @@ func run(m *testing.M) int {
 	defer e.stopOperator()
 	if err := e.startOperator(); err != nil {
 		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+		e.describe()
 		return 1
 	}
 	code := m.Run()
@@ -149,15 +149,20 @@ type process struct {
 	waited chan struct{}
 }
 
-// startOperator runs the operator's binary as a user does, out of the cluster.
+// startOperator runs the operator's binary as a user does, out of the cluster, and
+// returns when it lives.
 func (e *environment) startOperator(args ...string) error {
 	log, err := os.OpenFile(filepath.Join(e.logs, "operator.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(filepath.Join(root, "bin", "unit-operator"), append([]string{
-		"--kubeconfig", e.kubeconfig, "--agent-image", agentImage(), "--leader-elect=false", "--http-address", httpAddress, "-v=2",
+		"--kubeconfig", e.kubeconfig, "--agent-image", agentImage(), "--leader-elect=false", "--http-address", address, "-v=2",
 	}, args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -170,7 +175,35 @@ func (e *environment) startOperator(args ...string) error {
 		close(p.waited)
 	}()
 	e.operator = p
-	return nil
+	return p.lives("http://" + address + "/healthz")
+}
+
+// lives returns when the operator answers, or with an error when it has ended or does
+// not within a minute.
+func (p *process) lives(url string) error {
+	client := http.Client{Timeout: time.Second}
+	for deadline := time.After(time.Minute); ; {
+		if response, err := client.Get(url); err == nil {
+			_ = response.Body.Close()
+			return nil
+		}
+		select {
+		case <-p.waited:
+			return fmt.Errorf("the operator ended at once: %v", p.cmd.ProcessState)
+		case <-deadline:
+			return fmt.Errorf("the operator does not answer on %s", url)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// freeAddress of this machine, so that nothing that runs beside has it.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 func agentImage() string {
