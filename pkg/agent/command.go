@@ -38,6 +38,11 @@ const (
 	serveMemory     = 100 << 20
 )
 
+// serveGC is how much garbage serve lets come up to what it uses, in percent, unless GOGC
+// says otherwise: during a backup those are buffers, of which a collection costs
+// nothing, and of which twice as many would be too many.
+const serveGC = 40
+
 // Main runs unit-agent, or the stand-in tool whose name it was called by, and
 // returns the exit status.
 func Main(argv []string, stdout, stderr io.Writer) int {
@@ -179,6 +184,9 @@ The database does not depend on it: it may end and come back at any time.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			limitMemory(serveMemory)
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(serveGC)
+			}
 			env, eng, err := environment()
 			if err != nil {
 				return err

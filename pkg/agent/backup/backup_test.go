@@ -135,6 +135,25 @@ func TestABackupReadsBackAsItWasWritten(t *testing.T) {
 	}
 }
 
+func TestABackupOfAnyNumberOfThreadsReadsBack(t *testing.T) {
+	// Larger than what the threads have sections of.
+	want := content(2, 7<<20+7)
+	for _, compression := range []operation.Compression{operation.Zstd, operation.Gzip} {
+		for _, threads := range []int{1, 2, 64} {
+			store, l := folder(t)
+			m := take(t, CreateOptions{Store: store, Location: l, Compression: compression, Parallel: threads, Meta: testMeta(Physical)}, map[string][]byte{"data.tar": want})
+			r := must(m.Open(t.Context(), store, "data.tar", nil))(t)
+			if got := must(io.ReadAll(r))(t); !bytes.Equal(got, want) {
+				t.Errorf("%s by %d threads differs", compression, threads)
+			}
+			r.Close()
+			if m.File("data.tar").Stored > int64(len(want))*3/4 {
+				t.Errorf("%s by %d threads does not compress: %d of %d bytes", compression, threads, m.File("data.tar").Stored, len(want))
+			}
+		}
+	}
+}
+
 func TestEncryptedBackupsHoldNoPlainText(t *testing.T) {
 	store, l := folder(t)
 	secret := []byte("a very particular sentence")

@@ -75,7 +75,7 @@ func newFileWriter(ctx context.Context, w *Writer, name string) (*FileWriter, er
 		}
 	}
 	var err error
-	if f.compress, err = codecs[w.compression].writer(f.seal); err != nil {
+	if f.compress, err = codecs[w.compression].writer(f.seal, w.parallel); err != nil {
 		return nil, err
 	}
 	go func() {

@@ -4,6 +4,7 @@
 package backup
 
 import (
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -25,7 +26,10 @@ const (
 // noise is data that does not compress, without end.
 type noise struct{ *rand.ChaCha8 }
 
-const memoryEnv = "BACKUP_TEST_MEMORY_ENDPOINT"
+const (
+	memoryEnv  = "BACKUP_TEST_MEMORY_ENDPOINT"
+	threadsEnv = "BACKUP_TEST_MEMORY_THREADS"
+)
 
 // TestMemoryIsBoundedByThePartsAndNotTheData measures a process of its own: the peak of
 // this one is that of all tests.
@@ -38,8 +42,14 @@ func TestMemoryIsBoundedByThePartsAndNotTheData(t *testing.T) {
 		t.Skip("512 MiB are too many for a short test")
 	}
 	endpoint := "http://" + server(t).address
-	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	command.Env = append(os.Environ(), memoryEnv+"="+endpoint)
+	for _, threads := range []int{DefaultParallel, 64} {
+		t.Run(fmt.Sprint(threads), func(t *testing.T) { measureMemory(t, endpoint, threads) })
+	}
+}
+
+func measureMemory(t *testing.T, endpoint string, threads int) {
+	command := exec.Command(os.Args[0], "-test.run=^TestMemoryIsBoundedByThePartsAndNotTheData$", "-test.v")
+	command.Env = append(os.Environ(), memoryEnv+"="+endpoint, threadsEnv+"="+strconv.Itoa(threads))
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -59,10 +69,12 @@ func TestMemoryIsBoundedByThePartsAndNotTheData(t *testing.T) {
 // streamAll writes and reads in the way of the agent, as many files at a time as there
 // may be.
 func streamAll(t *testing.T, endpoint string) {
+	threads := must(strconv.Atoi(os.Getenv(threadsEnv)))(t)
 	debug.SetMemoryLimit(100 << 20) // as unit-agent serve
+	debug.SetGCPercent(40)
 	store := must(newS3(testBucket, testCredentials(endpoint), patient, partSize))(t)
 	l := Location{Bucket: testBucket, Folder: "memory/"}
-	w := must(Create(t.Context(), CreateOptions{Store: store, Location: l, Compression: operation.Zstd, Key: testKey, Meta: testMeta(Physical)}))(t)
+	w := must(Create(t.Context(), CreateOptions{Store: store, Location: l, Compression: operation.Zstd, Parallel: threads, Key: testKey, Meta: testMeta(Physical)}))(t)
 	defer w.Abort()
 	errs := make(chan error)
 	for i := range MaxOpenFiles {

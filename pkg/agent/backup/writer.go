@@ -32,6 +32,9 @@ type CreateOptions struct {
 	// Location is the destination: a folder, or the backup's own address.
 	Location    Location
 	Compression operation.Compression
+	// Parallel threads compress a file; DefaultParallel if 0. There are no more than
+	// memory allows.
+	Parallel int
 	// Key is nil for a backup that is not encrypted.
 	Key  []byte
 	Meta Meta
@@ -54,6 +57,7 @@ type Writer struct {
 	id          string
 	key         []byte
 	compression operation.Compression
+	parallel    int
 	created     time.Time
 	now         func() time.Time
 	objectSize  int64
@@ -72,6 +76,9 @@ type Writer struct {
 func Create(ctx context.Context, o CreateOptions) (*Writer, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Parallel == 0 {
+		o.Parallel = DefaultParallel
 	}
 	if o.objectSize == 0 {
 		o.objectSize = objectSize
@@ -98,7 +105,7 @@ func Create(ctx context.Context, o CreateOptions) (*Writer, error) {
 	}
 	w := &Writer{
 		Meta: o.Meta, store: o.Store, location: o.Location, id: newID(), key: o.Key,
-		compression: o.Compression, created: created, now: o.Now, objectSize: o.objectSize,
+		compression: o.Compression, parallel: min(o.Parallel, maxParallel), created: created, now: o.Now, objectSize: o.objectSize,
 	}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	if err := w.mark(ctx); err != nil {

@@ -17,10 +17,12 @@ import (
 type destination struct {
 	address     string
 	compression operation.Compression
-	encryption  operation.Encryption
-	retention   time.Duration
-	kind        backup.Kind
-	backupType  operation.BackupType
+	// parallel threads; 0 leaves it to the agent.
+	parallel   int
+	encryption operation.Encryption
+	retention  time.Duration
+	kind       backup.Kind
+	backupType operation.BackupType
 }
 
 // withReason gives a failure of the store its reason for status.
@@ -67,7 +69,7 @@ func (u unit) create(ctx context.Context, op operations.Op, store backup.Store, 
 		}
 	}
 	w, err := backup.Create(ctx, backup.CreateOptions{
-		Store: store, Location: location, Compression: d.compression, Key: key,
+		Store: store, Location: location, Compression: d.compression, Parallel: d.parallel, Key: key,
 		Meta: backup.Meta{
 			Scope: u.scope(d.kind), Unit: u.Env.Name, Type: d.backupType, Engine: operation.MySQL,
 			Properties: map[string]string{},

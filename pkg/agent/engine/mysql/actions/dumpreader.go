@@ -74,7 +74,13 @@ func newDumpReader(out io.Writer, decide func([]byte) (verdict, []byte)) *dumpRe
 // Write implements io.Writer.
 func (d *dumpReader) Write(p []byte) (int, error) {
 	start := 0
-	for i, c := range p {
+	for i := 0; i < len(p); i++ {
+		if d.decided && d.state == quoted && !d.escaped {
+			if i += d.plain(p[i:]); i == len(p) {
+				break
+			}
+		}
+		c := p[i]
 		if d.state == between {
 			if isSpace(c) {
 				continue
@@ -110,6 +116,18 @@ func (d *dumpReader) Write(p []byte) (int, error) {
 		d.emit(p[start:])
 	}
 	return len(p), d.err
+}
+
+// plain counts the bytes at the beginning of p that neither end a quotation nor escape:
+// most of a dump is such, and need not go through step.
+func (d *dumpReader) plain(p []byte) int {
+	escapes := d.p1 != '`' && !d.literal
+	for n, c := range p {
+		if c == d.p1 || escapes && c == '\\' {
+			return n
+		}
+	}
+	return len(p)
 }
 
 // Close passes on what has no delimiter.

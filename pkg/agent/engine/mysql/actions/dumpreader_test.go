@@ -70,7 +70,7 @@ func TestTheStatementsOfADump(t *testing.T) {
 }
 
 func TestLongStatementsOfADump(t *testing.T) {
-	long := "INSERT INTO t VALUES ('" + strings.Repeat("x;", 5000) + "')"
+	long := "INSERT INTO t VALUES ('" + strings.Repeat(`x;\';\\`, 2000) + "')"
 	in := long + ";\nDROP TABLE x;\n" + long + ";\nGTID '" + strings.Repeat("y", 5000) + "';\nLAST;\n"
 	var out bytes.Buffer
 	var gtid string
@@ -115,5 +115,25 @@ func TestBackslashesThatEscapeNothing(t *testing.T) {
 	}
 	if len(got) != 4 || got[1] != `SELECT '\';` || got[3] != `SELECT '\';';` {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestTheGTIDsOfADumpAreFoundBeforeItsData(t *testing.T) {
+	g := newGTIDReader()
+	for p := []byte(dumped); len(p) > 0; p = p[min(11, len(p)):] {
+		if _, err := g.Write(p[:min(11, len(p))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// No other statement is one, and what does not end is none of its business.
+	if _, err := g.Write([]byte("SET @@GLOBAL.GTID_PURGED='3f0c2f6e-0000-4000-8000-000000000009:1';\nINSERT INTO t VALUES ('")); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.dump.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want := "3f0c2f6e-0000-4000-8000-000000000001:1-5,3f0c2f6e-0000-4000-8000-000000000002:1-7"
+	if diff := cmp.Diff(want, g.set); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -134,17 +134,37 @@ func (a logicalBackup) dump(ctx context.Context, op operations.Op, args dumpArgs
 	if err != nil {
 		return "", err
 	}
-	g := &gtidReader{}
-	reader := newDumpReader(io.Discard, g.decide)
-	progress := &reporter{op: op, text: "dumping"}
-	if err := runPipe(ctx, cmd, nil, io.MultiWriter(to, reader, progress)); err != nil {
+	writers := []io.Writer{to, &reporter{op: op, text: "dumping"}}
+	g := newGTIDReader()
+	if args.gtids {
+		writers = append(writers, g)
+	}
+	if err := runPipe(ctx, cmd, nil, io.MultiWriter(writers...)); err != nil {
 		return "", err
 	}
-	return g.set, reader.Close()
+	return g.set, g.dump.Close()
 }
 
-// gtidReader finds the statement of a dump that sets gtid_purged.
-type gtidReader struct{ set string }
+// gtidReader finds the statement of a dump that sets gtid_purged. There is one, before
+// the data: what follows it need not be read.
+type gtidReader struct {
+	dump *dumpReader
+	set  string
+}
+
+func newGTIDReader() *gtidReader {
+	g := &gtidReader{}
+	g.dump = newDumpReader(io.Discard, g.decide)
+	return g
+}
+
+// Write implements io.Writer.
+func (g *gtidReader) Write(p []byte) (int, error) {
+	if g.set != "" {
+		return len(p), nil
+	}
+	return g.dump.Write(p)
+}
 
 var gtidStatement = []byte("SET @@GLOBAL.GTID_PURGED=")
 

@@ -36,7 +36,7 @@ func (a physicalBackup) Run(ctx context.Context, op operations.Op) (map[string]s
 	}
 	d := destination{
 		address: p.Destination, compression: p.Compression, encryption: p.Encryption, retention: p.Retention,
-		kind: backup.Physical, backupType: p.BackupType,
+		kind: backup.Physical, backupType: p.BackupType, parallel: p.Parallel,
 	}
 	store, location, err := open(ctx, op, d.address)
 	if err != nil {
@@ -50,7 +50,7 @@ func (a physicalBackup) Run(ctx context.Context, op operations.Op) (map[string]s
 	if p.BackupType == operation.Incremental {
 		return a.incremental(ctx, op, s, store, location, d)
 	}
-	return a.full(ctx, op, s, store, location, d, p.Parallel)
+	return a.full(ctx, op, s, store, location, d)
 }
 
 // Abandon implements operations.Abandoner. What lies in the store the next backup
@@ -62,7 +62,7 @@ func (a physicalBackup) Abandon(ctx context.Context, _ operations.Op) error {
 	return a.clearCopy()
 }
 
-func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, store backup.Store, location backup.Location, d destination, parallel int) (_ map[string]string, err error) {
+func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, store backup.Store, location backup.Location, d destination) (_ map[string]string, err error) {
 	if err := clonePlugin(ctx, s); err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, 
 	w.Meta.Tool = "CLONE LOCAL"
 	defer func() { err = errors.Join(err, a.clearCopy()) }()
 	into := filepath.Join(side, "data")
-	if err := a.cloneLocal(ctx, op, s, into, room, parallel); err != nil {
+	if err := a.cloneLocal(ctx, op, s, into, room, d.parallel); err != nil {
 		return nil, err
 	}
 	if err := file(w, dataFile, func(to io.Writer) error {

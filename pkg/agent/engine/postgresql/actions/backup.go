@@ -17,11 +17,13 @@ import (
 type destination struct {
 	address     string
 	compression operation.Compression
-	encryption  operation.Encryption
-	retention   time.Duration
-	kind        backup.Kind
-	backupType  operation.BackupType
-	base        *backup.Base
+	// parallel threads; 0 leaves it to the agent.
+	parallel   int
+	encryption operation.Encryption
+	retention  time.Duration
+	kind       backup.Kind
+	backupType operation.BackupType
+	base       *backup.Base
 }
 
 // withReason gives a failure of the store its reason for status.
@@ -74,7 +76,7 @@ func (u unit) create(ctx context.Context, op operations.Op, store backup.Store, 
 		}
 	}
 	w, err := backup.Create(ctx, backup.CreateOptions{
-		Store: store, Location: location, Compression: d.compression, Key: k,
+		Store: store, Location: location, Compression: d.compression, Parallel: d.parallel, Key: k,
 		Meta: backup.Meta{
 			Scope: u.scope(d.kind), Unit: u.Env.Name, Type: d.backupType, Base: d.base, Engine: operation.PostgreSQL,
 			Properties: map[string]string{},

@@ -82,7 +82,7 @@ type taking struct {
 func (a physicalBackup) prepare(ctx context.Context, op operations.Op, conn *pgx.Conn, p *operation.PhysicalBackup) (*taking, error) {
 	t := &taking{unit: a.unit, op: op, conn: conn, d: destination{
 		address: p.Destination, compression: p.Compression, encryption: p.Encryption, retention: p.Retention,
-		kind: backup.Physical, backupType: p.BackupType,
+		kind: backup.Physical, backupType: p.BackupType, parallel: p.Parallel,
 	}}
 	var err error
 	if t.major, err = postgresql.MajorOf(conn); err != nil {
