@@ -51,5 +51,9 @@ demo-down: ## Tear the demo's cluster down and leave nothing behind.
 bench: ## Benchmarks, separate from the tests.
 	hack/bench.sh
 
+.PHONY: bench-backup
+bench-backup: ## Backups against the engines' own tools: speed and memory (root, Linux).
+	hack/bench-backup.sh
+
 .PHONY: ci
 ci: verify test test-servers e2e ## What CI runs.

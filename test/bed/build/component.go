@@ -64,6 +64,7 @@ var components = []component{
 		packages: []string{"github.com/versity/versitygw/cmd/versitygw"},
 		hint:     "some 2 minutes the first time",
 	},
+	{name: "s5cmd", module: "modules/s5cmd", packages: []string{"github.com/peak/s5cmd/v2"}, hint: "some 60 s the first time"},
 	{name: "kwok", module: "modules/kwok", packages: []string{"sigs.k8s.io/kwok/cmd/kwok"}, hint: "some 90 s the first time"},
 }
 

@@ -19,7 +19,7 @@ func newBuild() *cobra.Command {
 		Short: "Build components into the cache and print where their binaries are",
 		Long: `build builds components that are not in the cache yet and prints a directory of binaries for each.
 There are: ` + strings.Join(build.Components(), ", ") + `.
-"bed up" builds what it needs by itself; s3 (versitygw) and kwok are only built on request.`,
+"bed up" builds what it needs by itself; s3 (versitygw), s5cmd (a client of S3) and kwok are only built on request.`,
 		Args:      cobra.MatchAll(cobra.MinimumNArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: build.Components(),
 		RunE: func(cmd *cobra.Command, names []string) error {

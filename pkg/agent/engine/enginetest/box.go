@@ -32,7 +32,7 @@ type Box struct {
 func newBox(t *testing.T, typ string) *Box {
 	t.Helper()
 	for _, dir := range []string{"data", "secret", "home", "state"} {
-		if err := os.MkdirAll(filepath.Join(boxDir, dir), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(BoxDir, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -40,15 +40,15 @@ func newBox(t *testing.T, typ string) *Box {
 		typ: typ,
 		Vars: map[string]string{
 			"PATH":                 os.Getenv("PATH"),
-			"HOME":                 filepath.Join(boxDir, "home"),
+			"HOME":                 filepath.Join(BoxDir, "home"),
 			"UNIT_NAME":            "box-0",
 			"UNIT_NAMESPACE":       "default",
 			"UNIT_UID":             "11111111-1111-1111-1111-111111111111",
 			"UNIT_TYPE":            typ,
 			"POD_UID":              "22222222-2222-2222-2222-222222222222",
-			"DATA_DIR_MOUNT":       filepath.Join(boxDir, "data"),
-			"SECRET_MOUNT":         filepath.Join(boxDir, "secret"),
-			"UNIT_AGENT_STATE_DIR": filepath.Join(boxDir, "state"),
+			"DATA_DIR_MOUNT":       filepath.Join(BoxDir, "data"),
+			"SECRET_MOUNT":         filepath.Join(BoxDir, "secret"),
+			"UNIT_AGENT_STATE_DIR": filepath.Join(BoxDir, "state"),
 		},
 	}
 }
@@ -70,7 +70,7 @@ func (b *Box) Env(t *testing.T) engine.Env {
 // Secret writes a key of the user's Secret.
 func (b *Box) Secret(t *testing.T, key, value string) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(boxDir, "secret", key), []byte(value), 0o440); err != nil {
+	if err := os.WriteFile(filepath.Join(BoxDir, "secret", key), []byte(value), 0o440); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -56,7 +56,7 @@ func (b *Box) spawnInitialize(t *testing.T, start engine.Start) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(boxDir, "start.json")
+	file := filepath.Join(BoxDir, "start.json")
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}

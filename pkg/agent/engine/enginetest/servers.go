@@ -54,6 +54,16 @@ func Each(t *testing.T, typ string, test func(t *testing.T, box *Box)) {
 	}
 }
 
+// Roots are the root filesystems of the type's servers that are there, and the
+// directory in which they are looked for.
+func Roots(typ string) (roots []string, dir string, err error) {
+	if dir, err = serversDir(); err != nil {
+		return nil, "", err
+	}
+	roots, err = filepath.Glob(filepath.Join(dir, typ+"-*"))
+	return roots, dir, err
+}
+
 func find(t *testing.T, typ string) []string {
 	t.Helper()
 	absent := t.Skipf
@@ -63,11 +73,7 @@ func find(t *testing.T, typ string) []string {
 	if os.Geteuid() != 0 {
 		absent("a real %s needs root for its box of namespaces", typ)
 	}
-	dir, err := serversDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots, err := filepath.Glob(filepath.Join(dir, typ+"-*"))
+	roots, dir, err := Roots(typ)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,11 +25,12 @@ const (
 	insideEnv = "UNIT_AGENT_ENGINETEST_INSIDE"
 )
 
-// uid of the mysql and postgres users of the stock images.
-const uid = 999
+// UID of the mysql and postgres users of the stock images; what runs in a box runs
+// as it.
+const UID = 999
 
-// boxDir is a plain directory of the host inside the box.
-const boxDir = "/box"
+// BoxDir is a plain directory of the host inside the box.
+const BoxDir = "/box"
 
 // Main is TestMain's body; newEngine is the tested package's New.
 func Main(m *testing.M, newEngine func(engine.Env) engine.Engine) {
@@ -43,28 +44,40 @@ func Main(m *testing.M, newEngine func(engine.Env) engine.Engine) {
 	os.Exit(m.Run())
 }
 
-// stage builds the box and becomes the test inside it. It returns only errors.
-func stage(work, root string) error {
+// MountRoot makes a box of a server's root filesystem: a writable view of it below
+// work, with what a container runtime would add, and a plain directory of the host at
+// BoxDir. It returns the root. The caller is in namespaces of its own, for mounts,
+// processes and network, where loopback is up afterwards; all of it ends with them.
+func MountRoot(work, root string) (string, error) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("making mounts private: %w", err)
+		return "", fmt.Errorf("making mounts private: %w", err)
 	}
 	dirs := map[string]string{}
 	for _, name := range []string{"upper", "work", "root", "box"} {
 		dirs[name] = filepath.Join(work, name)
 		if err := os.Mkdir(dirs[name], 0o755); err != nil {
-			return err
+			return "", err
 		}
 	}
 	top := dirs["root"]
 	overlay := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", root, dirs["upper"], dirs["work"])
 	if err := unix.Mount("overlay", top, "overlay", 0, overlay); err != nil {
-		return fmt.Errorf("mounting the overlay: %w", err)
+		return "", fmt.Errorf("mounting the overlay: %w", err)
 	}
 	if err := furnish(top, dirs["box"]); err != nil {
-		return err
+		return "", err
 	}
 	if err := loopbackUp(); err != nil {
-		return fmt.Errorf("setting the loopback device up: %w", err)
+		return "", fmt.Errorf("setting the loopback device up: %w", err)
+	}
+	return top, nil
+}
+
+// stage builds the box and becomes the test inside it. It returns only errors.
+func stage(work, root string) error {
+	top, err := MountRoot(work, root)
+	if err != nil {
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -76,16 +89,16 @@ func stage(work, root string) error {
 	if err := unix.Chroot(top); err != nil {
 		return err
 	}
-	if err := os.Chdir(boxDir); err != nil {
+	if err := os.Chdir(BoxDir); err != nil {
 		return err
 	}
 	if err := syscall.Setgroups(nil); err != nil {
 		return err
 	}
-	if err := syscall.Setgid(uid); err != nil {
+	if err := syscall.Setgid(UID); err != nil {
 		return err
 	}
-	if err := syscall.Setuid(uid); err != nil {
+	if err := syscall.Setuid(UID); err != nil {
 		return err
 	}
 	env := []string{insideEnv + "=" + os.Getenv(insideEnv), "PATH=" + os.Getenv("PATH")}
@@ -100,7 +113,7 @@ func furnish(top, box string) error {
 			return err
 		}
 		if dir != "proc" && dir != "dev" {
-			if err := os.Chown(path, uid, uid); err != nil {
+			if err := os.Chown(path, UID, UID); err != nil {
 				return err
 			}
 		}
@@ -125,10 +138,10 @@ func furnish(top, box string) error {
 	if err := os.Mkdir(filepath.Join(dev, "shm"), 0o777|os.ModeSticky); err != nil {
 		return err
 	}
-	if err := unix.Mount(box, filepath.Join(top, boxDir), "", unix.MS_BIND, ""); err != nil {
+	if err := unix.Mount(box, filepath.Join(top, BoxDir), "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("binding the box: %w", err)
 	}
-	if err := os.Chown(filepath.Join(top, boxDir), uid, uid); err != nil {
+	if err := os.Chown(filepath.Join(top, BoxDir), UID, UID); err != nil {
 		return err
 	}
 	return nameUser(top)
@@ -141,10 +154,10 @@ func nameUser(top string) error {
 	if err != nil {
 		return err
 	}
-	if strings.Contains(string(content), fmt.Sprintf(":x:%d:", uid)) {
+	if strings.Contains(string(content), fmt.Sprintf(":x:%d:", UID)) {
 		return nil
 	}
-	line := fmt.Sprintf("database:x:%d:%d::/:/bin/sh\n", uid, uid)
+	line := fmt.Sprintf("database:x:%d:%d::/:/bin/sh\n", UID, UID)
 	return os.WriteFile(path, append(content, line...), 0o644)
 }
 
