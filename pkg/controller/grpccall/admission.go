@@ -10,6 +10,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
@@ -91,7 +92,12 @@ func decide(in admission) decision {
 	if in.queue.position() > 0 {
 		return decision{verdict: enqueue, message: queuedMessage(in.queue)}
 	}
-	if !in.podUp {
+	switch {
+	case unit.Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRemove:
+		return waits(ReasonUnitLeaving, "Unit %s is to be removed", unit.Name)
+	case interlock.RestartDue(unit.Status.Conditions):
+		return waits(ReasonUnitRestarting, "Unit %s is restarted first", unit.Name)
+	case !in.podUp:
 		return waits(ReasonPodNotRunning, "the agent of Unit %s does not run", unit.Name)
 	}
 	return decision{verdict: admit}

@@ -17,6 +17,8 @@
 //     record is lost, or nobody answers for good, the call has Failed with the reason
 //     OutcomeUnknown.
 //   - A result is stored before the agent may forget it, and is final.
+//   - Nothing is handed to an agent whose pod is being replaced, and no call's turn
+//     comes while such a restart is due: see package interlock.
 //   - One operation of a unit at a time; the others wait in the order in which they
 //     were made. The agent's own lock is what keeps it, the queue is for people.
 //   - Every wait has an end and a message. At rest nothing is written and no agent

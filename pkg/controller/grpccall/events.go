@@ -42,6 +42,10 @@ const (
 	ReasonOverwriteRequired   = "OverwriteRequired"
 	ReasonNoSource            = "NoSource"
 	ReasonMemberOfReplication = "MemberOfReplication"
+	// ReasonUnitRestarting and ReasonUnitLeaving: the unit's pod is replaced first, or
+	// the unit is to be removed.
+	ReasonUnitRestarting = "UnitRestarting"
+	ReasonUnitLeaving    = "UnitLeaving"
 	// ReasonPodNotRunning, ReasonAgentUnavailable and ReasonNoJournal: nobody can be
 	// asked.
 	ReasonPodNotRunning    = "PodNotRunning"

@@ -4,23 +4,16 @@
 package grpccall
 
 import (
-	"cmp"
 	"slices"
 
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 )
 
 // finished says whether a call has its result.
 func finished(call *v1alpha1.GrpcCall) bool { return call.Status.Result != "" }
-
-// InProgress says whether a call's operation may be running: it was, or is just
-// being, handed to the agent and has no result yet. Such a call, and no queued one,
-// holds up what would disturb its unit.
-func InProgress(call *v1alpha1.GrpcCall) bool {
-	return call.Status.Operation != nil && !finished(call)
-}
 
 // targetOf a call.
 func targetOf(call *v1alpha1.GrpcCall) cache.ObjectName {
@@ -39,7 +32,7 @@ const (
 // standing of a call in the queue of its unit.
 func standing(call *v1alpha1.GrpcCall) place {
 	switch {
-	case InProgress(call):
+	case interlock.InProgress(call):
 		return running
 	case finished(call), call.DeletionTimestamp != nil:
 		return out
@@ -70,20 +63,15 @@ func queueOf(call *v1alpha1.GrpcCall, all []*v1alpha1.GrpcCall) queue {
 		}
 		switch standing(other) {
 		case running:
-			if q.running == nil || compareCalls(other, q.running) < 0 {
+			if q.running == nil || interlock.Compare(other, q.running) < 0 {
 				q.running = other
 			}
 		case waiting:
-			if compareCalls(other, call) < 0 {
+			if interlock.Compare(other, call) < 0 {
 				q.before = append(q.before, other)
 			}
 		}
 	}
-	slices.SortFunc(q.before, compareCalls)
+	slices.SortFunc(q.before, interlock.Compare)
 	return q
-}
-
-// compareCalls by age, then by name: the API's times have seconds only.
-func compareCalls(a, b *v1alpha1.GrpcCall) int {
-	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 }

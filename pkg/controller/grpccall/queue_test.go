@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 )
 
 func TestTheQueueIsByAgeThenName(t *testing.T) {
@@ -81,7 +82,7 @@ func TestTwoCallsRunOneAfterTheOther(t *testing.T) {
 	if s := w.call("c").Status; s.QueuePosition != 2 || !strings.Contains(s.Message, "and 1 more") {
 		t.Errorf("status %+v", s)
 	}
-	if !InProgress(w.call("b")) || InProgress(w.call("a")) {
+	if !interlock.InProgress(w.call("b")) || interlock.InProgress(w.call("a")) {
 		t.Error("a queued call counts as one that runs, or the one that runs does not")
 	}
 	// A queued call polls nothing.

@@ -6,13 +6,16 @@ package grpccall
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
@@ -43,6 +46,16 @@ func (c *Controller) syncRunning(ctx context.Context, s *state) error {
 		c.silent(s)
 		return nil
 	}
+	if !s.confirmed() {
+		restarting, err := c.restarting(ctx, s)
+		if err != nil {
+			return err
+		}
+		if restarting {
+			c.waitForRestart(s)
+			return nil
+		}
+	}
 	op, err := c.ask(ctx, s)
 	switch {
 	case err == nil:
@@ -69,6 +82,22 @@ func (c *Controller) syncRunning(ctx context.Context, s *state) error {
 		c.silent(s)
 	}
 	return nil
+}
+
+// restarting says whether the pod is being replaced, as the API server knows it now:
+// see package interlock. What an agent is handed then would be interrupted at once.
+func (c *Controller) restarting(ctx context.Context, s *state) (bool, error) {
+	if s.pod.DeletionTimestamp != nil {
+		return true, nil
+	}
+	unit, err := c.control.upm.UpmV1alpha2().Units(s.unit.Namespace).Get(ctx, s.unit.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return true, nil // the pod goes with it
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading the Unit before the operation is started: %w", err)
+	}
+	return unit.UID != s.unit.UID || unit.DeletionTimestamp != nil || interlock.Restarting(unit.Status.Conditions), nil
 }
 
 func isMissing(err error) bool {
@@ -209,6 +238,24 @@ func (c *Controller) busy(s *state, err error) {
 // silent: nobody answers. What became of the operation is unknown, so it is asked
 // after for silentLimit and never started elsewhere.
 func (c *Controller) silent(s *state) {
+	message := "the agent of Unit " + s.call.Spec.TargetUnit + " does not answer: nothing is known of the operation"
+	if c.unknown(s, silentGrace, ReasonAgentUnavailable, message) {
+		s.events = append(s.events, func() {
+			c.control.events.warning(s.call, ReasonAgentUnavailable, actionRun, "%s; it is asked for %v", message, silentLimit)
+		})
+	}
+}
+
+// waitForRestart of the unit: the operation starts in the next pod, or in this one if
+// the restart gives way to it.
+func (c *Controller) waitForRestart(s *state) {
+	c.unknown(s, 0, ReasonUnitRestarting, "Unit "+s.unit.Name+" is restarted first")
+}
+
+// unknown says after a grace that nothing is known of the operation, and why, and
+// ends the call when that has lasted for silentLimit. It tells whether it said
+// anything new.
+func (c *Controller) unknown(s *state, grace time.Duration, reason, message string) (said bool) {
 	now := c.clock.Now()
 	if s.memory.silentSince.IsZero() {
 		s.memory.silentSince = now
@@ -219,21 +266,17 @@ func (c *Controller) silent(s *state) {
 	}
 	if now.Sub(since) >= silentLimit {
 		c.fail(s, ReasonOutcomeUnknown, "nobody knows what became of the operation: the agent of Unit %s did not answer for %v; it is not run again", s.call.Spec.TargetUnit, silentLimit)
-		return
+		return false
 	}
-	if now.Sub(since) < silentGrace {
+	if now.Sub(since) < grace {
 		s.retryAfter(silentRetry)
-		return
+		return false
 	}
-	message := "the agent of Unit " + s.call.Spec.TargetUnit + " does not answer: nothing is known of the operation"
 	s.status.Message = message
-	if c.set(s, ConditionRunning, metav1.ConditionUnknown, ReasonAgentUnavailable, message) {
-		s.events = append(s.events, func() {
-			c.control.events.warning(s.call, ReasonAgentUnavailable, actionRun, "%s; it is asked for %v", message, silentLimit)
-		})
-	}
+	said = c.set(s, ConditionRunning, metav1.ConditionUnknown, reason, message)
 	if s.unit != nil && s.pod != nil {
 		s.retryAfter(silentRetry)
 	}
 	s.retryAfter(since.Add(silentLimit).Sub(now))
+	return said
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -109,6 +110,20 @@ func (w *world) unit(name string, edits ...func(*slim.Unit)) {
 		edit(u)
 	}
 	set(w, w.units, u)
+	w.stored(&v1alpha2.Unit{ObjectMeta: u.ObjectMeta, Status: u.Status})
+}
+
+// stored makes a Unit what the API server has of it, whatever the cache has.
+func (w *world) stored(u *v1alpha2.Unit) {
+	w.t.Helper()
+	units := v1alpha2.SchemeGroupVersion.WithResource("units")
+	err := w.Upm.Tracker().Update(units, u, controllertest.Namespace)
+	if apierrors.IsNotFound(err) {
+		err = w.Upm.Tracker().Create(units, u, controllertest.Namespace)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) pod(name, uid string, edits ...func(*slim.Pod)) {

@@ -3,7 +3,11 @@
 
 package unit
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
+)
 
 // Conditions of a Unit. Ready is always there. Each of the others is there, with
 // status True, while what it says holds, and is removed when it no longer does.
@@ -60,9 +64,10 @@ const (
 	// ConditionOwnCommand: the database container brings its own command and is
 	// left alone.
 	ConditionOwnCommand = "OwnCommand"
-	// ConditionUpdatePending: the pod was made from an older template and the user
-	// replaces it (updatePolicy OnDelete).
-	ConditionUpdatePending = "UpdatePending"
+	// ConditionUpdatePending: the pod was made from an older template. The reason is
+	// ReasonRestarting or ReasonOperationRunning, or else its own name: the user
+	// replaces it (updatePolicy OnDelete), or no new one could be made.
+	ConditionUpdatePending = interlock.ConditionUpdatePending
 	// ConditionResizePending: the pod was made with other cpu and memory than the
 	// spec asks for.
 	ConditionResizePending = "ResizePending"

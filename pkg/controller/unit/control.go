@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
@@ -40,6 +41,7 @@ var controllerKind = v1alpha2.SchemeGroupVersion.WithKind("Unit")
 
 var (
 	unitsResource   = v1alpha2.Resource("units")
+	callsResource   = v1alpha1.Resource("grpccalls")
 	podsResource    = corev1.Resource("pods")
 	claimsResource  = corev1.Resource("persistentvolumeclaims")
 	secretsResource = corev1.Resource("secrets")

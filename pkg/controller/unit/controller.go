@@ -56,6 +56,8 @@ type Config struct {
 	Children             *slim.Informers
 	MysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
 	PostgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	// Calls hold up what would disturb the unit that they run on.
+	Calls *slim.Informer[*v1alpha1.GrpcCall]
 	// Nodes is nil where the operator may not read nodes: then bindings are not
 	// released by themselves and the phase Unknown comes from pods alone.
 	Nodes *slim.Informer[*slim.Node]
@@ -90,6 +92,7 @@ type Controller struct {
 	children             *slim.Informers
 	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
 	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	calls                *slim.Informer[*v1alpha1.GrpcCall]
 	nodes                *slim.Informer[*slim.Node]
 	packages             packages.Lister
 	references           References
@@ -118,6 +121,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		podsResource:    cfg.Children.Pods,
 		claimsResource:  cfg.Children.Claims,
 		secretsResource: cfg.Children.Secrets,
+		callsResource:   cfg.Calls,
 	})
 	c := &Controller{
 		control:              &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
@@ -126,6 +130,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		children:             cfg.Children,
 		mysqlReplications:    cfg.MysqlReplications,
 		postgresReplications: cfg.PostgresReplications,
+		calls:                cfg.Calls,
 		nodes:                cfg.Nodes,
 		packages:             cfg.Packages,
 		references:           cfg.References,
@@ -138,6 +143,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	synced := []cache.InformerSynced{
 		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Claims.HasSynced,
 		cfg.Children.Secrets.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced,
+		cfg.Calls.HasSynced,
 	}
 	if cfg.Nodes != nil {
 		synced = append(synced, cfg.Nodes.HasSynced)

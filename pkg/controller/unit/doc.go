@@ -19,7 +19,9 @@
 //     emptyDir that went with its pod and no Replication holds the data. Giving
 //     up is written to the status before an agent hears of it.
 //   - What somebody else made is never adopted, changed or deleted.
-//   - The template of a Unit restarts its pod; a newer agent image never does.
+//   - The template of a Unit restarts its pod; a newer agent image never does. An
+//     operation that runs in it holds the restart up, one that is queued never does:
+//     see package interlock.
 //   - At rest nothing is written and no agent is called: the status tells what
 //     the agent of this very pod has acknowledged.
 //   - Every wait has a condition that says what for and what ends it.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -34,6 +35,11 @@ const (
 	// managed.
 	ReasonReplicationListsUnit = "ReplicationListsUnit"
 	ReasonMadeForReplication   = "MadeForReplication"
+
+	// ReasonRestarting and ReasonOperationRunning of UpdatePending: the pod is being
+	// replaced, or will be when a call has ended.
+	ReasonRestarting       = interlock.ReasonRestarting
+	ReasonOperationRunning = interlock.ReasonOperationRunning
 
 	// ReasonSuccessfulCreate and ReasonSuccessfulDelete: a pod was made or is being
 	// deleted.

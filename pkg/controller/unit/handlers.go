@@ -11,6 +11,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
@@ -36,6 +37,7 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 		c.postgresReplications.AddHandler(handler(func(r *v1alpha1.PostgresReplication) {
 			c.enqueueMembers(slim.PostgresMembers()[slim.ByMember](r))
 		})),
+		c.calls.AddHandler(interlock.Handler(c.enqueueMembers)),
 	}
 	if c.nodes != nil {
 		errs = append(errs, c.nodes.AddHandler(c.nodeHandler()))
@@ -121,7 +123,7 @@ func (c *Controller) enqueueOwner(obj metav1.Object) {
 	}
 }
 
-// enqueueMembers wakes the Units that a Replication lists.
+// enqueueMembers wakes the Units that a Replication lists, or a call is for.
 func (c *Controller) enqueueMembers(members []string) {
 	for _, member := range members {
 		key, err := cache.ParseObjectName(member)

@@ -85,9 +85,9 @@ func (c *Controller) observeNode(s *state) nodeState {
 		_, n.Bound = c.nodes.Get(cache.NewObjectName("", s.unit.NodeName))
 	}
 	if s.pod != nil && s.pod.NodeName != "" {
-		if node, ok := c.nodes.Get(cache.NewObjectName("", s.pod.NodeName)); ok {
-			n.Silent = node.Ready == corev1.ConditionUnknown
-		}
+		node, ok := c.nodes.Get(cache.NewObjectName("", s.pod.NodeName))
+		n.Gone = !ok
+		n.Silent = ok && node.Ready == corev1.ConditionUnknown
 	}
 	return n
 }

@@ -59,6 +59,8 @@ func TestPlanPod(t *testing.T) {
 		hash      string
 		policy    v1alpha2.UpdatePolicy
 		prevented string
+		operation string
+		announced bool
 		want      podAction
 		pending   bool
 		again     bool
@@ -69,7 +71,12 @@ func TestPlanPod(t *testing.T) {
 		"one of the same template is kept whatever is missing now":  {pod: slimPod(), hash: "h", prevented: "x", want: podKeep},
 		"one on its way out is waited for":                          {pod: slimPod(deleting), hash: "new", want: podWait},
 		"a failed one on its way out is waited for":                 {pod: slimPod(deleting, inPhase(corev1.PodFailed)), hash: "h", want: podWait},
-		"one of another template is replaced":                       {pod: slimPod(), hash: "new", want: podDelete},
+		"one of another template is replaced":                       {pod: slimPod(), hash: "new", announced: true, want: podRestart, pending: true},
+		"one of another template is announced first":                {pod: slimPod(), hash: "new", want: podAnnounce, pending: true},
+		"one in which an operation runs is kept":                    {pod: slimPod(), hash: "new", operation: "x", announced: true, want: podKeep, pending: true},
+		"an operation holds nothing of the same template":           {pod: slimPod(), hash: "h", operation: "x", want: podKeep},
+		"an operation does not hold a failed one":                   {pod: slimPod(inPhase(corev1.PodFailed)), hash: "h", operation: "x", want: podDelete},
+		"one on its way out stays announced":                        {pod: slimPod(deleting), hash: "new", announced: true, want: podWait, pending: true},
 		"one of another template that cannot be replaced is kept":   {pod: slimPod(), hash: "new", prevented: "x", want: podKeep, pending: true},
 		"OnDelete keeps one of another template":                    {pod: slimPod(), hash: "new", policy: v1alpha2.UpdatePolicyOnDelete, want: podKeep, pending: true},
 		"a failed one is replaced":                                  {pod: slimPod(inPhase(corev1.PodFailed)), hash: "h", want: podDelete},
@@ -77,10 +84,10 @@ func TestPlanPod(t *testing.T) {
 		"a failed one stays as evidence while it has no successor":  {pod: slimPod(inPhase(corev1.PodFailed)), hash: "h", prevented: "x", want: podWait},
 		"one that ended with success is replaced":                   {pod: slimPod(inPhase(corev1.PodSucceeded)), hash: "h", want: podDelete},
 		"one that failed as soon as it was made is left a moment":   {pod: slimPod(inPhase(corev1.PodFailed), made(time.Second)), hash: "h", want: podWait, again: true},
-		"a pending one of another template is replaced like others": {pod: slimPod(inPhase(corev1.PodPending)), hash: "new", want: podDelete},
+		"a pending one of another template is replaced like others": {pod: slimPod(inPhase(corev1.PodPending)), hash: "new", announced: true, want: podRestart, pending: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := planPod(podInput{pod: tc.pod, templateHash: tc.hash, updatePolicy: tc.policy, prevented: tc.prevented, now: testNow})
+			got := planPod(podInput{pod: tc.pod, templateHash: tc.hash, updatePolicy: tc.policy, prevented: tc.prevented, operation: tc.operation, announced: tc.announced, now: testNow})
 			if got.action != tc.want || (got.pending != "") != tc.pending || (got.after > 0) != tc.again {
 				t.Errorf("%+v", got)
 			}

@@ -22,6 +22,10 @@ const (
 	podKeep   podAction = "Keep"
 	podCreate podAction = "Create"
 	podDelete podAction = "Delete"
+	// podAnnounce and podRestart are the two steps in which a pod that works is
+	// replaced: see package interlock.
+	podAnnounce podAction = "Announce"
+	podRestart  podAction = "Restart"
 	// podWait: for the kubelet, for what is missing, or for a moment.
 	podWait podAction = "Wait"
 )
@@ -32,8 +36,9 @@ type podPlan struct {
 	why    string
 	// after is when to look again.
 	after time.Duration
-	// pending: the pod was made from an older template and stays for now.
-	pending string
+	// pending says what becomes of a pod that was made from an older template, and
+	// reason is the one for that; empty for one that was not.
+	reason, pending string
 }
 
 // podInput is what decides about the pod.
@@ -44,6 +49,10 @@ type podInput struct {
 	updatePolicy v1alpha2.UpdatePolicy
 	// prevented says why no pod could be made now; empty if one could.
 	prevented string
+	// operation that may be running in the pod; empty for none.
+	operation string
+	// announced: calls are told that the pod is being replaced.
+	announced bool
 	now       time.Time
 }
 
@@ -52,7 +61,7 @@ type podInput struct {
 const leastPodAge = 10 * time.Second
 
 // planPod decides. A pod is never taken down while its successor could not be
-// made.
+// made, and one that works not while an operation runs in it.
 func planPod(in podInput) podPlan {
 	pod := in.pod
 	switch {
@@ -61,7 +70,12 @@ func planPod(in podInput) podPlan {
 	case pod == nil:
 		return podPlan{action: podCreate}
 	case pod.DeletionTimestamp != nil:
-		return podPlan{action: podWait, why: "the pod is being deleted"}
+		plan := podPlan{action: podWait, why: "the pod is being deleted"}
+		if in.announced {
+			// Until it is gone: an agent that is being stopped is handed nothing.
+			plan.reason, plan.pending = ReasonRestarting, beingReplaced
+		}
+		return plan
 	}
 	if pod.Phase == corev1.PodFailed || pod.Phase == corev1.PodSucceeded {
 		if in.prevented != "" {
@@ -77,12 +91,19 @@ func planPod(in podInput) podPlan {
 	}
 	switch {
 	case in.updatePolicy == v1alpha2.UpdatePolicyOnDelete:
-		return podPlan{action: podKeep, pending: "updatePolicy is OnDelete: delete the pod when it suits"}
+		return podPlan{action: podKeep, reason: ConditionUpdatePending, pending: "updatePolicy is OnDelete: delete the pod when it suits"}
 	case in.prevented != "":
-		return podPlan{action: podKeep, pending: "no new pod could be made: " + in.prevented}
+		return podPlan{action: podKeep, reason: ConditionUpdatePending, pending: "no new pod could be made: " + in.prevented}
+	case in.operation != "":
+		return podPlan{action: podKeep, reason: ReasonOperationRunning,
+			pending: "the restart waits for " + in.operation + "; it goes on by itself when that has ended, and deleting the call cancels it"}
+	case !in.announced:
+		return podPlan{action: podAnnounce, reason: ReasonRestarting, pending: beingReplaced}
 	}
-	return podPlan{action: podDelete, why: "the Unit's template changed"}
+	return podPlan{action: podRestart, why: "the Unit's template changed", reason: ReasonRestarting, pending: beingReplaced}
 }
+
+const beingReplaced = "it is being replaced"
 
 // podEnd says how a pod ended.
 func podEnd(pod *slim.Pod) string {
@@ -97,18 +118,28 @@ func podEnd(pod *slim.Pod) string {
 
 // syncPod makes, replaces or keeps the pod.
 func (c *Controller) syncPod(ctx context.Context, s *state) error {
-	plan := planPod(podInput{
+	in := podInput{
 		pod: s.pod, templateHash: s.unit.TemplateHash, updatePolicy: s.unit.UpdatePolicy,
-		prevented: s.prevented(), now: c.clock.Now(),
-	})
+		prevented: s.prevented(), operation: c.operation(s), announced: s.announced(), now: c.clock.Now(),
+	}
+	plan := planPod(in)
+	if plan.action == podRestart {
+		var err error
+		if in.operation, err = c.readOperation(ctx, s); err != nil {
+			return err
+		}
+		plan = planPod(in)
+	}
 	s.retryAfter(plan.after)
 	if plan.pending != "" {
-		s.found.because(ConditionUpdatePending, "the pod was made from an older template; %s", plan.pending)
+		s.found.add(ConditionUpdatePending, plan.reason, "the pod was made from an older template; %s", plan.pending)
 	}
 	switch plan.action {
 	case podCreate:
 		return c.makePod(ctx, s)
-	case podDelete:
+	case podAnnounce:
+		return c.announce(ctx, s)
+	case podDelete, podRestart:
 		// The cache may lag behind what the pod was made from.
 		if _, err := c.readUnit(ctx, s); err != nil {
 			return err

@@ -66,8 +66,9 @@ type nodeState struct {
 	Known bool
 	// Bound is whether the node of spec.nodeName exists.
 	Bound bool
-	// Silent is whether the kubelet of the pod's node does not report.
-	Silent bool
+	// Silent is whether the kubelet of the pod's node does not report, Gone whether
+	// that node does not exist any more.
+	Silent, Gone bool
 }
 
 // retryAfter makes the sync run again after d, unless sooner is asked for.

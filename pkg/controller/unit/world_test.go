@@ -42,6 +42,7 @@ type world struct {
 
 	mysqls     *slim.Informer[*v1alpha1.MysqlReplication]
 	postgreses *slim.Informer[*v1alpha1.PostgresReplication]
+	calls      *slim.Informer[*v1alpha1.GrpcCall]
 	nodes      *slim.Informer[*slim.Node]
 	children   *slim.Informers
 	packages   controllertest.Packages
@@ -62,6 +63,7 @@ func newWorld(t *testing.T, unit *v1alpha2.Unit) *world {
 		t:          t,
 		mysqls:     slim.NewStatic(slim.MysqlMembers()),
 		postgreses: slim.NewStatic(slim.PostgresMembers()),
+		calls:      slim.NewStatic(slim.CallTargets()),
 		nodes:      slim.NewStatic[*slim.Node](nil),
 		children: &slim.Informers{
 			Units:      slim.NewStatic(slim.LabelIndexes[*slim.Unit]()),
@@ -98,7 +100,7 @@ func (w *world) restart() {
 	w.t.Helper()
 	w.references = controllertest.NewReferences()
 	c, err := NewController(w.t.Context(), Config{
-		Kube: w.Kube, Upm: w.Upm, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Nodes: w.nodes,
+		Kube: w.Kube, Upm: w.Upm, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Calls: w.calls, Nodes: w.nodes,
 		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
 		Agents: w.agents, CA: w.ca, AgentImage: w.agentImage,
 	})
@@ -149,6 +151,7 @@ func (w *world) refresh() {
 		}
 	}
 	controllertest.Show(w.APIServer, w.children.Claims, claims)
+	controllertest.Show(w.APIServer, w.calls, controllertest.All[*v1alpha1.GrpcCall](w.APIServer))
 	controllertest.Show(w.APIServer, w.children.Secrets, controllertest.SlimObjects(w.t, controllertest.All[*corev1.Secret](w.APIServer)))
 	controllertest.Show(w.APIServer, w.children.ConfigMaps, controllertest.SlimObjects(w.t, controllertest.All[*corev1.ConfigMap](w.APIServer)))
 }

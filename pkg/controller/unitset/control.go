@@ -24,8 +24,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
@@ -42,6 +44,7 @@ var controllerKind = v1alpha2.SchemeGroupVersion.WithKind("UnitSet")
 var (
 	unitSetsResource   = v1alpha2.Resource("unitsets")
 	unitsResource      = v1alpha2.Resource("units")
+	callsResource      = v1alpha1.Resource("grpccalls")
 	servicesResource   = corev1.Resource("services")
 	configMapsResource = corev1.Resource("configmaps")
 	revisionsResource  = appsv1.Resource("controllerrevisions")
@@ -318,6 +321,16 @@ func (c *control) patchUnit(ctx context.Context, set *v1alpha2.UnitSet, unit *ob
 // retainClaims tells a Unit what becomes of its claims when it is deleted.
 func (c *control) retainClaims(ctx context.Context, set *v1alpha2.UnitSet, unit *observedUnit, claims v1alpha2.ClaimRetention) (*v1alpha2.Unit, error) {
 	return c.patchUnit(ctx, set, unit, nil, retention(claims))
+}
+
+// readHolder is the call that holds a unit up, as the API server knows it now. The
+// next sync is when the cache has it too.
+func (c *control) readHolder(ctx context.Context, set *v1alpha2.UnitSet, unit *observedUnit) (*v1alpha1.GrpcCall, error) {
+	call, err := interlock.ReadHolder(ctx, c.upm.UpmV1alpha1().GrpcCalls(set.Namespace), unit.Name)
+	if call != nil {
+		c.record(set, callsResource, call)
+	}
+	return call, err
 }
 
 // deleteUnit deletes a Unit after telling it what becomes of its claims. Its own

@@ -45,6 +45,8 @@ type Config struct {
 	UnitSets             *slim.Informer[*v1alpha2.UnitSet]
 	MysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
 	PostgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	// Calls hold up what would disturb the unit that they run on.
+	Calls *slim.Informer[*v1alpha1.GrpcCall]
 	// Children are the informers of Units, Services, ConfigMaps, ControllerRevisions
 	// and PodDisruptionBudgets.
 	Children *slim.Informers
@@ -74,6 +76,7 @@ type Controller struct {
 	unitSets             *slim.Informer[*v1alpha2.UnitSet]
 	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
 	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	calls                *slim.Informer[*v1alpha1.GrpcCall]
 	children             *slim.Informers
 	packages             packages.Lister
 	references           References
@@ -101,6 +104,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		configMapsResource: cfg.Children.ConfigMaps,
 		revisionsResource:  cfg.Children.Revisions,
 		pdbsResource:       cfg.Children.Disruptions,
+		callsResource:      cfg.Calls,
 	})
 	c := &Controller{
 		control:              &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
@@ -109,6 +113,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		unitSets:             cfg.UnitSets,
 		mysqlReplications:    cfg.MysqlReplications,
 		postgresReplications: cfg.PostgresReplications,
+		calls:                cfg.Calls,
 		children:             cfg.Children,
 		packages:             cfg.Packages,
 		references:           cfg.References,
@@ -116,7 +121,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		ports:                map[cache.ObjectName]pinnedPorts{},
 	}
 	synced := []cache.InformerSynced{
-		cfg.UnitSets.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced,
+		cfg.UnitSets.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced, cfg.Calls.HasSynced,
 		cfg.Children.Units.HasSynced, cfg.Children.Services.HasSynced, cfg.Children.ConfigMaps.HasSynced,
 		cfg.Children.Revisions.HasSynced, cfg.Children.Disruptions.HasSynced,
 	}

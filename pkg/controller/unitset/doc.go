@@ -27,6 +27,6 @@
 //     made from. An edited package, edited shared ports and a newer operator are
 //     reported and restart nothing; labels and annotations are patched in place.
 //   - Units go one at a time and the highest ordinal first; a member of a Replication
-//     goes when that reports it evacuated.
+//     goes when that reports it evacuated, and none goes while a GrpcCall runs on it.
 //   - A second sync of an unchanged world writes nothing.
 package unitset

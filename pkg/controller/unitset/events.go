@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 )
 
 // Reasons of conditions and events. The type of a condition is its reason too
@@ -42,6 +43,8 @@ const (
 	ReasonNotRolledOut = "NotRolledOut"
 	// ReasonEvacuating: a unit's Replication has not let go of it yet.
 	ReasonEvacuating = "Evacuating"
+	// ReasonOperationRunning: a call runs on the unit that is to go.
+	ReasonOperationRunning = interlock.ReasonOperationRunning
 	// ReasonNotReplicated: no Replication lists the unit that is being removed.
 	ReasonNotReplicated = "NotReplicated"
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
@@ -28,6 +29,7 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 		c.postgresReplications.AddHandler(handler(func(r *v1alpha1.PostgresReplication) {
 			c.enqueueMembers(slim.PostgresMembers()[slim.ByMember](r))
 		})),
+		c.calls.AddHandler(interlock.Handler(c.enqueueMembers)),
 	}
 	for _, informer := range []*slim.Informer[*slim.Object]{
 		c.children.Services, c.children.ConfigMaps, c.children.Revisions, c.children.Disruptions,
@@ -93,8 +95,8 @@ func (c *Controller) enqueueOwner(obj metav1.Object) {
 	}
 }
 
-// enqueueMembers wakes the sets of units that a Replication lists, by the units'
-// names: a Replication may list units that do not exist yet.
+// enqueueMembers wakes the sets of units that a Replication lists or a call is for,
+// by the units' names: a Replication may list units that do not exist yet.
 func (c *Controller) enqueueMembers(members []string) {
 	for _, member := range members {
 		namespace, unit, _ := strings.Cut(member, "/")

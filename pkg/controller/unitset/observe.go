@@ -15,6 +15,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -48,6 +49,7 @@ func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 		configMaps: byName(set, c.children.ConfigMaps.ByIndex(slim.ByUnitSet, key.String())),
 		units:      c.observeUnits(set),
 		members:    map[string]membership{},
+		operations: map[string]*v1alpha1.GrpcCall{},
 		update:     set.Status.UpdateRevision,
 		current:    set.Status.CurrentRevision,
 		available:  set.Status.AvailableRevision,
@@ -67,6 +69,9 @@ func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 	}
 	for _, u := range s.units {
 		c.observeMembership(s, u.Name)
+		if call := interlock.Holder(c.calls.ByIndex(slim.ByTarget, cache.NewObjectName(set.Namespace, u.Name).String())); call != nil {
+			s.operations[u.Name] = call
+		}
 	}
 	for ordinal := range wantedUnits(set) {
 		c.observeMembership(s, unitName(set.Name, ordinal))

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
 
@@ -19,10 +20,11 @@ type unitPlan struct {
 	// remove is the unit to delete, the highest one that is too many. One at a
 	// time: the next one waits until it is gone.
 	remove *observedUnit
-	// evacuate is the unit whose Replication is asked to let go of it first.
+	// evacuate is the unit whose Replication is asked to let go of it first, and
+	// whose calls that have not started are told to wait.
 	evacuate *observedUnit
 	// waiting is the unit that is on its way out, or that its Replication still
-	// needs.
+	// needs, or an operation runs on.
 	waiting *observedUnit
 }
 
@@ -37,7 +39,7 @@ type unitChange struct {
 func changeOf(set *v1alpha2.UnitSet, u *observedUnit) *unitChange {
 	change := &unitChange{unit: u}
 	labels, annotations := metadataPatch(set, u.Ordinal, u.Labels, u.Annotations)
-	if u.Annotations[v1alpha2.AnnotationEvacuate] == evacuateRemove {
+	if u.Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRemove {
 		// It was to be removed, and is wanted again.
 		if annotations == nil {
 			annotations = map[string]any{}
@@ -75,7 +77,7 @@ func changeOf(set *v1alpha2.UnitSet, u *observedUnit) *unitChange {
 //
 // A unit that runs another revision, other cpu and memory or smaller claims than
 // the spec asks for is left as it is: see rollout.go.
-func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]membership, mayCreate bool) unitPlan {
+func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]membership, operations map[string]*v1alpha1.GrpcCall, mayCreate bool) unitPlan {
 	var plan unitPlan
 	wanted := wantedUnits(set)
 	present := make(map[int32]*observedUnit, len(units))
@@ -101,14 +103,14 @@ func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]
 			}
 		}
 	}
-	planRemoval(&plan, condemned, members)
+	planRemoval(&plan, condemned, members, operations)
 	return plan
 }
 
 // planRemoval takes the highest unit that is too many. A member of a Replication
 // goes only when that reports it evacuated: the source may be on it, and the rest
-// must hold its data.
-func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]membership) {
+// must hold its data. None goes while an operation runs on it.
+func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]membership, operations map[string]*v1alpha1.GrpcCall) {
 	if len(condemned) == 0 {
 		return
 	}
@@ -120,18 +122,15 @@ func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]m
 	}
 	highest := slices.MaxFunc(condemned, compareUnits)
 	member, listed := members[highest.Name]
-	switch {
-	case !listed || member.Evacuated:
+	if (!listed || member.Evacuated) && operations[highest.Name] == nil {
 		plan.remove = highest
-	case highest.Annotations[v1alpha2.AnnotationEvacuate] != evacuateRemove:
-		plan.evacuate, plan.waiting = highest, highest
-	default:
-		plan.waiting = highest
+		return
+	}
+	plan.waiting = highest
+	if highest.Annotations[v1alpha2.AnnotationEvacuate] != v1alpha2.EvacuateRemove {
+		plan.evacuate = highest
 	}
 }
-
-// evacuateRemove asks a Replication to take a unit out for good.
-const evacuateRemove = "remove"
 
 // retention is the part of a Unit's spec that says what becomes of its claims when
 // it is deleted.

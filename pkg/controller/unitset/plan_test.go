@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
 
@@ -42,21 +43,27 @@ func TestPlansForUnits(t *testing.T) {
 		members map[string]membership
 		blocked bool
 		want    plan
+		running []string
 	}{
-		{"nothing is there", 3, nil, nil, false, plan{[]int32{0, 1, 2}, nil, none, none, none}},
-		{"nothing can be made", 3, nil, nil, true, plan{nil, nil, none, none, none}},
-		{"all is well", 2, units{0: nil, 1: nil}, nil, false, plan{nil, nil, none, none, none}},
-		{"a hole", 3, units{0: nil, 2: nil}, nil, false, plan{[]int32{1}, nil, none, none, none}},
-		{"one on its way out keeps its place", 2, units{0: {deleting}, 1: nil}, nil, false, plan{nil, nil, none, none, none}},
-		{"labels of what stays", 2, units{0: {relabelled}, 1: {relabelled, deleting}, 2: {relabelled}}, nil, true, plan{nil, []int32{0}, 2, none, none}},
-		{"too many", 1, units{0: nil, 1: nil, 2: nil}, nil, false, plan{nil, nil, 2, none, none}},
-		{"too many, one is going", 1, units{0: nil, 1: nil, 2: {deleting}}, nil, false, plan{nil, nil, none, none, 2}},
-		{"too many, a lower one is going", 1, units{0: nil, 1: {deleting}, 2: nil}, nil, false, plan{nil, nil, none, none, 1}},
-		{"none is wanted", 0, units{0: nil}, nil, false, plan{nil, nil, 0, none, none}},
-		{"a member is asked to leave", 1, units{0: nil, 1: nil}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, nil, none, 1, 1}},
-		{"a member that was asked", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, nil, none, none, 1}},
-		{"a member that has left", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r", Evacuated: true}}, false, plan{nil, nil, 1, none, none}},
-		{"wanted again", 2, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, []int32{1}, none, none, none}},
+		{"nothing is there", 3, nil, nil, false, plan{[]int32{0, 1, 2}, nil, none, none, none}, nil},
+		{"nothing can be made", 3, nil, nil, true, plan{nil, nil, none, none, none}, nil},
+		{"all is well", 2, units{0: nil, 1: nil}, nil, false, plan{nil, nil, none, none, none}, nil},
+		{"a hole", 3, units{0: nil, 2: nil}, nil, false, plan{[]int32{1}, nil, none, none, none}, nil},
+		{"one on its way out keeps its place", 2, units{0: {deleting}, 1: nil}, nil, false, plan{nil, nil, none, none, none}, nil},
+		{"labels of what stays", 2, units{0: {relabelled}, 1: {relabelled, deleting}, 2: {relabelled}}, nil, true, plan{nil, []int32{0}, 2, none, none}, nil},
+		{"too many", 1, units{0: nil, 1: nil, 2: nil}, nil, false, plan{nil, nil, 2, none, none}, nil},
+		{"too many, one is going", 1, units{0: nil, 1: nil, 2: {deleting}}, nil, false, plan{nil, nil, none, none, 2}, nil},
+		{"too many, a lower one is going", 1, units{0: nil, 1: {deleting}, 2: nil}, nil, false, plan{nil, nil, none, none, 1}, nil},
+		{"none is wanted", 0, units{0: nil}, nil, false, plan{nil, nil, 0, none, none}, nil},
+		{"a member is asked to leave", 1, units{0: nil, 1: nil}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, nil, none, 1, 1}, nil},
+		{"a member that was asked", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, nil, none, none, 1}, nil},
+		{"a member that has left", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r", Evacuated: true}}, false, plan{nil, nil, 1, none, none}, nil},
+		{"too many, an operation runs on the highest", 1, units{0: nil, 1: nil, 2: nil}, nil, false, plan{nil, nil, none, 2, 2}, []string{"orders-2"}},
+		{"too many, an operation runs and its calls were told", 1, units{0: nil, 1: {evacuate}}, nil, false, plan{nil, nil, none, none, 1}, []string{"orders-1"}},
+		{"too many, an operation runs on one that stays", 1, units{0: nil, 1: nil}, nil, false, plan{nil, nil, 1, none, none}, []string{"orders-0"}},
+		{"too many, an operation runs on one that comes later", 1, units{0: nil, 1: nil, 2: nil}, nil, false, plan{nil, nil, 2, none, none}, []string{"orders-1"}},
+		{"a member that has left, on which an operation runs", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r", Evacuated: true}}, false, plan{nil, nil, none, none, 1}, []string{"orders-1"}},
+		{"wanted again", 2, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, []int32{1}, none, none, none}, nil},
 	} {
 		set := newSet(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(tc.wanted) })
 		var observed []*observedUnit
@@ -65,7 +72,11 @@ func TestPlansForUnits(t *testing.T) {
 				observed = append(observed, unitAt(set, ordinal, edits...))
 			}
 		}
-		p := planUnits(set, observed, tc.members, !tc.blocked)
+		operations := map[string]*v1alpha1.GrpcCall{}
+		for _, unit := range tc.running {
+			operations[unit] = &v1alpha1.GrpcCall{}
+		}
+		p := planUnits(set, observed, tc.members, operations, !tc.blocked)
 		ordinal := func(u *observedUnit) int32 {
 			if u == nil {
 				return none

@@ -96,6 +96,10 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	calls, err := slim.NewGrpcCalls(w.Upm, all)
+	if err != nil {
+		t.Fatal(err)
+	}
 	children, err := slim.NewInformers(w.Kube, w.Upm, all)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +107,7 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 	factory := informers.NewSharedInformerFactory(w.Kube, 0)
 	podTemplates, configMaps := factory.Core().V1().PodTemplates(), factory.Core().V1().ConfigMaps()
 	c, err := NewController(t.Context(), Config{
-		Kube: w.Kube, Upm: w.Upm, UnitSets: sets, MysqlReplications: mysqls, PostgresReplications: postgreses, Children: children,
+		Kube: w.Kube, Upm: w.Upm, UnitSets: sets, MysqlReplications: mysqls, PostgresReplications: postgreses, Calls: calls, Children: children,
 		Packages:         packages.NewLister(podTemplates.Lister().PodTemplates("upm-system"), configMaps.Lister().ConfigMaps("upm-system")),
 		PackageInformers: []cache.SharedInformer{podTemplates.Informer(), configMaps.Informer()}, References: w.references, Recorder: w.events,
 	})
@@ -112,7 +116,7 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var runs []func(context.Context)
-	runs = append(runs, sets.Run, mysqls.Run, postgreses.Run, children.Run, podTemplates.Informer().RunWithContext, configMaps.Informer().RunWithContext)
+	runs = append(runs, sets.Run, mysqls.Run, postgreses.Run, calls.Run, children.Run, podTemplates.Informer().RunWithContext, configMaps.Informer().RunWithContext)
 	runs = append(runs, func(ctx context.Context) {
 		if err := c.Run(ctx, 2); err != nil {
 			t.Error(err)
@@ -164,6 +168,6 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 	})
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(3)) })
 	eventually("the member to be asked to leave", func() bool {
-		return w.unit(3).Annotations[v1alpha2.AnnotationEvacuate] == evacuateRemove
+		return w.unit(3).Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRemove
 	})
 }

@@ -10,7 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 )
@@ -29,6 +31,8 @@ type state struct {
 	revisions  []*observedRevision
 	// members are the set's units that a Replication lists, by name.
 	members map[string]membership
+	// operations are the calls in progress on the set's units, by the unit's name.
+	operations map[string]*v1alpha1.GrpcCall
 
 	// inputsHash of the spec, and the revision that spec, package and ports would
 	// give; nil if something it is made from is missing, which missing explains.
@@ -162,6 +166,17 @@ func (s *state) explainWaiting() {
 	for condition, f := range s.missing {
 		s.found.add(condition, f.reason, "%s", f.message)
 	}
+}
+
+// explainWait says what keeps a unit that is to go.
+func (s *state) explainWait(u *observedUnit) {
+	if call := s.operations[u.Name]; call != nil {
+		s.found.add(ConditionScalingDown, ReasonOperationRunning,
+			"Unit %s is to go; waiting for %s; deleting the call cancels it", u.Name, interlock.Describe(call))
+		return
+	}
+	s.found.add(ConditionScalingDown, ReasonEvacuating,
+		"Unit %s is to go; waiting until %s reports it evacuated", u.Name, s.members[u.Name].Replication)
 }
 
 // explainRemoval says what becomes of a removed unit's data.

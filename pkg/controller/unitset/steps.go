@@ -132,7 +132,7 @@ func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 		s.waiting = true
 	}
 	mayCreate := !s.waiting && s.update != ""
-	plan := planUnits(s.set, s.units, s.members, mayCreate)
+	plan := planUnits(s.set, s.units, s.members, s.operations, mayCreate)
 
 	for _, change := range plan.patch {
 		if _, err := c.control.patchUnit(ctx, s.set, change.unit, change.metadata, change.spec); err != nil {
@@ -213,20 +213,28 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 // removeUnit takes the steps of a scale down that are due.
 func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) error {
 	if u := plan.evacuate; u != nil {
-		metadata := map[string]any{"annotations": map[string]any{v1alpha2.AnnotationEvacuate: evacuateRemove}}
+		metadata := map[string]any{"annotations": map[string]any{v1alpha2.AnnotationEvacuate: v1alpha2.EvacuateRemove}}
 		if _, err := c.control.patchUnit(ctx, s.set, u, metadata, nil); err != nil {
 			return err
 		}
 	}
 	if u := plan.waiting; u != nil {
-		if member, listed := s.members[u.Name]; listed && !u.Deleting {
-			s.found.add(ConditionScalingDown, ReasonEvacuating,
-				"Unit %s is to go; waiting until %s reports it evacuated", u.Name, member.Replication)
-		} else {
+		if u.Deleting {
 			s.explainRemoval(u)
+		} else {
+			s.explainWait(u)
 		}
 	}
 	if u := plan.remove; u != nil {
+		call, err := c.control.readHolder(ctx, s.set, u)
+		if err != nil {
+			return err
+		}
+		if call != nil {
+			s.operations[u.Name] = call
+			s.explainWait(u)
+			return nil
+		}
 		s.explainRemoval(u)
 		return c.control.deleteUnit(ctx, s.set, u, whenScaled(s.set), s.found[ConditionScalingDown].message)
 	}

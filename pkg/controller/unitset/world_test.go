@@ -37,6 +37,7 @@ type world struct {
 	sets       *slim.Informer[*v1alpha2.UnitSet]
 	mysqls     *slim.Informer[*v1alpha1.MysqlReplication]
 	postgreses *slim.Informer[*v1alpha1.PostgresReplication]
+	calls      *slim.Informer[*v1alpha1.GrpcCall]
 	children   *slim.Informers
 	packages   controllertest.Packages
 	references *controllertest.References
@@ -54,6 +55,7 @@ func newWorld(t *testing.T, set *v1alpha2.UnitSet) *world {
 		sets:       slim.NewStatic[*v1alpha2.UnitSet](nil),
 		mysqls:     slim.NewStatic(slim.MysqlMembers()),
 		postgreses: slim.NewStatic(slim.PostgresMembers()),
+		calls:      slim.NewStatic(slim.CallTargets()),
 		children: &slim.Informers{
 			Units:       slim.NewStatic(slim.LabelIndexes[*slim.Unit]()),
 			Services:    slim.NewStatic(slim.LabelIndexes[*slim.Object]()),
@@ -78,7 +80,7 @@ func (w *world) restart() {
 	w.t.Helper()
 	w.references = controllertest.NewReferences()
 	c, err := NewController(w.t.Context(), Config{
-		Kube: w.Kube, Upm: w.Upm, UnitSets: w.sets, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses,
+		Kube: w.Kube, Upm: w.Upm, UnitSets: w.sets, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Calls: w.calls,
 		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
 	})
 	if err != nil {
@@ -111,6 +113,7 @@ func (w *world) refresh() {
 		units = append(units, slim.FromUnit(u))
 	}
 	controllertest.Show(w.APIServer, w.children.Units, units)
+	controllertest.Show(w.APIServer, w.calls, controllertest.All[*v1alpha1.GrpcCall](w.APIServer))
 	controllertest.Show(w.APIServer, w.children.Services, controllertest.SlimObjects(w.t, controllertest.All[*corev1.Service](w.APIServer)))
 	controllertest.Show(w.APIServer, w.children.ConfigMaps, controllertest.SlimObjects(w.t, controllertest.All[*corev1.ConfigMap](w.APIServer)))
 	controllertest.Show(w.APIServer, w.children.Revisions, controllertest.SlimObjects(w.t, controllertest.All[*appsv1.ControllerRevision](w.APIServer)))

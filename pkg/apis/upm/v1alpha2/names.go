@@ -47,8 +47,11 @@ const (
 	// it equals it.
 	AnnotationAdoptRevision = "unit-operator.io/adopt-revision"
 	// AnnotationEvacuate of a Unit asks its Replication to move the source away:
-	// restart or remove.
+	// restart, or EvacuateRemove.
 	AnnotationEvacuate = "unit-operator.io/evacuate"
+	// EvacuateRemove as the value of AnnotationEvacuate: the unit is to go for good,
+	// and no GrpcCall starts on it any more.
+	EvacuateRemove = "remove"
 	// AnnotationReinit of a Unit allows its data to be initialised anew. Its
 	// value is the system id of the data that may be given up.
 	AnnotationReinit = "unit-operator.io/reinit"
