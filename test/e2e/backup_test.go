@@ -4,9 +4,13 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -131,6 +135,25 @@ func operations(t *testing.T, r rows) {
 		e.sql(t, r.kind, unit, "shop", r.damage)
 		e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder("chain"), "overwrite": "true"})
 		same(want)
+	})
+
+	t.Run("every backup says which cluster it is of", func(t *testing.T) {
+		system, err := e.kube.CoreV1().Namespaces().Get(t.Context(), metav1.NamespaceSystem, metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := s.manifests(t, r.set)
+		if len(found) == 0 {
+			t.Fatal("there is no backup")
+		}
+		for _, path := range found {
+			var manifest struct{ Cluster string }
+			if content, err := os.ReadFile(path); err != nil {
+				t.Error(err)
+			} else if err := json.Unmarshal(content, &manifest); err != nil || manifest.Cluster != string(system.UID) {
+				t.Errorf("%s is of cluster %q, want %q, %v", path, manifest.Cluster, system.UID, err)
+			}
+		}
 	})
 
 	t.Run("variables are set and persisted", func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
@@ -40,8 +41,10 @@ type parts struct {
 	informers *informers
 	agents    agents
 	ca        *agenttls.CA
-	recorder  events.EventRecorder
-	metrics   *metrics.Metrics
+	// clusterUID is what readClusterUID gives.
+	clusterUID types.UID
+	recorder   events.EventRecorder
+	metrics    *metrics.Metrics
 }
 
 // agents are all that is asked of agents.
@@ -96,6 +99,7 @@ var table = []descriptor{{
 			Agents:               p.agents,
 			CA:                   p.ca,
 			AgentImage:           p.options.AgentImage,
+			ClusterUID:           p.clusterUID,
 			ClusterDomain:        p.options.ClusterDomain,
 			Observe:              p.metrics.ObserveSync,
 		})

@@ -9,7 +9,10 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 
 	"github.com/upmio/unit-operator/pkg/agenttls"
@@ -56,6 +59,27 @@ func checkCRDs(client discovery.DiscoveryInterface) error {
 func ensureCA(ctx context.Context, secrets agenttls.Secrets, namespace string, now time.Time) (*agenttls.CA, error) {
 	ca, err := agenttls.EnsureCA(ctx, secrets, now)
 	return ca, advise(err, namespace)
+}
+
+// namespaces is what readClusterUID needs of a client.
+type namespaces interface {
+	Get(ctx context.Context, name string, opts metav1.GetOptions) (*corev1.Namespace, error)
+}
+
+// readClusterUID is what this cluster is told from others by: the UID of its
+// namespace kube-system, which is made with the cluster and never deleted. Backups
+// carry it, so that several clusters may share a store. Without it they would be
+// those of no cluster, so nothing is done until it can be read.
+func readClusterUID(ctx context.Context, client namespaces) (types.UID, error) {
+	ns, err := client.Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	if err != nil {
+		err = fmt.Errorf("reading the namespace %s, whose UID is the cluster's identity in backups: %w", metav1.NamespaceSystem, err)
+		if apierrors.IsNotFound(err) {
+			return "", err
+		}
+		return "", advise(err, "")
+	}
+	return ns.UID, nil
 }
 
 // advise adds to an error of a request in the operator's namespace what mends it.

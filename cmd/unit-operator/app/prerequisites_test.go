@@ -63,6 +63,35 @@ func TestMissingCRDsAreNamedWithTheCommandThatInstallsThem(t *testing.T) {
 	}
 }
 
+func TestTheClusterIsToldByTheUIDOfKubeSystemAndWhatIsInTheWayIsExplained(t *testing.T) {
+	client := fake.NewClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "kube-system", UID: "the-cluster"}})
+	uid, err := readClusterUID(t.Context(), client.CoreV1().Namespaces())
+	if err != nil || uid != "the-cluster" {
+		t.Errorf("%q, %v", uid, err)
+	}
+	for name, tc := range map[string]struct {
+		fail error
+		want []string
+	}{
+		"no right":     {apierrors.NewForbidden(corev1.Resource("namespaces"), "kube-system", errors.New("not you")), []string{"identity in backups", "kubectl apply -f artifacts/rbac"}},
+		"no namespace": {apierrors.NewNotFound(corev1.Resource("namespaces"), "kube-system"), []string{"identity in backups", "kube-system"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := fake.NewClientset()
+			client.PrependReactor("get", "namespaces", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, tc.fail })
+			_, err := readClusterUID(t.Context(), client.CoreV1().Namespaces())
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is not in: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
 func TestTheCAIsMadeOnceAndItsTroubleIsExplained(t *testing.T) {
 	client := fake.NewClientset()
 	secrets := client.CoreV1().Secrets("upm-system")

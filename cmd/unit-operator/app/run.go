@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	kubescheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
@@ -81,6 +82,14 @@ func (op *operator) work(ctx context.Context) error {
 	}) {
 		return nil
 	}
+	op.ready.set(false, "waiting: the identity of the cluster")
+	var clusterUID types.UID
+	if !op.ready.until(ctx, waitInterval, func(ctx context.Context) (err error) {
+		clusterUID, err = readClusterUID(ctx, op.clients.kube.CoreV1().Namespaces())
+		return err
+	}) {
+		return nil
+	}
 	agents := newAgents(o, op.clients, ca, op.metrics)
 	defer agents.Close()
 
@@ -99,7 +108,7 @@ func (op *operator) work(ctx context.Context) error {
 		return err
 	}
 	p := &parts{
-		options: o, clients: op.clients, informers: informers, agents: agents, ca: ca, metrics: op.metrics,
+		options: o, clients: op.clients, informers: informers, agents: agents, ca: ca, clusterUID: clusterUID, metrics: op.metrics,
 		recorder: broadcaster.NewRecorder(kindsOfEvents(), "unit-operator"),
 	}
 	for _, row := range table {

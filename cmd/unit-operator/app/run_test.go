@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
@@ -26,7 +27,7 @@ import (
 
 // newOperator is an operator of an empty cluster.
 func newOperator() (*operator, *fake.Clientset) {
-	kube := fake.NewClientset()
+	kube := fake.NewClientset(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceSystem, UID: "the-cluster"}})
 	o := NewOptions()
 	o.AgentImage = "agent:1"
 	return &operator{options: o, metrics: metrics.New(), ready: newReadiness(), clients: &clients{
@@ -61,6 +62,21 @@ func TestALeaderWorksOnceItHasACAAndItsCachesAndEndsWhenTold(t *testing.T) {
 	if _, err := kube.CoreV1().Secrets("upm-system").Get(t.Context(), agenttls.CASecret, metav1.GetOptions{}); err != nil {
 		t.Errorf("the agents' CA: %v", err)
 	}
+	cancel()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnOperatorThatMayNotReadTheClustersIdentityWaitsAndSaysWhatToDo(t *testing.T) {
+	op, kube := newOperator()
+	kube.PrependReactor("get", "namespaces", func(clienttesting.Action) (bool, runtime.Object, error) {
+		return true, nil, apierrors.NewForbidden(corev1.Resource("namespaces"), "kube-system", errors.New("not you"))
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- op.work(ctx) }()
+	becomes(t, op.ready, false, "kubectl apply -f artifacts/rbac")
 	cancel()
 	if err := <-result; err != nil {
 		t.Error(err)

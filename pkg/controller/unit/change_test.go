@@ -161,6 +161,28 @@ func TestANewerAgentImageRestartsNothing(t *testing.T) {
 	w.wantNoCondition(ConditionAgentOutdated)
 }
 
+func TestAnOperatorThatHasLearntTheClusterTellsTheNextPodAndRestartsNone(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.clusterUID = ""
+	w.restart()
+	w.live()
+	old := w.pod()
+	w.clusterUID = "the-cluster"
+	w.restart()
+	w.Written()
+	w.live()
+	if writes := w.Written(); w.pod().UID != old.UID || len(writes) > 0 {
+		t.Fatalf("the pod is %s, was %s; writes %v", w.pod().UID, old.UID, writes)
+	}
+	w.Erase(old)
+	next := w.replaced(old)
+	for _, c := range []corev1.Container{next.Spec.InitContainers[1], next.Spec.Containers[0]} {
+		if !slices.Contains(c.Env, corev1.EnvVar{Name: "UNIT_CLUSTER_UID", Value: "the-cluster"}) {
+			t.Errorf("container %s has %v", c.Name, c.Env)
+		}
+	}
+}
+
 func TestStartupFalseStopsTheServerAndKeepsThePod(t *testing.T) {
 	w := newWorld(t, newUnit())
 	w.live()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
@@ -74,6 +75,9 @@ type Config struct {
 	// AgentImage new pods bring their agent from.
 	AgentImage string
 
+	// ClusterUID is the UID of the namespace kube-system. It goes into pods that are
+	// made from now on and restarts none: it is the same for the life of a cluster.
+	ClusterUID types.UID
 	// ClusterDomain of the cluster's DNS. Default cluster.local.
 	ClusterDomain string
 	// Clock is clock.RealClock outside tests.
@@ -100,6 +104,7 @@ type Controller struct {
 	ca                   CA
 
 	agentImage    string
+	clusterUID    types.UID
 	clusterDomain string
 
 	mu sync.Mutex
@@ -137,6 +142,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		agents:               cfg.Agents,
 		ca:                   cfg.CA,
 		agentImage:           cfg.AgentImage,
+		clusterUID:           cfg.ClusterUID,
 		clusterDomain:        cfg.ClusterDomain,
 		memories:             map[cache.ObjectName]*memory{},
 	}

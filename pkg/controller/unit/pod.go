@@ -173,7 +173,8 @@ func (c *Controller) makePod(ctx context.Context, s *state) error {
 		return err
 	}
 	pod, err := podspec.Build(podspec.Input{
-		Unit: live, Package: s.pkg, AgentImage: c.agentImage, ClusterDomain: c.clusterDomain, NodeName: live.Spec.NodeName,
+		Unit: live, Package: s.pkg, AgentImage: c.agentImage, NodeName: live.Spec.NodeName,
+		ClusterUID: c.clusterUID, ClusterDomain: c.clusterDomain,
 	})
 	if err != nil {
 		s.found.because(ConditionInvalidTemplate, "%v", err)

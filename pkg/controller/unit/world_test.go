@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	testingclock "k8s.io/utils/clock/testing"
@@ -52,6 +53,7 @@ type world struct {
 	agents     *fake.Agents
 	ca         *agenttls.CA
 	agentImage string
+	clusterUID types.UID
 
 	controller *Controller
 	key        cache.ObjectName
@@ -77,6 +79,7 @@ func newWorld(t *testing.T, unit *v1alpha2.Unit) *world {
 		events:     events.NewFakeRecorder(1000),
 		agents:     fake.New(),
 		agentImage: "unit-agent:1",
+		clusterUID: "the-cluster",
 		key:        cache.MetaObjectToName(unit),
 	}
 	data, err := agenttls.NewCA(w.clock.Now())
@@ -102,7 +105,7 @@ func (w *world) restart() {
 	c, err := NewController(w.t.Context(), Config{
 		Kube: w.Kube, Upm: w.Upm, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Calls: w.calls, Nodes: w.nodes,
 		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
-		Agents: w.agents, CA: w.ca, AgentImage: w.agentImage,
+		Agents: w.agents, CA: w.ca, AgentImage: w.agentImage, ClusterUID: w.clusterUID,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -107,6 +107,7 @@ func (b *builder) identityEnv() []corev1.EnvVar {
 		{Name: "UNIT_UID", Value: string(b.Unit.UID)},
 		{Name: "UNIT_TYPE", Value: b.database.Name},
 		{Name: "UNIT_SET", Value: b.set},
+		{Name: "UNIT_CLUSTER_UID", Value: string(b.ClusterUID)},
 		{Name: "UNIT_VERSION", Value: Version(b.Unit)},
 		{Name: "UNIT_DATA_STORAGE", Value: b.data.name},
 		{Name: "UNIT_SQL_PORT", Value: strconv.Itoa(int(SQLPort(b.Unit, b.Package)))},

@@ -46,7 +46,7 @@ func parseUnit(t *testing.T, text string) *v1alpha2.Unit {
 // a standalone one.
 func inputFor(t *testing.T, unit *v1alpha2.Unit) Input {
 	t.Helper()
-	in := Input{Unit: unit, AgentImage: agentImage, ClusterDomain: "cluster.local"}
+	in := Input{Unit: unit, AgentImage: agentImage, ClusterUID: "6c8d0a5e-0000-4000-8000-000000000001", ClusterDomain: "cluster.local"}
 	if SetName(unit) != "" {
 		return in
 	}

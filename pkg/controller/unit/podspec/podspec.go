@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
@@ -69,6 +70,9 @@ type Input struct {
 	Package *packages.Package
 	// AgentImage is the image of the install container.
 	AgentImage string
+	// ClusterUID is what backups are told apart by that come from several clusters:
+	// the UID of the namespace kube-system.
+	ClusterUID types.UID
 	// ClusterDomain of the cluster's DNS. Empty: DefaultClusterDomain.
 	ClusterDomain string
 	// NodeName is the node the unit is bound to, empty for none.
