@@ -86,7 +86,7 @@ func stage(work, root string) error {
 	if err := copyFile(self, filepath.Join(top, "enginetest.test")); err != nil {
 		return err
 	}
-	if err := unix.Chroot(top); err != nil {
+	if err := enterRoot(top); err != nil {
 		return err
 	}
 	if err := os.Chdir(BoxDir); err != nil {
@@ -103,6 +103,23 @@ func stage(work, root string) error {
 	}
 	env := []string{insideEnv + "=" + os.Getenv(insideEnv), "PATH=" + os.Getenv("PATH")}
 	return syscall.Exec("/enginetest.test", os.Args, env)
+}
+
+// enterRoot makes top the root of this mount namespace and lets go of the host's: what
+// is mounted there would else stay in use until the box ends, though the host unmounts
+// it. Nothing of this reaches the host, whose mounts were made private before.
+func enterRoot(top string) error {
+	if err := os.Chdir(top); err != nil {
+		return err
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("changing the root: %w", err)
+	}
+	// The old root lies over the new one now.
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("letting go of the host's mounts: %w", err)
+	}
+	return os.Chdir("/")
 }
 
 // furnish adds what a container runtime would.

@@ -1,0 +1,130 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package enginetest_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+)
+
+func TestMain(m *testing.M) {
+	enginetest.Main(m, func(engine.Env) engine.Engine { return nil })
+}
+
+// command of the host; its output.
+func command(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// mounted makes a file system on a loop device and mounts it.
+func mounted(t *testing.T) (device, dir string) {
+	t.Helper()
+	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
+	command(t, "truncate", "--size=16M", image)
+	command(t, "mkfs.ext4", "-q", image)
+	device = command(t, "losetup", "--find", "--show", image)
+	t.Cleanup(func() {
+		if err := exec.Command("losetup", "--detach", device).Run(); err != nil {
+			t.Errorf("losetup --detach %s: %v", device, err)
+		}
+	})
+	if err := unix.Mount(device, dir, "ext4", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return device, dir
+}
+
+// inside says that the box is up and stays until it is told that that is enough.
+func inside(t *testing.T, _ *enginetest.Box) {
+	if err := os.WriteFile("/box/ready", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat("/box/enough"); err == nil {
+			return
+		}
+	}
+	t.Error("nobody has looked at the box")
+}
+
+// A volume that is unmounted while a box runs is free: a node of the test bed beside
+// can stop.
+func TestABoxHoldsNoMountOfTheHostAndTheHostNoneOfTheBox(t *testing.T) {
+	if os.Getpid() == 1 {
+		enginetest.Each(t, "mysql", inside)
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("a box of namespaces, and a loop device, need root")
+	}
+	device, dir := mounted(t)
+	work := t.TempDir()
+	t.Setenv("TMPDIR", work)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		enginetest.Each(t, "mysql", inside)
+	}()
+	looked := false
+	for {
+		select {
+		case <-over:
+			if !looked && !t.Skipped() {
+				t.Error("there was no box")
+			}
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		boxes, err := filepath.Glob(filepath.Join(work, "*", "box", "ready"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ready := range boxes {
+			if !looked {
+				looked = true
+				look(t, device, dir, work)
+			}
+			if err := os.WriteFile(filepath.Join(filepath.Dir(ready), "enough"), nil, 0o644); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// look at the host while there is a box below work.
+func look(t *testing.T, device, dir, work string) {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(string(mounts), work) {
+		t.Errorf("the host has mounts of the box:\n%s", mounts)
+	}
+	if err := unix.Unmount(dir, 0); err != nil {
+		t.Error(err)
+	}
+	// A device that is mounted anywhere cannot be had alone.
+	fd, err := unix.Open(device, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Errorf("%s is unmounted and not free: %v", device, err)
+		return
+	}
+	_ = unix.Close(fd)
+}
