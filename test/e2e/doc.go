@@ -8,4 +8,7 @@
 //
 // The tests run one after another on one MySQL set, one PostgreSQL set and one
 // ProxySQL set, because databases cost seconds and memory; each leaves them Ready.
+//
+// As long as they run, all that could tell a secret is recorded: command lines, logs,
+// every version of the objects. The run fails if a value of a Secret is in it.
 package e2e

@@ -43,6 +43,7 @@ type environment struct {
 	kubectl  string
 	versions map[string]string
 	operator *process
+	witness  *witness
 	logs     string
 	// ns is the namespace of the shared sets.
 	ns string
@@ -65,14 +66,30 @@ func run(m *testing.M) int {
 	}
 	env = e
 	defer e.stopOperator()
+	if err := e.startWitness(); err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+		return 1
+	}
+	defer e.witness.close()
 	if err := e.startOperator(); err != nil {
 		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
 		e.describe()
 		return 1
 	}
 	code := m.Run()
+	extent, err := e.witness.verdict(context.Background())
+	fmt.Printf("e2e: %s\n", extent)
+	if err != nil {
+		fmt.Printf("--- FAIL: a secret was told\n%v\n", err)
+		code = 1
+	}
 	if code != 0 {
 		e.describe()
+		return code
+	}
+	// What was recorded is of use after a failure only.
+	if err := os.RemoveAll(e.logs); err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
 	}
 	return code
 }
@@ -149,10 +166,12 @@ type process struct {
 	waited chan struct{}
 }
 
+func (e *environment) operatorLog() string { return filepath.Join(e.logs, "operator.log") }
+
 // startOperator runs the operator's binary as a user does, out of the cluster, and
 // returns when it lives.
 func (e *environment) startOperator(args ...string) error {
-	log, err := os.OpenFile(filepath.Join(e.logs, "operator.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(e.operatorLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -244,7 +263,7 @@ func (e *environment) describe() {
 		out, _ := e.kubectlCommand(ctx, args...).CombinedOutput()
 		fmt.Printf("\n$ kubectl %s\n%s", strings.Join(args, " "), out)
 	}
-	log, _ := os.ReadFile(filepath.Join(e.logs, "operator.log"))
+	log, _ := os.ReadFile(e.operatorLog())
 	lines := strings.Split(string(log), "\n")
 	fmt.Printf("\nend of the operator's log (%s):\n%s\n", e.logs, strings.Join(lines[max(0, len(lines)-80):], "\n"))
 }
