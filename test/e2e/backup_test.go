@@ -6,6 +6,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -24,6 +25,8 @@ type rows struct {
 	set, admin string
 	// make, more, wipe and sum are SQL; make and wipe run outside the database.
 	makeDatabase, makeTable, more, damage, wipe, sum string
+	// count of the databases of that name.
+	count string
 }
 
 func (r rows) unit(i int) string { return fmt.Sprintf("%s-%d", r.set, i) }
@@ -36,6 +39,7 @@ var mysqlRows = rows{
 		"SELECT SHA2(CONCAT(i, RAND()), 256), UNHEX(SHA2(RAND(), 256)) FROM n",
 	damage: "DELETE FROM orders WHERE id % 3 = 0; UPDATE orders SET v = 'damaged' WHERE id % 5 = 0",
 	wipe:   "DROP DATABASE shop",
+	count:  "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'shop'",
 	sum:    "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT(id, v, HEX(b)))), 0) FROM orders",
 }
 
@@ -46,7 +50,56 @@ var postgresqlRows = rows{
 	more:         "INSERT INTO orders (v, b) SELECT md5(i::text || random()::text), decode(md5(random()::text), 'hex') FROM generate_series(1, 5000) i",
 	damage:       "DELETE FROM orders WHERE id % 3 = 0; UPDATE orders SET v = 'damaged' WHERE id % 5 = 0",
 	wipe:         "DROP DATABASE shop WITH (FORCE)",
+	count:        "SELECT count(*) FROM pg_database WHERE datname = 'shop'",
 	sum:          "SELECT count(*), md5(string_agg(id::text || v || encode(b, 'hex'), ',' ORDER BY id)) FROM orders",
+}
+
+// backupKind is one way to take a backup.
+type backupKind struct {
+	name   string
+	action v1alpha1.Action
+	// incremental ones are taken after a full one, which the parameters make too.
+	incremental bool
+	parameters  map[string]any
+}
+
+// backups of every kind, plain and encrypted.
+var backups = []backupKind{
+	{"logical", v1alpha1.ActionLogicalBackup, false, map[string]any{"compression": "gzip"}},
+	{"logical-encrypted", v1alpha1.ActionLogicalBackup, false, map[string]any{"compression": "zstd", "encryption": "AES256", "retention": "7d"}},
+	{"physical", v1alpha1.ActionPhysicalBackup, false, map[string]any{"compression": "true", "parallel": "4"}},
+	{"physical-encrypted", v1alpha1.ActionPhysicalBackup, false, map[string]any{"compression": "zstd", "encryption": "AES256"}},
+	{"incremental", v1alpha1.ActionPhysicalBackup, true, map[string]any{"compression": "none"}},
+	{"incremental-encrypted", v1alpha1.ActionPhysicalBackup, true, map[string]any{"encryption": "AES256"}},
+}
+
+// take a backup of the first unit, each of other rows than those before. It returns
+// what they sum up to.
+func (e *environment) take(t *testing.T, r rows, b backupKind, folder string) string {
+	t.Helper()
+	steps := []string{"full"}
+	if b.incremental {
+		steps = append(steps, "incremental")
+	}
+	for _, step := range steps {
+		e.sql(t, r.kind, r.unit(0), "shop", r.more)
+		parameters := map[string]any{"backupType": step, "destination": folder}
+		maps.Copy(parameters, b.parameters)
+		e.succeeds(t, b.name, r.unit(0), r.kind, b.action, parameters)
+	}
+	return e.sql(t, r.kind, r.unit(0), "shop", r.sum)
+}
+
+// comesBack restores into a unit that has nothing but what its initialisation made.
+func (e *environment) comesBack(t *testing.T, r rows, unit, folder, want string) {
+	t.Helper()
+	if got := e.sql(t, r.kind, unit, "", r.count); got != "0" {
+		t.Fatalf("%s has %s databases before the restore, want 0", unit, got)
+	}
+	e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder})
+	if got := e.sql(t, r.kind, unit, "shop", r.sum); got != want {
+		t.Errorf("rows of %s sum up to %q, want %q", unit, got, want)
+	}
 }
 
 func TestOperationsOfMySQL(t *testing.T)      { operations(t, mysqlRows) }
@@ -57,7 +110,7 @@ func operations(t *testing.T, r rows) {
 	e := require(t)
 	s := e.startStore(t)
 	e.operationsNamespace(t, s)
-	e.smallSet(t, v1alpha2.UnitType(r.kind), r.set, r.admin, 2)
+	e.smallSet(t, v1alpha2.UnitType(r.kind), r.set, r.admin, int32(1+len(backups)))
 	unit := r.unit(0)
 	e.sql(t, r.kind, unit, "", r.makeDatabase)
 	e.sql(t, r.kind, unit, "shop", r.makeTable)
@@ -71,22 +124,24 @@ func operations(t *testing.T, r rows) {
 	}
 	folder := func(name string) string { return "s3://backups/" + r.set + "/" + name + "/" }
 
-	for _, tc := range []struct {
-		name       string
-		parameters map[string]any
-	}{
-		{"logical", map[string]any{"backupType": "full", "compression": "gzip"}},
-		{"logical-encrypted", map[string]any{"backupType": "full", "compression": "zstd", "encryption": "AES256", "retention": "7d"}},
-	} {
-		t.Run("a "+tc.name+" backup brings wiped rows back", func(t *testing.T) {
-			want := sum()
-			tc.parameters["destination"] = folder(tc.name)
-			e.succeeds(t, tc.name, unit, r.kind, v1alpha1.ActionLogicalBackup, tc.parameters)
-			e.sql(t, r.kind, unit, "", r.wipe)
-			e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder(tc.name), "overwrite": "true"})
-			same(want)
-		})
+	taken := map[string]string{}
+	for _, b := range backups {
+		t.Run("a "+b.name+" backup is taken", func(t *testing.T) { taken[b.name] = e.take(t, r, b, folder(b.name)) })
 	}
+	t.Run("wiped units", func(t *testing.T) {
+		for i, b := range backups {
+			t.Run("get the rows of a "+b.name+" backup", func(t *testing.T) {
+				t.Parallel()
+				e.comesBack(t, r, r.unit(i+1), folder(b.name), taken[b.name])
+			})
+		}
+	})
+
+	t.Run("a logical backup brings a dropped database back", func(t *testing.T) {
+		e.sql(t, r.kind, unit, "", r.wipe)
+		e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder("logical"), "overwrite": "true"})
+		same(taken["logical"])
+	})
 
 	t.Run("a logical backup is restored into another database beside", func(t *testing.T) {
 		want := sum()
@@ -110,24 +165,7 @@ func operations(t *testing.T, r rows) {
 		})
 	}
 
-	for _, tc := range []struct {
-		name       string
-		parameters map[string]any
-	}{
-		{"physical", map[string]any{"backupType": "full", "compression": "true", "parallel": "4"}},
-		{"physical-encrypted", map[string]any{"backupType": "full", "compression": "zstd", "encryption": "AES256"}},
-	} {
-		t.Run("a "+tc.name+" backup brings damaged rows back", func(t *testing.T) {
-			want := sum()
-			tc.parameters["destination"] = folder(tc.name)
-			e.succeeds(t, tc.name, unit, r.kind, v1alpha1.ActionPhysicalBackup, tc.parameters)
-			e.sql(t, r.kind, unit, "shop", r.damage)
-			e.succeeds(t, "restore", unit, r.kind, v1alpha1.ActionRestore, map[string]any{"source": folder(tc.name), "overwrite": "true"})
-			same(want)
-		})
-	}
-
-	t.Run("an incremental backup brings what came after the full one", func(t *testing.T) {
+	t.Run("an incremental backup brings damaged rows back", func(t *testing.T) {
 		e.succeeds(t, "base", unit, r.kind, v1alpha1.ActionPhysicalBackup, map[string]any{"backupType": "full", "destination": folder("chain")})
 		e.sql(t, r.kind, unit, "shop", r.more)
 		want := sum()
