@@ -58,8 +58,8 @@ func (e *environment) secret(t *testing.T, g group, user string) string {
 
 // apply creates the group. Its UnitSet is the documentation's own, word for word,
 // where the documentation is at hand; only the version becomes that of the image
-// at hand.
-func (e *environment) apply(t *testing.T, g group) {
+// at hand, and what a test changes.
+func (e *environment) apply(t *testing.T, g group, changes ...func(set *unstructured.Unstructured)) {
 	t.Helper()
 	version := e.versions[g.kind]
 	if version == "" {
@@ -81,6 +81,9 @@ func (e *environment) apply(t *testing.T, g group) {
 			}
 			if err := unstructured.SetNestedField(o.Object, version, "spec", "version"); err != nil {
 				t.Fatal(err)
+			}
+			for _, change := range changes {
+				change(o)
 			}
 		}
 		out, err := yaml.Marshal(o.Object)
@@ -141,7 +144,7 @@ func (e *environment) remove(t *testing.T, g group) {
 		{"delete", "unitset", g.set, "-n", ns, "--ignore-not-found", "--timeout=3m"},
 		{"wait", "--for=delete", "pod", "-l", "unit-operator.io/unitset=" + g.set, "-n", ns, "--timeout=3m"},
 		{"delete", "pvc", "-l", "unit-operator.io/unitset=" + g.set, "-n", ns, "--timeout=1m"},
-		{"delete", "secret/" + g.set + "-secret", "configmap/" + g.set + "-config", "-n", ns, "--ignore-not-found"},
+		{"delete", "secret/" + g.set + "-secret", "secret/" + g.set + "-backup-key", "configmap/" + g.set + "-config", "-n", ns, "--ignore-not-found"},
 	} {
 		if out, err := e.kubectlCommand(ctx, args...).CombinedOutput(); err != nil {
 			t.Errorf("kubectl %v: %v\n%s", args, err, out)

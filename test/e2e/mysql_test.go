@@ -81,6 +81,10 @@ func TestMySQL(t *testing.T) {
 		}
 	})
 
+	t.Run("the documented calls that need no writable server end in Success", func(t *testing.T) {
+		e.documentedOnReadOnly(t, g)
+	})
+
 	t.Run("at rest nothing is written to the API for a minute", func(t *testing.T) {
 		e.nothingWritten(t, g)
 	})

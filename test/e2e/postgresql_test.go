@@ -47,6 +47,10 @@ func TestPostgreSQL(t *testing.T) {
 		}
 	})
 
+	t.Run("the documented calls end in Success", func(t *testing.T) {
+		e.documentedOnPostgreSQL(t, g)
+	})
+
 	t.Run("SIGKILLs of the agents interrupt no session and restart no server", func(t *testing.T) {
 		e.agentsKilled(t, g, 30)
 	})

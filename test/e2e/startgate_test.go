@@ -325,11 +325,9 @@ func (e *environment) nodeRestart(t *testing.T, g group) {
 	e.sameRole(t, g, p.Name)
 }
 
-// heldThroughNodeRestart: startup false stops the server, and nothing but the
-// operator's word starts it again.
-func (e *environment) heldThroughNodeRestart(t *testing.T, g group) {
-	requireBed(t)
-	unit := g.unit(1)
+// stopServer as a user does, and wait until it is stopped.
+func (e *environment) stopServer(t *testing.T, unit string) {
+	t.Helper()
 	e.setStartup(t, unit, false)
 	eventually(t, 2*time.Minute, "the server to be stopped", func(ctx context.Context) error {
 		if err := e.unitConditionTrue(ctx, ns, unit, "ServerStopped"); err != nil {
@@ -337,6 +335,14 @@ func (e *environment) heldThroughNodeRestart(t *testing.T, g group) {
 		}
 		return e.unitPhase(ctx, ns, unit, v1alpha2.UnitRunning)
 	})
+}
+
+// heldThroughNodeRestart: startup false stops the server, and nothing but the
+// operator's word starts it again.
+func (e *environment) heldThroughNodeRestart(t *testing.T, g group) {
+	requireBed(t)
+	unit := g.unit(1)
+	e.stopServer(t, unit)
 	p := e.pod(t, ns, unit)
 	if err := g.answersAt(p.Status.PodIP); err == nil {
 		t.Fatal("a stopped server answers")
