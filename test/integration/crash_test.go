@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/upmio/unit-operator/test/apiproxy"
 )
 
 var uidPattern = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
@@ -20,11 +22,11 @@ func TestOperatorKilledAtAnyWriteOfACreationEndsInTheSameObjects(t *testing.T) {
 	const units = 2
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "crash-reference")
-	op := startOperator(t, operatorOptions{host: p.server.URL, namespace: ns})
-	p.reset()
+	op := startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
+	p.Reset()
 	e.create(t, mysqlGroup(ns, "orders", units))
 	e.settled(t, ns, units)
-	want, writes := e.snapshot(t, ns), p.seen()
+	want, writes := e.snapshot(t, ns), p.Seen()
 	op.stop(t)
 	if len(writes) < 10 {
 		t.Fatalf("only %d writes seen: %v", len(writes), writes)
@@ -37,14 +39,14 @@ func TestOperatorKilledAtAnyWriteOfACreationEndsInTheSameObjects(t *testing.T) {
 			if after {
 				name = "after"
 			}
-			t.Run(name+"/"+writes[k-1].verb+"/"+writes[k-1].resource+"/"+writes[k-1].name, func(t *testing.T) {
+			t.Run(name+"/"+writes[k-1].Verb+"/"+writes[k-1].Resource+"/"+writes[k-1].Name, func(t *testing.T) {
 				t.Parallel()
 				p := newProxy(t, e.config, e.token)
 				ns := e.namespace(t, "crash")
-				op := startOperator(t, operatorOptions{host: p.server.URL, namespace: ns})
+				op := startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
 				dead := make(chan struct{})
-				p.reset()
-				strike := func(n int, _ call) bool {
+				p.Reset()
+				strike := func(n int, _ apiproxy.Call, _ []byte) bool {
 					if n < k {
 						return true
 					}
@@ -55,9 +57,9 @@ func TestOperatorKilledAtAnyWriteOfACreationEndsInTheSameObjects(t *testing.T) {
 					return false
 				}
 				if after {
-					p.hook(nil, strike)
+					p.Hook(nil, strike)
 				} else {
-					p.hook(strike, nil)
+					p.Hook(strike, nil)
 				}
 				e.create(t, mysqlGroup(ns, "orders", units))
 				select {
@@ -66,8 +68,8 @@ func TestOperatorKilledAtAnyWriteOfACreationEndsInTheSameObjects(t *testing.T) {
 					// This run needed fewer writes (they coalesce): nothing to kill at.
 					t.Logf("write %d did not happen in this run", k)
 				}
-				p.hook(nil, nil)
-				startOperator(t, operatorOptions{host: p.server.URL, namespace: ns})
+				p.Hook(nil, nil)
+				startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
 				e.settled(t, ns, units)
 				if d := diffObjects(want, e.snapshot(t, ns)); d != "" {
 					t.Errorf("after a crash at write %d (%v) the objects differ (-want +got):\n%s", k, writes[k-1], d)
@@ -82,31 +84,31 @@ func TestCreationUnderLaggingInformersMakesNothingTwice(t *testing.T) {
 	const units = 3
 	p := newProxy(t, e.config, e.token)
 	reference := e.namespace(t, "lag-reference")
-	op := startOperator(t, operatorOptions{host: p.server.URL, namespace: reference})
+	op := startOperator(t, operatorOptions{host: p.URL(), namespace: reference})
 	e.create(t, mysqlGroup(reference, "orders", units))
 	e.settled(t, reference, units)
 	want := e.snapshot(t, reference)
 	op.stop(t)
 
 	ns := e.namespace(t, "lag")
-	p.delayWatches(1500 * time.Millisecond)
-	startOperator(t, operatorOptions{host: p.server.URL, namespace: ns})
-	p.reset()
+	p.DelayWatches(1500 * time.Millisecond)
+	startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
+	p.Reset()
 	e.create(t, mysqlGroup(ns, "orders", units))
 	e.settled(t, ns, units)
 	if d := diffObjects(want, e.snapshot(t, ns)); d != "" {
 		t.Errorf("under lagging informers the objects differ (-want +got):\n%s", d)
 	}
-	created := map[call]int{}
-	for _, c := range p.seen() {
-		if c.verb == "create" && c.namespace == ns {
+	created := map[apiproxy.Call]int{}
+	for _, c := range p.Seen() {
+		if c.Verb == "create" && c.Namespace == ns {
 			created[c]++
 		}
 	}
 	// A create names its object in the body, so count per kind.
 	count := map[string]int{}
 	for c, n := range created {
-		count[c.resource] += n
+		count[c.Resource] += n
 	}
 	for kind, n := range map[string]int{"units": units, "pods": units, "persistentvolumeclaims": units} {
 		if count[kind] != n {

@@ -26,7 +26,7 @@ func TestTheDocumentsExamplesBecomeWhatItsProsePromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newProxy(t, e.config, e.token)
-	startOperator(t, operatorOptions{host: p.server.URL})
+	startOperator(t, operatorOptions{host: p.URL()})
 	checked := 0
 	for _, example := range examples {
 		if !hasKind(example.Objects, "UnitSet", "Unit") {
@@ -48,7 +48,7 @@ func TestTheSamplesBecomeWhatTheDocumentationPromises(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newProxy(t, e.config, e.token)
-	startOperator(t, operatorOptions{host: p.server.URL})
+	startOperator(t, operatorOptions{host: p.URL()})
 	checked := 0
 	for _, file := range files {
 		objects, err := readObjects(file)

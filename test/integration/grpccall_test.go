@@ -21,7 +21,7 @@ import (
 func TestACallThatCannotRunSaysWhyAndGoesWithItsTTL(t *testing.T) {
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
-	startOperator(t, operatorOptions{host: p.server.URL})
+	startOperator(t, operatorOptions{host: p.URL()})
 	ns := e.namespace(t, "calls")
 	calls := e.upm.UpmV1alpha1().GrpcCalls(ns)
 	create := func(name string, ttl int32, parameters map[string]v1alpha1.JSON) {

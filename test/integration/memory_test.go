@@ -28,7 +28,7 @@ func BenchmarkOperatorMemoryWithForeignSecrets(b *testing.B) {
 	e.create(b, mysqlGroup(ns, "orders", 3))
 
 	measure := func() float64 {
-		op := startOperator(b, operatorOptions{host: p.server.URL})
+		op := startOperator(b, operatorOptions{host: p.URL()})
 		e.settled(b, ns, 3)
 		time.Sleep(10 * time.Second)
 		rss := op.rss(b)

@@ -23,7 +23,7 @@ import (
 func TestWhatIsMissingIsNamedOnceAndHealsWhenItAppears(t *testing.T) {
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
-	startOperator(t, operatorOptions{host: p.server.URL})
+	startOperator(t, operatorOptions{host: p.URL()})
 	for _, tc := range []struct {
 		name      string
 		condition string

@@ -50,7 +50,7 @@ func TestASetScalesDownFromTheHighestOrdinalAndUpOntoWhatWasKept(t *testing.T) {
 			e := require(t)
 			p := newProxy(t, e.config, e.token)
 			ns := e.namespace(t, "scale")
-			startOperator(t, operatorOptions{host: p.server.URL, namespace: ns})
+			startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
 			g := mysqlGroup(ns, "orders", 3)
 			g.set.Spec.PersistentVolumeClaimRetentionPolicy = &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenScaled: tc.retention}
 			e.create(t, g)
@@ -71,9 +71,9 @@ func TestASetScalesDownFromTheHighestOrdinalAndUpOntoWhatWasKept(t *testing.T) {
 				return nil
 			})
 			var order []string
-			for _, c := range p.seen() {
-				if c.verb == "delete" && c.resource == "units" {
-					order = append(order, c.name)
+			for _, c := range p.Seen() {
+				if c.Verb == "delete" && c.Resource == "units" {
+					order = append(order, c.Name)
 				}
 			}
 			if d := cmp.Diff([]string{"orders-2", "orders-1"}, order); d != "" {
@@ -93,7 +93,7 @@ func TestADeletedSetLeavesTheUsersObjectsAndItsClaims(t *testing.T) {
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "delete")
-	startOperator(t, operatorOptions{host: p.server.URL, namespace: ns})
+	startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
 	e.create(t, mysqlGroup(ns, "orders", 2))
 	e.settled(t, ns, 2)
 	background := metav1.DeletePropagationBackground

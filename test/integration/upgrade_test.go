@@ -63,13 +63,13 @@ func TestAnOperatorWithAnotherRendererRestartsNoPodAndUsesItForNewOnes(t *testin
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "upgrade")
-	op := startOperator(t, operatorOptions{host: p.server.URL, namespace: ns})
+	op := startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
 	e.create(t, mysqlGroup(ns, "orders", 2))
 	e.settled(t, ns, 2)
 	before := e.podUIDs(t, ns)
 	op.stop(t)
 
-	startOperator(t, operatorOptions{host: p.server.URL, namespace: ns, binary: buildChanged(t)})
+	startOperator(t, operatorOptions{host: p.URL(), namespace: ns, binary: buildChanged(t)})
 	time.Sleep(2 * time.Second)
 	e.settled(t, ns, 2)
 	if d := diffUIDs(before, e.podUIDs(t, ns)); d != "" {

@@ -11,18 +11,20 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/upmio/unit-operator/test/apiproxy"
 )
 
 // elsewhere are grants whose use these tests cannot show, each with why.
-var elsewhere = map[call]string{
-	{verb: "create", resource: "pods/portforward"}:                        "agents are dialled on real nodes only (test/e2e)",
-	{verb: "get", resource: "pods/portforward"}:                           "agents are dialled on real nodes only (test/e2e)",
-	{verb: "get", resource: "persistentvolumeclaims"}:                     "a claim that a cache did not show yet (pkg/controller/unit)",
-	{verb: "update", resource: "secrets"}:                                 "a certificate or a CA that is renewed (pkg/controller/unit, pkg/agenttls)",
-	{verb: "patch", resource: "secrets"}:                                  "labels of a certificate's Secret (pkg/controller/unit)",
-	{verb: "patch", group: "upm.syntropycloud.io", resource: "grpccalls"}: "the finalizer of a call that an agent is given (pkg/controller/grpccall, test/e2e)",
-	{verb: "patch", group: "apps", resource: "controllerrevisions"}:       "a spec that goes back to an older revision (pkg/controller/unitset)",
-	{verb: "delete", group: "apps", resource: "controllerrevisions"}:      "a history longer than its limit (pkg/controller/unitset)",
+var elsewhere = map[apiproxy.Call]string{
+	{Verb: "create", Resource: "pods/portforward"}:                        "agents are dialled on real nodes only (test/e2e)",
+	{Verb: "get", Resource: "pods/portforward"}:                           "agents are dialled on real nodes only (test/e2e)",
+	{Verb: "get", Resource: "persistentvolumeclaims"}:                     "a claim that a cache did not show yet (pkg/controller/unit)",
+	{Verb: "update", Resource: "secrets"}:                                 "a certificate or a CA that is renewed (pkg/controller/unit, pkg/agenttls)",
+	{Verb: "patch", Resource: "secrets"}:                                  "labels of a certificate's Secret (pkg/controller/unit)",
+	{Verb: "patch", Group: "upm.syntropycloud.io", Resource: "grpccalls"}: "the finalizer of a call that an agent is given (pkg/controller/grpccall, test/e2e)",
+	{Verb: "patch", Group: "apps", Resource: "controllerrevisions"}:       "a spec that goes back to an older revision (pkg/controller/unitset)",
+	{Verb: "delete", Group: "apps", Resource: "controllerrevisions"}:      "a history longer than its limit (pkg/controller/unitset)",
 }
 
 // The last test of the package: what the operator's service account may do beside
@@ -35,7 +37,7 @@ func TestRBACGrantsWhatTheCodeCallsAndNothingElse(t *testing.T) {
 	if called.Len() < 20 {
 		t.Skip("runs after the other tests of this package")
 	}
-	granted := sets.New[call]()
+	granted := sets.New[apiproxy.Call]()
 	files, err := filepath.Glob(filepath.Join(root, "artifacts", "rbac", "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +62,7 @@ func TestRBACGrantsWhatTheCodeCallsAndNothingElse(t *testing.T) {
 							if v == "*" || res == "*" || g == "*" {
 								t.Errorf("%s grants a wildcard: %+v", role.Name, r)
 							}
-							granted.Insert(call{verb: v, group: g, resource: res})
+							granted.Insert(apiproxy.Call{Verb: v, Group: g, Resource: res})
 						}
 					}
 				}
@@ -68,26 +70,26 @@ func TestRBACGrantsWhatTheCodeCallsAndNothingElse(t *testing.T) {
 		}
 	}
 	for c := range called.Clone() {
-		switch c.verb {
+		switch c.Verb {
 		case "watch":
 			// An informer lists where the API server does not stream lists.
-			called.Insert(call{verb: "list", group: c.group, resource: c.resource})
+			called.Insert(apiproxy.Call{Verb: "list", Group: c.Group, Resource: c.Resource})
 		case "apply":
 			// What is absent is authorised as a create, too.
 			called.Delete(c)
-			called.Insert(call{verb: "patch", group: c.group, resource: c.resource}, call{verb: "create", group: c.group, resource: c.resource})
+			called.Insert(apiproxy.Call{Verb: "patch", Group: c.Group, Resource: c.Resource}, apiproxy.Call{Verb: "create", Group: c.Group, Resource: c.Resource})
 		}
 	}
 	unused := granted.Difference(called)
 	for c := range unused {
-		if _, ok := elsewhere[c]; ok || c.resource == "leases" {
+		if _, ok := elsewhere[c]; ok || c.Resource == "leases" {
 			unused.Delete(c)
 		}
 	}
-	report := func(what string, s sets.Set[call]) {
+	report := func(what string, s sets.Set[apiproxy.Call]) {
 		lines := []string{}
 		for c := range s {
-			lines = append(lines, c.verb+" "+c.resource+"."+c.group)
+			lines = append(lines, c.Verb+" "+c.Resource+"."+c.Group)
 		}
 		slices.Sort(lines)
 		for _, l := range lines {
