@@ -12,7 +12,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -227,7 +229,7 @@ func (s *s3Store) fail(err error, what, key string) (error, bool) {
 		if tlsError(err) {
 			return failure(ReasonUnreachable, s.endpoint, nil, "%s %s: %s", what, key, text), false
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		if cutError(err) {
 			text = "the connection was cut"
 		}
 		return failure(ReasonUnreachable, s.endpoint, nil, "%s %s: %s", what, key, text), true
@@ -261,6 +263,11 @@ func classify(r minio.ErrorResponse) (reason string, retry bool) {
 		return ReasonStore, true
 	}
 	return ReasonStore, false
+}
+
+// cutError is true of a connection that the other side, or somebody between, has ended.
+func cutError(err error) bool {
+	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE}, func(end error) bool { return errors.Is(err, end) })
 }
 
 // tlsError is true of what no other try makes better.

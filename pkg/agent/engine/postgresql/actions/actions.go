@@ -16,7 +16,10 @@ import (
 )
 
 // Reasons of failures that several actions have.
-const reasonNotRunning = "ServerNotRunning"
+const (
+	reasonNotRunning = "ServerNotRunning"
+	reasonNoSpace    = "NoSpace"
+)
 
 // New are the actions by name.
 func New(deps operations.Deps) map[string]operations.Action {

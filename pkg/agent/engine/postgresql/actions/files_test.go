@@ -7,10 +7,13 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -144,5 +147,22 @@ func TestABrokenChainIsToldFromOtherFailures(t *testing.T) {
 		if got := operations.ReasonOf(brokenChain(operations.Failed("ToolFailed", "%s", message))); got != want {
 			t.Errorf("%s: %s", message, got)
 		}
+	}
+}
+
+func TestADatabaseThatFillsTheVolumeSaysSo(t *testing.T) {
+	for name, err := range map[string]error{
+		"the kernel told the agent": fmt.Errorf("unpacking: %w", &fs.PathError{Op: "write", Path: "base/1/2", Err: syscall.ENOSPC}),
+		"the kernel told a program": operations.Failed("ToolFailed", `pg_basebackup: could not write to file "base/1/2": No space left on device`),
+	} {
+		got := filled(err, 4711)
+		for _, words := range []string{"4711 bytes", "enlarge the storage", "base/1/2"} {
+			if operations.ReasonOf(got) != reasonNoSpace || !strings.Contains(got.Error(), words) {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+	}
+	if other := errors.New("other"); operations.ReasonOf(filled(other, 1)) != operations.ReasonFailed {
+		t.Errorf("another error became %v", filled(other, 1))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -71,7 +72,7 @@ func (u unit) replaceServer(ctx context.Context, op operations.Op, r replacement
 		if ctx.Err() != nil {
 			return nil, err // Abandon cleans up
 		}
-		return nil, withCleanup(err, u.rollBackAndStart(ctx, op))
+		return nil, withCleanup(filled(err, r.need), u.rollBackAndStart(ctx, op))
 	}
 	return u.removeOld(op)
 }
@@ -98,9 +99,19 @@ func (u unit) space(need int64) error {
 		return fmt.Errorf("asking for the free space of %s: %w", u.Env.DataMount, err)
 	}
 	if free := int64(fs.Bavail) * fs.Bsize; free < need {
-		return operations.Failed("NoSpace", "the new database is made beside the old one and needs %d bytes, and the data volume has %d free: enlarge the storage", need, free)
+		return operations.Failed(reasonNoSpace, "the new database is made beside the old one and needs %d bytes, and the data volume has %d free: enlarge the storage", need, free)
 	}
 	return nil
+}
+
+// filled explains a failure to make need bytes of data for which there was room at first:
+// others write to the volume too.
+func filled(err error, need int64) error {
+	// The kernel tells it to the agent, or to a program that tells the agent.
+	if !errors.Is(err, unix.ENOSPC) && !strings.Contains(err.Error(), "No space left on device") {
+		return err
+	}
+	return operations.Failed(reasonNoSpace, "the new database is made beside the old one and needs %d bytes, and the data volume is full: enlarge the storage: %w", need, err)
 }
 
 func (u unit) makeAndSwap(ctx context.Context, op operations.Op, r replacement) error {
