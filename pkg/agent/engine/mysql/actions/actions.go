@@ -20,6 +20,7 @@ import (
 const (
 	reasonNotRunning = "ServerNotRunning"
 	reasonReadOnly   = "ReadOnly"
+	reasonSpace      = "NotEnoughSpace"
 )
 
 // New are the actions by name.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -33,8 +34,8 @@ type clone struct{ unit }
 
 // Run implements operations.Action.
 func (a clone) Run(ctx context.Context, op operations.Op) (map[string]string, error) {
-	if phase, _ := op.Phase(); recoverReplace(phase) == operations.RecoverAtOnce {
-		return a.replace(ctx, op, nil)
+	if phase, _ := op.Phase(); recovery(phase) == operations.RecoverAtOnce {
+		return a.takeUp(ctx, op)
 	}
 	p, err := params[*operation.Clone](op)
 	if err != nil {
@@ -53,12 +54,10 @@ func (a clone) Run(ctx context.Context, op operations.Op) (map[string]string, er
 }
 
 // Recover implements operations.Recoverer.
-func (a clone) Recover(phase string) operations.Recovery { return recoverReplace(phase) }
+func (a clone) Recover(phase string) operations.Recovery { return recovery(phase) }
 
 // Abandon implements operations.Abandoner.
-func (a clone) Abandon(ctx context.Context, op operations.Op) error {
-	return a.abandonReplace(ctx, op)
-}
+func (a clone) Abandon(ctx context.Context, op operations.Op) error { return a.abandon(ctx, op) }
 
 // dial logs in to the source. The server's name is not verified: CLONE and mysqldump
 // do not either.
@@ -112,18 +111,18 @@ func (a clone) whole(ctx context.Context, op operations.Op, p *operation.Clone, 
 	if err != nil {
 		return nil, err
 	}
-	room := roomFor(size)
-	if err := room.check(a.Env.DataMount, "a larger data storage, on which the cloned data lies beside the old until it serves"); err != nil {
+	room := roomFor(size, a.Env.DataMount, "a larger data storage, on which the cloned data lies beside the old until it serves")
+	if err := room.check(); err != nil {
 		return nil, err
 	}
 	where := address(p)
 	return a.replace(ctx, op, func(ctx context.Context, data string) (built, error) {
 		if err := a.cloneInstance(ctx, op, s, p, password, data, room); err != nil {
-			return built{}, err
+			return built{}, room.filled(err)
 		}
 		executed, err := a.ready(ctx, op, data, source{}, nil)
 		if err != nil {
-			return built{}, err
+			return built{}, room.filled(err)
 		}
 		return built{
 			restored: restored{Backup: where, GTIDExecuted: executed},
@@ -185,10 +184,6 @@ func (a clone) copyDatabases(ctx context.Context, op operations.Op, p *operation
 	for _, name := range args.databases {
 		plan.names[name] = name
 	}
-	l, err := a.prepareLoad(ctx, op, plan, p.Overwrite, nil)
-	if err != nil {
-		return nil, err
-	}
 	options := fmt.Sprintf("[client]\nuser=%s\npassword=%s\nhost=%s\nport=%d\n",
 		optionValue(p.SourceUser), optionValue(password), optionValue(p.SourceHost), p.SourcePort)
 	file, err := operations.SecretFile(a.Env, op, "source.cnf", []byte(options))
@@ -200,16 +195,12 @@ func (a clone) copyDatabases(ctx context.Context, op operations.Op, p *operation
 	if err != nil {
 		return nil, err
 	}
-	if err := l.fromProcess(ctx, op, cmd, password); err != nil {
-		return nil, l.incomplete(err)
+	l := &load{
+		unit: a.unit, plan: plan,
+		begun: begun{Restored: restored{Backup: address(p)}, Result: map[string]string{"message": "copied from " + address(p)}},
+		dump:  func(ctx context.Context, to io.Writer) error { return runPipe(ctx, cmd, nil, to, password) },
 	}
-	if err := a.recordRestored(restored{Backup: address(p), At: now(), Logged: l.logged}); err != nil {
-		return nil, err
-	}
-	return map[string]string{
-		"databases": strings.Join(plan.targets(), ","),
-		"message":   "copied from " + address(p) + ": " + strings.Join(plan.targets(), ", "),
-	}, nil
+	return l.run(ctx, op, p.Overwrite)
 }
 
 // optionValue writes a value in an option file.

@@ -8,11 +8,11 @@
 //   - What is restored or cloned is made beside the database that runs, started there
 //     by a private server, given the unit's accounts, and only then exchanged with it.
 //     The old one stays until the new one serves, and comes back if it does not.
+//   - No database is dropped before what replaces it lies beside, whole, and from then on
+//     the way is forward. One that was not there goes with a load that fails.
 //   - Databases of a logical chain come from a private server too, that took the dump,
 //     replayed what continues it, and has all that the chain says. It is then thrown
 //     away.
-//   - Nothing is dropped before the backup that replaces it was read through and its
-//     sums were right.
 //   - A backup exists once its manifest does, and that is written last, after every
 //     process of the pipeline ended well.
 //   - An incremental backup continues its base without a gap, or it fails. It is not

@@ -5,7 +5,9 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/agent/operations/optest"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
@@ -164,6 +168,47 @@ func TestLogicalBackupAndRestoreOnRealServer(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+		t.Run("databases that are being replaced are replaced in the end, by what lies beside", func(t *testing.T) {
+			for name, end := range map[string]func(operations.Op) error{
+				"taken up": func(op operations.Op) error {
+					_, err := r.actions()[operation.ActionRestore].Run(t.Context(), op)
+					return err
+				},
+				"given up": func(op operations.Op) error {
+					err := r.actions()[operation.ActionRestore].(operations.Abandoner).Abandon(t.Context(), op)
+					if operations.ReasonOf(err) == "TooLate" {
+						return nil
+					}
+					return fmt.Errorf("it was not said to be too late: %w", err)
+				},
+			} {
+				r.exec("USE `-a``b c`", "DELETE FROM child")
+				op := r.interrupted(&operation.Restore{Source: result["location"], Databases: []string{"-a`b c"}, Overwrite: true}, phaseReplace)
+				op.SecretsValue = nil
+				if err := end(op); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if diff := cmp.Diff(before, r.content("-a`b c")); diff != "" {
+					t.Errorf("%s: %s", name, diff)
+				}
+				r.beside()
+			}
+		})
+		t.Run("a database that was not there goes with the load that makes it", func(t *testing.T) {
+			beside := &operation.Restore{Source: result["location"], Databases: []string{"-a`b c"}, TargetDatabase: "beside"}
+			if err := r.actions()[operation.ActionRestore].(operations.Abandoner).Abandon(t.Context(), r.interrupted(beside, phaseLoad)); err != nil {
+				t.Error(err)
+			}
+			if got := r.scalar("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'beside'"); got != "0" {
+				t.Error("it is left")
+			}
+		})
+		t.Run("the databases stay if there is no room for the dump beside them", func(t *testing.T) {
+			w := &roomWriter{to: io.Discard, room: roomFor(1<<40, "/proc", "buy a disk")}
+			if _, err := w.Write(make([]byte, spoolLook)); operations.ReasonOf(err) != reasonSpace || !strings.Contains(err.Error(), "buy a disk") {
+				t.Errorf("got %v", err)
+			}
+		})
 		t.Run("tables are left out by globs, and stay where the backup is restored", func(t *testing.T) {
 			p := backupParams(r.backups() + "partial")
 			p.SkipTables, p.Databases, p.Compression = []string{"*.skip*"}, []string{"-a`b c"}, operation.Gzip
@@ -220,6 +265,19 @@ func TestLogicalBackupAndRestoreOnRealServer(t *testing.T) {
 			}
 		})
 	})
+}
+
+// interrupted runs a restore whose agent ends while it loads.
+func (r *rig) interrupted(p *operation.Restore, want string) *optest.Op {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(r.t.Context())
+	defer cancel()
+	op := r.op(operation.ActionRestore, p)
+	_, err := r.actions()[operation.ActionRestore].Run(ctx, cancelling{op, "loading", cancel})
+	if phase, _ := op.Phase(); !errors.Is(err, context.Canceled) || phase != want {
+		r.t.Fatalf("interrupted in phase %q: %v", phase, err)
+	}
+	return op
 }
 
 // TestDumpIsOfOneMomentOnRealServer writes while the dump is taken: a row for each

@@ -6,6 +6,7 @@ package actions
 import (
 	"bytes"
 	"context"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -144,33 +145,87 @@ func (a restore) restoreLogical(ctx context.Context, op operations.Op, p *operat
 	if err != nil {
 		return nil, err
 	}
-	l, err := a.prepareLoad(ctx, op, plan, p.Overwrite, func() error { return from.verify(ctx, op, m, dumpFile) })
-	if err != nil {
-		return nil, err
-	}
-	content, err := from.open(ctx, m, dumpFile)
-	if err != nil {
-		return nil, err
-	}
-	defer content.Close()
-	if err := l.from(ctx, op, content, fileSize(m, dumpFile)); err != nil {
-		return nil, l.incomplete(err)
-	}
-	return a.loaded(l, m)
+	l := loadOf(a.unit, plan, m)
+	l.total = fileSize(m, dumpFile)
+	l.dump = from.dump(m)
+	return l.run(ctx, op, p.Overwrite)
 }
 
-// loaded records and tells that l has loaded the backup.
-func (a restore) loaded(l *load, m *backup.Manifest) (map[string]string, error) {
-	if err := a.recordRestored(restored{
-		Backup: m.Location().String(), BackupID: m.ID, GTIDExecuted: m.GTIDExecuted, At: now(), Logged: l.logged,
-	}); err != nil {
-		return nil, err
+// loadOf a backup, by a dump that is to be said still.
+func loadOf(u unit, plan logicalPlan, m *backup.Manifest) *load {
+	where := m.Location().String()
+	return &load{unit: u, plan: plan, begun: begun{
+		Restored: restored{Backup: where, BackupID: m.ID, GTIDExecuted: m.GTIDExecuted},
+		Result:   map[string]string{"message": "restored from " + where},
+	}}
+}
+
+// dump of a logical backup.
+func (s source) dump(m *backup.Manifest) dump {
+	return func(ctx context.Context, to io.Writer) error {
+		content, err := s.open(ctx, m, dumpFile)
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		_, err = io.Copy(to, content)
+		return withReason(err)
 	}
-	targets := l.plan.targets()
-	return map[string]string{
-		"databases": strings.Join(targets, ","),
-		"message":   "restored from " + m.Location().String() + ": " + strings.Join(targets, ", "),
-	}, nil
+}
+
+// foldNames of the plan as the server does with them: what is compared is to be the
+// same. It fails on a server that takes no writes.
+func foldNames(ctx context.Context, s *session, plan logicalPlan) error {
+	readOnly, err := s.value(ctx, "SELECT @@global.super_read_only")
+	if err != nil {
+		return err
+	}
+	if readOnly == "1" {
+		return operations.Failed(reasonReadOnly, "the server takes no writes: databases are loaded on the source of a Replication, or on a unit outside one")
+	}
+	folded, err := foldsNames(ctx, s)
+	if err != nil {
+		return err
+	}
+	if folded {
+		for from, to := range plan.names {
+			plan.names[from] = strings.ToLower(to)
+		}
+	}
+	return nil
+}
+
+// foldsNames says whether the names of databases and tables are lower case to the
+// server, however they are written.
+func foldsNames(ctx context.Context, s *session) (bool, error) {
+	folded, err := s.value(ctx, "SELECT @@global.lower_case_table_names")
+	return folded != "0", err
+}
+
+// divideTargets into databases that are there, and would be replaced, and those that are
+// not. It fails if there is data that may not be.
+func divideTargets(ctx context.Context, s *session, plan logicalPlan, overwrite bool) (there, absent []string, err error) {
+	rows, err := s.rows(ctx, `SELECT schema_name AS d, EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = schema_name)
+  OR EXISTS (SELECT 1 FROM information_schema.routines WHERE routine_schema = schema_name) AS used
+FROM information_schema.schemata`)
+	if err != nil {
+		return nil, nil, err
+	}
+	var used []string
+	for _, r := range rows {
+		if !slices.Contains(plan.targets(), r.byName["d"]) {
+			continue
+		}
+		there = append(there, r.byName["d"])
+		if r.byName["used"] == "1" {
+			used = append(used, r.byName["d"])
+		}
+	}
+	if len(used) > 0 && !overwrite {
+		return nil, nil, operations.Failed("WouldOverwrite", "there is data in %s: overwrite: \"true\" replaces it, targetDatabase goes beside it", strings.Join(used, ", "))
+	}
+	absent = slices.DeleteFunc(plan.targets(), func(name string) bool { return slices.Contains(there, name) })
+	return there, absent, nil
 }
 
 func fileSize(m *backup.Manifest, name string) int64 {

@@ -7,12 +7,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
+	driver "github.com/go-sql-driver/mysql"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
@@ -217,11 +221,39 @@ func TestPhysicalBackupAndRestoreOnRealServer(t *testing.T) {
 }
 
 func TestACopyNeedsRoom(t *testing.T) {
-	if err := roomFor(1).check(t.TempDir(), ""); err != nil {
+	if err := roomFor(1, t.TempDir(), "").check(); err != nil {
 		t.Error(err)
 	}
-	err := roomFor(1<<60).check(t.TempDir(), "buy a disk")
-	if operations.ReasonOf(err) != "NotEnoughSpace" || !strings.Contains(err.Error(), "buy a disk") || !strings.Contains(err.Error(), "1268213655067531673") {
+	err := roomFor(1<<60, t.TempDir(), "buy a disk").check()
+	if operations.ReasonOf(err) != reasonSpace || !strings.Contains(err.Error(), "buy a disk") || !strings.Contains(err.Error(), "1268213655067531673") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestACopyThatFillsTheDiskSaysSo(t *testing.T) {
+	r := roomFor(4711, "/data", "buy a disk")
+	for name, err := range map[string]error{
+		"the kernel told the agent":  fmt.Errorf("unpacking: %w", &fs.PathError{Op: "write", Path: "t.ibd", Err: syscall.ENOSPC}),
+		"the server has estimated":   fmt.Errorf("cloning t.ibd: %w", &driver.MySQLError{Number: errCloneSpace, Message: "Available space 3.97 MiB is not enough."}),
+		"the kernel told the server": operations.Failed("CloneFailed", "Error writing file 't.ibd' (OS errno 28 - No space left on device)"),
+	} {
+		got := r.filled(err)
+		for _, words := range []string{"4711 bytes", "/data", "buy a disk", "t.ibd"} {
+			if operations.ReasonOf(got) != reasonSpace || !strings.Contains(got.Error(), words) {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+	}
+	if other := errors.New("other"); !errors.Is(r.filled(other), other) || operations.ReasonOf(r.filled(other)) != operations.ReasonFailed {
+		t.Errorf("another error became %v", r.filled(other))
+	}
+}
+
+func TestAServerThatHasGoneIsSaidToHave(t *testing.T) {
+	if err := withServerGone(driver.ErrInvalidConn); operations.ReasonOf(err) != "ServerGone" {
+		t.Errorf("got %v", err)
+	}
+	if err := withServerGone(nil); err != nil {
 		t.Errorf("got %v", err)
 	}
 }
@@ -231,16 +263,16 @@ func TestWhatIsMadeBesideTheDataEndsWhenItsRoomDoes(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	if err := roomFor(1<<60).watched(t.Context(), t.TempDir(), wait); operations.ReasonOf(err) != "NotEnoughSpace" {
+	if err := roomFor(1<<60, t.TempDir(), "").watched(t.Context(), wait); operations.ReasonOf(err) != reasonSpace {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := roomFor(1).watched(ctx, t.TempDir(), wait); !errors.Is(err, context.Canceled) {
+	if err := roomFor(1, t.TempDir(), "").watched(ctx, wait); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled, it says %v", err)
 	}
 	failed := errors.New("failed")
-	if err := roomFor(1).watched(t.Context(), t.TempDir(), func(context.Context) error { return failed }); !errors.Is(err, failed) {
+	if err := roomFor(1, t.TempDir(), "").watched(t.Context(), func(context.Context) error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("failed, it says %v", err)
 	}
 }

@@ -80,8 +80,8 @@ func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, 
 	if err != nil {
 		return nil, err
 	}
-	room := roomFor(size)
-	if err := room.check(filepath.Dir(filepath.Dir(side)), instead); err != nil {
+	room := roomFor(size, filepath.Dir(filepath.Dir(side)), instead)
+	if err := room.check(); err != nil {
 		return nil, err
 	}
 	w, err := a.create(ctx, op, store, location, d)
@@ -96,7 +96,7 @@ func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, 
 	defer func() { err = errors.Join(err, a.clearCopy()) }()
 	into := filepath.Join(side, "data")
 	if err := a.cloneLocal(ctx, op, s, into, room, d.parallel); err != nil {
-		return nil, err
+		return nil, room.filled(err)
 	}
 	if err := file(w, dataFile, func(to io.Writer) error {
 		total, err := treeSize(into)

@@ -30,16 +30,17 @@ func (a restore) restorePhysical(ctx context.Context, op operations.Op, p *opera
 	if err := a.mayReplace(ctx, p.Overwrite, chain[0].EngineVersion); err != nil {
 		return nil, err
 	}
-	if err := roomFor(sizeOf(chain)).check(a.Env.DataMount, "a larger data storage, on which the restored data lies beside the old until it serves"); err != nil {
+	room := roomFor(sizeOf(chain), a.Env.DataMount, "a larger data storage, on which the restored data lies beside the old until it serves")
+	if err := room.check(); err != nil {
 		return nil, err
 	}
 	return a.replace(ctx, op, func(ctx context.Context, data string) (built, error) {
 		if err := a.unpack(ctx, op, from, chain[0], data); err != nil {
-			return built{}, err
+			return built{}, room.filled(err)
 		}
 		executed, err := a.ready(ctx, op, data, from, chain[1:])
 		if err != nil {
-			return built{}, err
+			return built{}, room.filled(err)
 		}
 		where := m.Location().String()
 		return built{

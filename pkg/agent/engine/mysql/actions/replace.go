@@ -202,7 +202,7 @@ func (u unit) abandonReplace(ctx context.Context, op operations.Op) error {
 		if err := u.endClones(ctx); err != nil {
 			return err
 		}
-		return u.clearSide()
+		return errors.Join(u.clearSide(), u.clearSpool())
 	}
 	var x exchanged
 	if err := json.Unmarshal(raw, &x); err != nil {
@@ -215,14 +215,6 @@ func (u unit) abandonReplace(ctx context.Context, op operations.Op) error {
 		return operations.Failed("TooLate", "the new data served already: there was no way back any more")
 	}
 	return u.back(ctx, op, x)
-}
-
-// recoverReplace is Recover of actions that replace.
-func recoverReplace(phase string) operations.Recovery {
-	if phase == phaseExchange || phase == phaseBack {
-		return operations.RecoverAtOnce
-	}
-	return operations.RecoverByAbandon
 }
 
 // exchange makes the side directory's data the unit's, if it is not yet.

@@ -44,8 +44,8 @@ func (a restore) restoreReplayed(ctx context.Context, op operations.Op, p *opera
 		return nil, err
 	}
 	// Binary logs lie there beside what they change.
-	r := roomFor(freshServer + chain[0].Size() + 2*sizeOf(chain[1:]))
-	if err := r.check(a.Env.DataMount, "a larger data storage, on which the binary logs are replayed beside the data"); err != nil {
+	r := roomFor(freshServer+chain[0].Size()+2*sizeOf(chain[1:]), a.Env.DataMount, "a larger data storage, on which the binary logs are replayed beside the data")
+	if err := r.check(); err != nil {
 		return nil, err
 	}
 	if err := op.SetPhase(phaseReplay, nil); err != nil {
@@ -66,7 +66,7 @@ func (a restore) restoreReplayed(ctx context.Context, op operations.Op, p *opera
 
 func (a restore) throughScratch(ctx context.Context, op operations.Op, p *operation.Restore, chain []*backup.Manifest, from source, r room) (map[string]string, error) {
 	b := beside{data: a.sideData(), scratch: true}
-	if err := r.watched(ctx, a.Env.DataMount, func(ctx context.Context) error {
+	if err := r.watched(ctx, func(ctx context.Context) error {
 		if err := a.makeScratch(ctx, op, b); err != nil {
 			return err
 		}
@@ -116,13 +116,8 @@ func (u unit) loadScratch(ctx context.Context, op operations.Op, b beside, full 
 		if err != nil {
 			return err
 		}
-		content, err := from.open(ctx, full, dumpFile)
-		if err != nil {
-			return err
-		}
-		defer content.Close()
-		l := load{unit: on, plan: plan}
-		if err := l.from(ctx, op, content, fileSize(full, dumpFile)); err != nil {
+		l := load{unit: on, plan: plan, dump: from.dump(full), total: fileSize(full, dumpFile)}
+		if err := l.stream(ctx, op); err != nil {
 			return operations.Failed("ReplayFailed", "the dump cannot be loaded into a server beside: %w", err)
 		}
 		if full.GTIDExecuted != "" {
@@ -146,19 +141,14 @@ func (a restore) loadFromScratch(ctx context.Context, op operations.Op, b beside
 	if err != nil {
 		return nil, err
 	}
-	l, err := a.prepareLoad(ctx, op, plan, p.Overwrite, nil)
-	if err != nil {
-		return nil, err
-	}
 	on := a.on(private)
 	cmd, err := on.tool(ctx, op, "mysqldump", append(on.local(), dumpArgs{databases: plan.sources()}.arguments()...)...)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.fromProcess(ctx, op, cmd); err != nil {
-		return nil, l.incomplete(err)
-	}
-	return a.loaded(l, m)
+	l := loadOf(a.unit, plan, m)
+	l.dump = func(ctx context.Context, to io.Writer) error { return runPipe(ctx, cmd, nil, to) }
+	return l.run(ctx, op, p.Overwrite)
 }
 
 // planScratch decides by what the server beside has.
@@ -217,5 +207,8 @@ func (u unit) copyTimeZones(ctx context.Context, op operations.Op, to unit) erro
 	if err != nil {
 		return err
 	}
-	return runInto(ctx, dump, func(in io.Reader) error { return runPipe(ctx, client, in, nil) })
+	return runInto(
+		func(out io.Writer) error { return runPipe(ctx, dump, nil, out) },
+		func(in io.Reader) error { return runPipe(ctx, client, in, nil) },
+	)
 }

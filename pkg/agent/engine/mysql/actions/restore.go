@@ -13,9 +13,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-// phaseLoad: a logical restore has begun to change the server.
-const phaseLoad = "load"
-
 // now is the time of records.
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
@@ -34,9 +31,8 @@ func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, 
 	if err != nil {
 		return nil, err
 	}
-	if phase, _ := op.Phase(); recoverReplace(phase) == operations.RecoverAtOnce {
-		// All that is needed lies on the volume.
-		return a.replace(ctx, op, nil)
+	if phase, _ := op.Phase(); recovery(phase) == operations.RecoverAtOnce {
+		return a.takeUp(ctx, op)
 	}
 	store, location, err := open(ctx, op, p.Source)
 	if err != nil {
@@ -66,12 +62,34 @@ func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, 
 }
 
 // Recover implements operations.Recoverer.
-func (a restore) Recover(phase string) operations.Recovery { return recoverReplace(phase) }
+func (a restore) Recover(phase string) operations.Recovery { return recovery(phase) }
 
-// Abandon implements operations.Abandoner. A logical restore leaves what it has loaded:
-// there is no way back from there.
-func (a restore) Abandon(ctx context.Context, op operations.Op) error {
-	return a.abandonReplace(ctx, op)
+// Abandon implements operations.Abandoner.
+func (a restore) Abandon(ctx context.Context, op operations.Op) error { return a.abandon(ctx, op) }
+
+// recovery of actions that replace data.
+func recovery(phase string) operations.Recovery {
+	switch phase {
+	case phaseExchange, phaseBack, phaseReplace:
+		return operations.RecoverAtOnce
+	}
+	return operations.RecoverByAbandon
+}
+
+// takeUp what is recovered at once: all that it needs lies on the volume.
+func (u unit) takeUp(ctx context.Context, op operations.Op) (map[string]string, error) {
+	if phase, _ := op.Phase(); phase == phaseReplace {
+		return u.replaceDatabases(ctx, op)
+	}
+	return u.replace(ctx, op, nil)
+}
+
+func (u unit) abandon(ctx context.Context, op operations.Op) error {
+	switch phase, _ := op.Phase(); phase {
+	case phaseLoad, phaseReplace:
+		return u.abandonLoad(ctx, op)
+	}
+	return u.abandonReplace(ctx, op)
 }
 
 // chain of a backup: its full one, what continues it, itself the last. The key opens
@@ -102,15 +120,4 @@ func sizeOf(chain []*backup.Manifest) int64 {
 func (s source) open(ctx context.Context, m *backup.Manifest, name string) (io.ReadCloser, error) {
 	r, err := m.Open(ctx, s.store, name, s.key)
 	return r, withReason(err)
-}
-
-// verify reads a file of a backup to its end.
-func (s source) verify(ctx context.Context, op operations.Op, m *backup.Manifest, name string) error {
-	r, err := s.open(ctx, m, name)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = io.Copy(&reporter{op: op, text: "reading the backup through before anything is replaced", total: fileSize(m, name)}, r)
-	return withReason(err)
 }

@@ -5,6 +5,7 @@ package actions
 
 import (
 	"context"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	driver "github.com/go-sql-driver/mysql"
 	"golang.org/x/sys/unix"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
@@ -63,29 +65,50 @@ func isLog(name string) bool {
 }
 
 // room is the space that a copy needs.
-type room struct{ size, margin int64 }
+type room struct {
+	size, margin int64
+	// dir is where, instead what people may do if it is not there.
+	dir, instead string
+}
 
-func roomFor(size int64) room { return room{size, size / 10} }
+func roomFor(size int64, dir, instead string) room { return room{size, size / 10, dir, instead} }
 
-// check fails if dir has not the room. instead says what people may do about it.
-func (r room) check(dir, instead string) error {
-	have, err := free(dir)
+// check fails if the room is not there.
+func (r room) check() error {
+	have, err := free(r.dir)
 	if err != nil {
 		return err
 	}
 	if need := r.size + r.margin; have < need {
-		return operations.Failed("NotEnoughSpace", "%d bytes are free on the file system of %s and %d are needed (%d of data and a tenth): %s",
-			have, dir, need, r.size, instead)
+		return operations.Failed(reasonSpace, "%d bytes are free on the file system of %s and %d are needed (%d of data and a tenth): %s",
+			have, r.dir, need, r.size, r.instead)
 	}
 	return nil
+}
+
+// filled explains a failure of a copy for which there was no room in the end: others
+// write to the same file system.
+func (r room) filled(err error) error {
+	if err == nil || !noSpace(err) {
+		return err
+	}
+	return operations.Failed(reasonSpace, "the file system of %s is full, %d bytes of data were to be copied to it: %s: %w", r.dir, r.size, r.instead, err)
+}
+
+// errCloneSpace: CLONE has estimated that there is no room.
+const errCloneSpace = 3873
+
+// noSpace is true of what the agent is told by the kernel, and of what others were.
+func noSpace(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || number(err) == errCloneSpace || strings.Contains(err.Error(), "No space left on device")
 }
 
 // reserve is what must stay free while the copy is made: the server that others use
 // writes to the same file system.
 func (r room) reserve() int64 { return r.margin / 2 }
 
-// watched does something beside dir, and ends it when the space does.
-func (r room) watched(ctx context.Context, dir string, do func(context.Context) error) error {
+// watched does something that takes the room, and ends it when the space does.
+func (r room) watched(ctx context.Context, do func(context.Context) error) error {
 	watching, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -97,8 +120,8 @@ func (r room) watched(ctx context.Context, dir string, do func(context.Context) 
 				return
 			case <-ticker.C:
 			}
-			if have, err := free(dir); err == nil && have < r.reserve() {
-				cancel(operations.Failed("NotEnoughSpace", "only %d bytes were left on the file system of %s: it was given up", have, dir))
+			if have, err := free(r.dir); err == nil && have < r.reserve() {
+				cancel(operations.Failed(reasonSpace, "only %d bytes were left on the file system of %s, and it was given up: %s", have, r.dir, r.instead))
 			}
 		}
 	}()
@@ -133,7 +156,7 @@ func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statem
 			if why != nil {
 				return why
 			}
-			return err
+			return withServerGone(err)
 		case <-cancelled:
 			cancelled, why = nil, context.Cause(ctx)
 			u.killQuery(ctx, id)
@@ -149,11 +172,20 @@ func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statem
 			}
 			have, err := free(filepath.Dir(into))
 			if err == nil && have < r.reserve() {
-				why = operations.Failed("NotEnoughSpace", "only %d bytes were left beside the data while it was copied: the copy was given up", have)
+				why = operations.Failed(reasonSpace, "only %d bytes were left on the file system of %s while %d bytes of data were copied to it, and the copy was given up: %s",
+					have, r.dir, r.size, r.instead)
 				u.killQuery(ctx, id)
 			}
 		}
 	}
+}
+
+// withServerGone says what the driver does not: that there is nobody any more to answer.
+func withServerGone(err error) error {
+	if errors.Is(err, driver.ErrInvalidConn) || errors.Is(err, sqldriver.ErrBadConn) {
+		return operations.Failed("ServerGone", "the connection to the server was lost, it has ended or was killed: %w", err)
+	}
+	return err
 }
 
 // killQuery ends a statement of another connection. If it cannot, the statement ends
