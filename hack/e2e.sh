@@ -31,4 +31,5 @@ else
   build_all
 fi
 say "running test/e2e"
-go test ./test/e2e -count=1 -timeout 40m -v "$@"
+# What runs beside something else waits for kubelets most of the time.
+go test ./test/e2e -count=1 -timeout 40m -parallel 8 -v "$@"

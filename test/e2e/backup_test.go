@@ -27,6 +27,8 @@ type rows struct {
 	makeDatabase, makeTable, more, damage, wipe, sum string
 	// count of the databases of that name.
 	count string
+	// large is more, of some 8 MiB that nothing compresses; one is a single row.
+	large, one string
 }
 
 func (r rows) unit(i int) string { return fmt.Sprintf("%s-%d", r.set, i) }
@@ -37,6 +39,9 @@ var mysqlRows = rows{
 	makeTable:    "CREATE TABLE orders (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(200), b VARBINARY(64)) ENGINE=InnoDB",
 	more: "SET SESSION cte_max_recursion_depth = 100000; INSERT INTO orders (v, b) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) " +
 		"SELECT SHA2(CONCAT(i, RAND()), 256), UNHEX(SHA2(RAND(), 256)) FROM n",
+	large: "SET SESSION cte_max_recursion_depth = 100000; INSERT INTO orders (v, b) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) " +
+		"SELECT CONCAT(SHA2(RAND(), 512), SHA2(RAND(), 256)), UNHEX(SHA2(RAND(), 512)) FROM n",
+	one:    "INSERT INTO orders (v, b) VALUES (RAND(), 'x')",
 	damage: "DELETE FROM orders WHERE id % 3 = 0; UPDATE orders SET v = 'damaged' WHERE id % 5 = 0",
 	wipe:   "DROP DATABASE shop",
 	count:  "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'shop'",
@@ -48,10 +53,13 @@ var postgresqlRows = rows{
 	makeDatabase: "CREATE DATABASE shop",
 	makeTable:    "CREATE TABLE orders (id bigserial PRIMARY KEY, v text, b bytea)",
 	more:         "INSERT INTO orders (v, b) SELECT md5(i::text || random()::text), decode(md5(random()::text), 'hex') FROM generate_series(1, 5000) i",
-	damage:       "DELETE FROM orders WHERE id % 3 = 0; UPDATE orders SET v = 'damaged' WHERE id % 5 = 0",
-	wipe:         "DROP DATABASE shop WITH (FORCE)",
-	count:        "SELECT count(*) FROM pg_database WHERE datname = 'shop'",
-	sum:          "SELECT count(*), md5(string_agg(id::text || v || encode(b, 'hex'), ',' ORDER BY id)) FROM orders",
+	large: "INSERT INTO orders (v, b) SELECT md5(random()::text), (SELECT decode(string_agg(md5(random()::text || i || j), ''), 'hex') FROM generate_series(1, 120) j) " +
+		"FROM generate_series(1, 4000) i",
+	one:    "INSERT INTO orders (v, b) VALUES (random()::text, 'x')",
+	damage: "DELETE FROM orders WHERE id % 3 = 0; UPDATE orders SET v = 'damaged' WHERE id % 5 = 0",
+	wipe:   "DROP DATABASE shop WITH (FORCE)",
+	count:  "SELECT count(*) FROM pg_database WHERE datname = 'shop'",
+	sum:    "SELECT count(*), md5(string_agg(id::text || v || encode(b, 'hex'), ',' ORDER BY id)) FROM orders",
 }
 
 // backupKind is one way to take a backup.

@@ -33,7 +33,10 @@ const opsNamespace = "operations"
 // reach the control plane.
 type store struct{ endpoint, accessKey, secretKey, dir string }
 
-func (e *environment) startStore(t *testing.T) store {
+func (e *environment) startStore(t *testing.T) store { return e.startStoreIn(t, t.TempDir()) }
+
+// startStoreIn keeps the objects in a directory, and with flags says how.
+func (e *environment) startStoreIn(t *testing.T, dir string, flags ...string) store {
 	t.Helper()
 	requireBed(t)
 	out, err := exec.CommandContext(t.Context(), e.bed, "build", "s3").Output()
@@ -48,13 +51,13 @@ func (e *environment) startStore(t *testing.T) store {
 	}
 	address := l.Addr().String()
 	_ = l.Close()
-	s := store{endpoint: "http://" + address, accessKey: rand.Text(), secretKey: rand.Text(), dir: t.TempDir()}
+	s := store{endpoint: "http://" + address, accessKey: rand.Text(), secretKey: rand.Text(), dir: dir}
 	for _, bucket := range []string{"backups"} {
 		if err := os.Mkdir(filepath.Join(s.dir, bucket), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(filepath.Join(lines[len(lines)-1], "versitygw"), "--port", address, "posix", s.dir)
+	cmd := exec.Command(filepath.Join(lines[len(lines)-1], "versitygw"), append(append([]string{"--port", address, "posix"}, flags...), s.dir)...)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s.accessKey, "ROOT_SECRET_KEY="+s.secretKey)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -94,27 +97,33 @@ func (e *environment) operationsNamespace(t *testing.T, s store) {
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: "backup-storage"},
-		StringData: map[string]string{
-			"endpoint": s.endpoint, "region": "us-east-1", "pathStyle": "true", "accessKey": s.accessKey, "secretKey": s.secretKey,
-		},
-	}
-	_ = e.kube.CoreV1().Secrets(opsNamespace).Delete(ctx, secret.Name, metav1.DeleteOptions{})
-	if _, err := e.kube.CoreV1().Secrets(opsNamespace).Create(ctx, secret, metav1.CreateOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	e.storeSecret(t, "backup-storage", s)
 }
 
 // smallSet is a set of standalone servers that fit beside others.
 func (e *environment) smallSet(t *testing.T, kind v1alpha2.UnitType, name, admin string, units int32) {
+	t.Helper()
+	e.createSmallSet(t, kind, name, admin, units, adminPassword)
+	e.smallSetReady(t, name)
+}
+
+// adminPassword is that of the sets' administrators.
+const adminPassword = "a password's \"quotes\""
+
+func (e *environment) smallSetReady(t *testing.T, name string) {
+	t.Helper()
+	eventually(t, 5*time.Minute, name+" to be ready", func(ctx context.Context) error { return e.setReady(ctx, opsNamespace, name) })
+}
+
+// createSmallSet does not wait for it.
+func (e *environment) createSmallSet(t *testing.T, kind v1alpha2.UnitType, name, admin string, units int32, password string) {
 	t.Helper()
 	version := e.versions[string(kind)]
 	if version == "" {
 		t.Skipf("no image of %s on this cluster", kind)
 	}
 	ctx := t.Context()
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name + "-secret"}, StringData: map[string]string{admin: "a password's \"quotes\""}}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name + "-secret"}, StringData: map[string]string{admin: password}}
 	if _, err := e.kube.CoreV1().Secrets(opsNamespace).Create(ctx, secret, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
@@ -146,11 +155,19 @@ func (e *environment) smallSet(t *testing.T, kind v1alpha2.UnitType, name, admin
 			}
 		}
 	})
-	eventually(t, 5*time.Minute, name+" to be ready", func(ctx context.Context) error { return e.setReady(ctx, opsNamespace, name) })
 }
 
 // call creates a GrpcCall and waits for its result.
 func (e *environment) call(t *testing.T, name, unit string, kind v1alpha1.UnitType, action v1alpha1.Action, parameters map[string]any) v1alpha1.GrpcCallStatus {
+	t.Helper()
+	start := time.Now()
+	status := e.finished(t, e.newCall(t, name, unit, kind, action, parameters))
+	t.Logf("%s of %s: %s after %.1fs: %s", action, unit, status.Result, time.Since(start).Seconds(), status.Message)
+	return status
+}
+
+// newCall creates a GrpcCall, with what edit makes of it, and returns its name.
+func (e *environment) newCall(t *testing.T, name, unit string, kind v1alpha1.UnitType, action v1alpha1.Action, parameters map[string]any, edit ...func(*v1alpha1.GrpcCallSpec)) string {
 	t.Helper()
 	call := &v1alpha1.GrpcCall{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: name + "-"},
@@ -165,24 +182,34 @@ func (e *environment) call(t *testing.T, name, unit string, kind v1alpha1.UnitTy
 		}
 		call.Spec.Parameters[key] = v1alpha1.JSON{Raw: raw}
 	}
-	calls := e.upm.UpmV1alpha1().GrpcCalls(opsNamespace)
-	created, err := calls.Create(t.Context(), call, metav1.CreateOptions{})
+	for _, f := range edit {
+		f(&call.Spec)
+	}
+	created, err := e.upm.UpmV1alpha1().GrpcCalls(opsNamespace).Create(t.Context(), call, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
+	return created.Name
+}
+
+func (e *environment) callStatus(ctx context.Context, name string) (v1alpha1.GrpcCallStatus, error) {
+	call, err := e.upm.UpmV1alpha1().GrpcCalls(opsNamespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return v1alpha1.GrpcCallStatus{}, err
+	}
+	return call.Status, nil
+}
+
+// finished waits for the result of a call.
+func (e *environment) finished(t *testing.T, name string) v1alpha1.GrpcCallStatus {
+	t.Helper()
 	var status v1alpha1.GrpcCallStatus
-	eventually(t, 4*time.Minute, string(action)+" of "+unit, func(ctx context.Context) error {
-		now, err := calls.Get(ctx, created.Name, metav1.GetOptions{})
-		if err != nil {
-			return err
+	eventually(t, 4*time.Minute, "the result of "+name, func(ctx context.Context) (err error) {
+		if status, err = e.callStatus(ctx, name); err == nil && status.Result == "" {
+			err = fmt.Errorf("phase %s: %s %s", status.Phase, status.Progress, status.Message)
 		}
-		if status = now.Status; status.Result == "" {
-			return fmt.Errorf("phase %s: %s %s", status.Phase, status.Progress, status.Message)
-		}
-		return nil
+		return err
 	})
-	t.Logf("%s of %s: %s after %.1fs: %s", action, unit, status.Result, time.Since(start).Seconds(), status.Message)
 	return status
 }
 
