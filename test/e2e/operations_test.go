@@ -77,6 +77,22 @@ func (e *environment) startStoreIn(t *testing.T, dir string, flags ...string) st
 	return s
 }
 
+// manifests of the complete backups below a folder of the bucket.
+func (s store) manifests(t *testing.T, folder string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(filepath.Join(s.dir, "backups", folder), func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, "manifest.json") {
+			found = append(found, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 // host is this machine's address as the nodes know it.
 func (e *environment) host(t *testing.T) string {
 	t.Helper()

@@ -88,7 +88,7 @@ func TestACallThatRunsHoldsUpTheRestartAndTheRemovalOfItsUnit(t *testing.T) {
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "hold")
-	startOperator(t, operatorOptions{host: p.server.URL, namespace: ns})
+	startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
 	e.create(t, mysqlGroup(ns, "orders", 2))
 	e.settled(t, ns, 2)
 	units := e.upm.UpmV1alpha2().Units(ns)
