@@ -164,12 +164,11 @@ func TestARestartWaitsForABackupThatRuns(t *testing.T) {
 	const unit = "hold"
 	e.standalone(t, unit)
 	g := newGate(t, e.host(t), strings.TrimPrefix(s.endpoint, "http://"))
-	spec := v1alpha1.GrpcCallSpec{
-		TargetUnit: unit, Type: "postgresql", Action: v1alpha1.ActionPhysicalBackup, TTLSecondsAfterFinished: new(int32(3600)),
-	}
 	secret := e.gatedSecret(t, s, g)
 	backup := func(folder string) string {
-		return e.newCall(t, spec, map[string]string{"destination": "s3://backups/hold/" + folder + "/", "destinationSecret": secret})
+		return e.newCall(t, folder, unit, v1alpha1.UnitTypePostgreSQL, v1alpha1.ActionPhysicalBackup, map[string]any{
+			"destination": "s3://backups/hold/" + folder + "/", "destinationSecret": secret,
+		})
 	}
 	old := e.pod(t, opsNamespace, unit)
 

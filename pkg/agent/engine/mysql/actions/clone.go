@@ -17,6 +17,7 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/internal/child"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
@@ -198,7 +199,7 @@ func (a clone) copyDatabases(ctx context.Context, op operations.Op, p *operation
 	l := &load{
 		unit: a.unit, plan: plan,
 		begun: begun{Restored: restored{Backup: address(p)}, Result: map[string]string{"message": "copied from " + address(p)}},
-		dump:  func(ctx context.Context, to io.Writer) error { return runPipe(ctx, cmd, nil, to, password) },
+		dump:  func(ctx context.Context, to io.Writer) error { return pipe.Run(ctx, cmd, nil, to, password) },
 	}
 	return l.run(ctx, op, p.Overwrite)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 )
@@ -194,7 +195,7 @@ func (u unit) client(ctx context.Context, op operations.Op, statements io.Reader
 	if err != nil {
 		return err
 	}
-	return runPipe(ctx, cmd, statements, nil)
+	return pipe.Run(ctx, cmd, statements, nil)
 }
 
 // replaceDatabases gives databases up for what lies beside. It begins anew where it was

@@ -12,6 +12,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
 	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
@@ -139,7 +140,7 @@ func (a logicalBackup) dump(ctx context.Context, op operations.Op, args dumpArgs
 	if args.gtids {
 		writers = append(writers, g)
 	}
-	if err := runPipe(ctx, cmd, nil, io.MultiWriter(writers...)); err != nil {
+	if err := pipe.Run(ctx, cmd, nil, io.MultiWriter(writers...)); err != nil {
 		return "", err
 	}
 	return g.set, g.dump.Close()

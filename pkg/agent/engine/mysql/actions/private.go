@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 )
@@ -52,7 +53,7 @@ type private struct {
 	engine   *mysql.Engine
 	dir      string
 	cmd      *exec.Cmd
-	messages tail
+	messages pipe.Tail
 	exited   chan struct{}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
@@ -97,7 +98,7 @@ func (u unit) makeScratch(ctx context.Context, op operations.Op, b beside) error
 	if err != nil {
 		return err
 	}
-	return runPipe(ctx, operations.Command(ctx, op, mysqld, args...), nil, nil)
+	return pipe.Run(ctx, operations.Command(ctx, op, mysqld, args...), nil, nil)
 }
 
 // loadScratch loads a dump, whose transactions then count as executed: the applier
@@ -147,7 +148,7 @@ func (a restore) loadFromScratch(ctx context.Context, op operations.Op, b beside
 		return nil, err
 	}
 	l := loadOf(a.unit, plan, m)
-	l.dump = func(ctx context.Context, to io.Writer) error { return runPipe(ctx, cmd, nil, to) }
+	l.dump = func(ctx context.Context, to io.Writer) error { return pipe.Run(ctx, cmd, nil, to) }
 	return l.run(ctx, op, p.Overwrite)
 }
 
@@ -208,7 +209,7 @@ func (u unit) copyTimeZones(ctx context.Context, op operations.Op, to unit) erro
 		return err
 	}
 	return runInto(
-		func(out io.Writer) error { return runPipe(ctx, dump, nil, out) },
-		func(in io.Reader) error { return runPipe(ctx, client, in, nil) },
+		func(out io.Writer) error { return pipe.Run(ctx, dump, nil, out) },
+		func(in io.Reader) error { return pipe.Run(ctx, client, in, nil) },
 	)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
@@ -138,7 +139,7 @@ func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone,
 			return err
 		}
 		op.Progress(fmt.Sprintf("copying %s:%d", r.host, r.port), 0, size)
-		return runPipe(ctx, cmd, nil, nil, r.password)
+		return pipe.Run(ctx, cmd, nil, nil, r.password)
 	}})
 	if err != nil {
 		return nil, err
@@ -205,7 +206,7 @@ func (a clone) copyDatabase(ctx context.Context, op operations.Op, r remote, nam
 	var dumpErr error
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		dumpErr = runPipe(ctx, dump, nil, io.MultiWriter(writer, progress), r.password)
+		dumpErr = pipe.Run(ctx, dump, nil, io.MultiWriter(writer, progress), r.password)
 		// The end of the stream is one only if the dump is whole.
 		writer.CloseWithError(dumpErr)
 	})
@@ -229,7 +230,7 @@ func (a clone) copyRoles(ctx context.Context, op operations.Op, r remote) error 
 		if toolErr != nil {
 			return toolErr
 		}
-		if err = runPipe(ctx, cmd, nil, &script, r.password); err == nil {
+		if err = pipe.Run(ctx, cmd, nil, &script, r.password); err == nil {
 			break
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
@@ -86,7 +87,7 @@ func (a logicalBackup) dump(ctx context.Context, op operations.Op, w *backup.Wri
 		if err != nil {
 			return err
 		}
-		return file(w, name, func(to io.Writer) error { return runPipe(ctx, cmd, nil, io.MultiWriter(to, progress)) })
+		return file(w, name, func(to io.Writer) error { return pipe.Run(ctx, cmd, nil, io.MultiWriter(to, progress)) })
 	}
 	if err := run(globalsFile, "postgres", "pg_dumpall", "--globals-only", "--no-password", "--database=postgres"); err != nil {
 		return err

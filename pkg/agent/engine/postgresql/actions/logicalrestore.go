@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
@@ -84,7 +85,7 @@ func (u unit) pgRestore(ctx context.Context, op operations.Op, dump io.Reader, d
 	if err != nil {
 		return err
 	}
-	return runPipe(ctx, cmd, dump, nil)
+	return pipe.Run(ctx, cmd, dump, nil)
 }
 
 // occupied are the databases of those named that hold anything.

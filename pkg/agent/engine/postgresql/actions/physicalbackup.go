@@ -15,6 +15,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
 	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
@@ -176,7 +177,7 @@ func (t *taking) copy(ctx context.Context, w *backup.Writer, more ...string) err
 	})
 	progress := &reporter{op: t.op, text: "copying the server", total: size}
 	err = file(w, baseFile, func(to io.Writer) error {
-		err := runPipe(ctx, cmd, nil, io.MultiWriter(to, progress, scan))
+		err := pipe.Run(ctx, cmd, nil, io.MultiWriter(to, progress, scan))
 		if scanErr := scan.end(err); err == nil {
 			err = scanErr
 		}

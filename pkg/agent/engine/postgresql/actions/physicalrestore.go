@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
@@ -98,7 +99,7 @@ func (a restore) assemble(ctx context.Context, op operations.Op, from source, ch
 	if err != nil {
 		return err
 	}
-	if err := runPipe(ctx, cmd, nil, nil); err != nil {
+	if err := pipe.Run(ctx, cmd, nil, nil); err != nil {
 		return err
 	}
 	for _, dir := range links {

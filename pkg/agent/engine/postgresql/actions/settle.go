@@ -20,6 +20,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/engine/internal/child"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
@@ -63,7 +64,7 @@ func (u unit) settle(ctx context.Context, op operations.Op, data string, until l
 		return err
 	}
 	cmd := operations.Command(ctx, op, postgres, u.privateArgs(data, dir)...)
-	var messages tail
+	var messages pipe.Tail
 	cmd.Stdout, cmd.Stderr = &messages, &messages
 	if err := cmd.Start(); err != nil {
 		return err
@@ -171,7 +172,7 @@ func (u unit) connectPrivate(ctx context.Context, dir string) (*pgx.Conn, error)
 
 // endPrivate stops the private server. What is exchanged is a database that was shut
 // down well.
-func (u unit) endPrivate(ctx context.Context, cmd *exec.Cmd, ended chan error, err error, messages *tail) error {
+func (u unit) endPrivate(ctx context.Context, cmd *exec.Cmd, ended chan error, err error, messages *pipe.Tail) error {
 	if err == nil {
 		err = cmd.Process.Signal(syscall.SIGINT)
 	} else {

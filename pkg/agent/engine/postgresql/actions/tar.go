@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 )
 
@@ -62,7 +63,7 @@ func (s *tarScan) scan(archive *tar.Reader, keep func(io.Reader) error) error {
 			}
 		case manifestFile:
 			// The range of WAL is at its end.
-			var last tail
+			var last pipe.Tail
 			if err := keep(io.TeeReader(archive, &last)); err != nil {
 				return err
 			}
