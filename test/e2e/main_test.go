@@ -26,8 +26,6 @@ import (
 	clientset "github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 )
 
-const operatorNamespace = "upm-system"
-
 var (
 	root = "../.."
 	env  *environment
