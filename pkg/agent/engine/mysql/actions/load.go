@@ -253,6 +253,9 @@ func (u unit) loaded(b begun) error {
 
 // abandonLoad cleans up after a load that did not come to its end.
 func (u unit) abandonLoad(ctx context.Context, op operations.Op) error {
+	if err := u.clearSide(); err != nil {
+		return err
+	}
 	if phase, _ := op.Phase(); phase == phaseReplace {
 		if _, err := u.replaceDatabases(ctx, op); err != nil {
 			return err

@@ -79,6 +79,9 @@ func recovery(phase string) operations.Recovery {
 // takeUp what is recovered at once: all that it needs lies on the volume.
 func (u unit) takeUp(ctx context.Context, op operations.Op) (map[string]string, error) {
 	if phase, _ := op.Phase(); phase == phaseReplace {
+		// A server that the statements came from is of no more use. If it cannot be
+		// removed, the next operation does so.
+		_ = u.clearSide()
 		return u.replaceDatabases(ctx, op)
 	}
 	return u.replace(ctx, op, nil)
