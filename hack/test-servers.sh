@@ -14,4 +14,4 @@ UNIT_OPERATOR_REQUIRE_SERVERS=$(go run ./test/bed images -o json | grep -o '"[a-
 export UNIT_OPERATOR_REQUIRE_SERVERS
 say "running the tests on $UNIT_OPERATOR_REQUIRE_SERVERS"
 mapfile -t packages < <(tracked '*_test.go' | xargs grep -l 'enginetest\.' | xargs -n 1 dirname | sort -u | sed 's#^#./#')
-go test -timeout 30m -count 1 -p 1 "${packages[@]}" "$@"
+go test -timeout 40m -count 1 "${packages[@]}" "$@"

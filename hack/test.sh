@@ -9,5 +9,7 @@ need_go
 say "building a control plane, unless it is cached"
 go run ./test/bed build kube
 export UNIT_OPERATOR_REQUIRE_CLUSTER=1
+# hack/test-servers.sh has those that start databases.
+export UNIT_OPERATOR_SERVERS=none
 say "running the tests"
 go test -timeout 25m ./... "$@"

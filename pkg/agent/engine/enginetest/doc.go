@@ -12,7 +12,8 @@
 // "--also postgresql-15" that of a second PostgreSQL too. A test for which there is
 // none, or that does not run as root, is skipped with a message, unless
 // UNIT_OPERATOR_REQUIRE_SERVERS names its type (mysql,postgresql): then it fails.
-// hack/test-servers.sh makes them, of both PostgreSQLs, and runs all such tests.
+// hack/test-servers.sh makes them, of both PostgreSQLs, and runs all such tests;
+// UNIT_OPERATOR_SERVERS=none, as in hack/test.sh, leaves them to it.
 //
 // A package that uses it calls Main from its TestMain, and Each from a test:
 //
