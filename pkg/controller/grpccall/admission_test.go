@@ -16,6 +16,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -68,6 +69,18 @@ func TestABackupDisabledUnitStillRestores(t *testing.T) {
 	w.wantPhase("restore", v1alpha1.GrpcCallRunning)
 }
 
+func serverStarting(u *slim.Unit) {
+	u.Status.Conditions = []metav1.Condition{{Type: interlock.ConditionReady, Status: metav1.ConditionFalse, Reason: interlock.ReasonServerStarting}}
+}
+
+func TestAServerThatDoesNotComeUpCanBeRestored(t *testing.T) {
+	w := newWorld(t)
+	w.unit("orders-0", serverStarting)
+	w.Given(newCall("restore", action(v1alpha1.ActionRestore, `{"source":"s3://backups/","overwrite":"true"}`)))
+	w.settle()
+	w.wantPhase("restore", v1alpha1.GrpcCallRunning)
+}
+
 func TestWhatIsMissingIsWaitedForAndNotForEver(t *testing.T) {
 	for _, tc := range []struct {
 		name, reason string
@@ -84,6 +97,8 @@ func TestWhatIsMissingIsWaitedForAndNotForEver(t *testing.T) {
 			func(w *world) { w.pod("orders-0", "pod-x", func(p *slim.Pod) { p.OwnerReferences = nil }) }, func(w *world) { w.pod("orders-0", "pod-1") }},
 		{"the agent's container", ReasonPodNotRunning, unitWait,
 			func(w *world) { w.pod("orders-0", "pod-1", func(p *slim.Pod) { p.InitContainers = nil }) }, func(w *world) { w.pod("orders-0", "pod-1") }},
+		{"the server", ReasonServerStarting, unitWait,
+			func(w *world) { w.unit("orders-0", serverStarting) }, func(w *world) { w.unit("orders-0") }},
 		{"the agent", ReasonAgentUnavailable, unitWait,
 			func(w *world) {
 				w.agents.Fail(func(_ string, t agentclient.Target) error { return fake.Unavailable(t) })

@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 )
 
 // Conditions of a GrpcCall.
@@ -46,6 +47,8 @@ const (
 	// the unit is to be removed.
 	ReasonUnitRestarting = "UnitRestarting"
 	ReasonUnitLeaving    = "UnitLeaving"
+	// ReasonServerStarting: the unit's server does not answer yet.
+	ReasonServerStarting = interlock.ReasonServerStarting
 	// ReasonPodNotRunning, ReasonAgentUnavailable and ReasonNoJournal: nobody can be
 	// asked.
 	ReasonPodNotRunning    = "PodNotRunning"

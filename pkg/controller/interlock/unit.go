@@ -22,6 +22,19 @@ const (
 	ReasonOperationRunning = "OperationRunning"
 )
 
+// ConditionReady of a Unit: its server answers SQL.
+const ConditionReady = "Ready"
+
+// ReasonServerStarting of ConditionReady: the pod is there, and its server does not
+// answer yet.
+const ReasonServerStarting = "ServerStarting"
+
+// ServerStarting says whether that is so: what asks the server for something waits.
+func ServerStarting(unit []metav1.Condition) bool {
+	c := conditions.Find(unit, ConditionReady)
+	return c != nil && c.Status == metav1.ConditionFalse && c.Reason == ReasonServerStarting
+}
+
 // Restarting says of a Unit's conditions whether its pod is being replaced: nothing
 // is handed to its agent.
 func Restarting(unit []metav1.Condition) bool { return hasReason(unit, ReasonRestarting) }

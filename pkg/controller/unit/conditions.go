@@ -13,7 +13,7 @@ import (
 // status True, while what it says holds, and is removed when it no longer does.
 const (
 	// ConditionReady: the server answers SQL.
-	ConditionReady = "Ready"
+	ConditionReady = interlock.ConditionReady
 
 	// ConditionPackageNotFound: no installed package serves the unit, or the one
 	// that does cannot be used.

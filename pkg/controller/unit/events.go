@@ -25,7 +25,7 @@ const (
 	// has come.
 	ReasonPodMissing     = "PodMissing"
 	ReasonPodPending     = "PodPending"
-	ReasonServerStarting = "ServerStarting"
+	ReasonServerStarting = interlock.ReasonServerStarting
 	// ReasonPodEnded: the pod ended and the next one is made.
 	ReasonPodEnded = "PodEnded"
 

@@ -359,7 +359,8 @@ func TestAnInterruptedReplayLeavesTheDatabasesAloneOnRealServer(t *testing.T) {
 		})
 		t.Run("cancelled while the databases are loaded it leaves nothing beside", func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			op := &meanwhile{Op: r.op(operation.ActionRestore, restore), at: "loading", phase: phaseLoad, do: cancel}
+			beside := &operation.Restore{Source: r.backups(), Databases: []string{"d"}, TargetDatabase: "e"}
+			op := &meanwhile{Op: r.op(operation.ActionRestore, beside), at: "loading", phase: phaseLoad, do: cancel}
 			op.SecretsValue["encryption.key"] = key
 			action := r.actions()[operation.ActionRestore]
 			if _, err := action.Run(ctx, op); err == nil {
@@ -370,6 +371,12 @@ func TestAnInterruptedReplayLeavesTheDatabasesAloneOnRealServer(t *testing.T) {
 			}
 			if err := action.(operations.Abandoner).Abandon(t.Context(), op); err != nil {
 				t.Fatal(err)
+			}
+			if got := r.scalar("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'e'"); got != "0" {
+				t.Error("a part of the database is left")
+			}
+			if got := r.sum("d"); got != changed {
+				t.Errorf("got %s, want %s", got, changed)
 			}
 			r.beside()
 		})
