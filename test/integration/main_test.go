@@ -36,7 +36,9 @@ import (
 const (
 	operatorNamespace = "upm-system"
 	root              = "../.."
-	timeout           = 30 * time.Second
+	// timeout is twice what the operator lets pass before it looks again at what the API
+	// server has refused.
+	timeout = time.Minute
 )
 
 // env is the cluster all tests of this package share, each in a namespace of its
