@@ -99,7 +99,7 @@ func decide(in admission) decision {
 		return waits(ReasonUnitRestarting, "Unit %s is restarted first", unit.Name)
 	case !in.podUp:
 		return waits(ReasonPodNotRunning, "the agent of Unit %s does not run", unit.Name)
-	case interlock.ServerStarting(unit.Status.Conditions) && !replacesData(call.Spec.Action):
+	case interlock.Starting(unit.Status.Conditions) && !replacesData(call.Spec.Action):
 		return waits(ReasonServerStarting, "the server of Unit %s does not answer yet", unit.Name)
 	}
 	return decision{verdict: admit}

@@ -99,6 +99,20 @@ func TestOnlyARestartThatIsToComeConcernsCalls(t *testing.T) {
 	}
 }
 
+func TestAUnitThatIsOnItsWayIsToldFromOneThatIsNot(t *testing.T) {
+	for reason, want := range map[string]bool{
+		ReasonPodTerminating: true, ReasonPodMissing: true, ReasonPodPending: true, ReasonServerStarting: true,
+		"ServerStopped": false, "ContainerFailing": false, "DataMissing": false,
+	} {
+		if got := Starting([]metav1.Condition{{Type: ConditionReady, Status: metav1.ConditionFalse, Reason: reason}}); got != want {
+			t.Errorf("%s: Starting is %t", reason, got)
+		}
+	}
+	if Starting(nil) || Starting([]metav1.Condition{{Type: ConditionReady, Status: metav1.ConditionTrue, Reason: "ServerReady"}}) {
+		t.Error("a unit that serves, or says nothing, is taken for one on its way")
+	}
+}
+
 func TestAUnitIsWokenWhenACallBeginsOrCeasesToHoldIt(t *testing.T) {
 	var woken []string
 	h := Handler(func(units []string) { woken = append(woken, units...) })

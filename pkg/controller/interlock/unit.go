@@ -25,14 +25,27 @@ const (
 // ConditionReady of a Unit: its server answers SQL.
 const ConditionReady = "Ready"
 
-// ReasonServerStarting of ConditionReady: the pod is there, and its server does not
-// answer yet.
-const ReasonServerStarting = "ServerStarting"
+// Reasons of ConditionReady that end by themselves: the pod goes, the next one comes,
+// its server does not answer yet.
+const (
+	ReasonPodTerminating = "PodTerminating"
+	ReasonPodMissing     = "PodMissing"
+	ReasonPodPending     = "PodPending"
+	ReasonServerStarting = "ServerStarting"
+)
 
-// ServerStarting says whether that is so: what asks the server for something waits.
-func ServerStarting(unit []metav1.Condition) bool {
+// Starting says whether a unit's server is on its way: what asks it for something
+// waits. A pod is often seen before what its unit says of it.
+func Starting(unit []metav1.Condition) bool {
 	c := conditions.Find(unit, ConditionReady)
-	return c != nil && c.Status == metav1.ConditionFalse && c.Reason == ReasonServerStarting
+	if c == nil || c.Status != metav1.ConditionFalse {
+		return false
+	}
+	switch c.Reason {
+	case ReasonPodTerminating, ReasonPodMissing, ReasonPodPending, ReasonServerStarting:
+		return true
+	}
+	return false
 }
 
 // Restarting says of a Unit's conditions whether its pod is being replaced: nothing

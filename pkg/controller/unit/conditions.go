@@ -37,7 +37,7 @@ const (
 	// ConditionClaimTerminating: a claim of the unit is being deleted.
 	ConditionClaimTerminating = "ClaimTerminating"
 	// ConditionPodTerminating: the pod is on its way out and the next one waits.
-	ConditionPodTerminating = "PodTerminating"
+	ConditionPodTerminating = interlock.ReasonPodTerminating
 	// ConditionUnschedulable: no node takes the pod.
 	ConditionUnschedulable = "Unschedulable"
 	// ConditionNodeNotReporting: the kubelet of the pod's node is silent.

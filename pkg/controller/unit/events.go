@@ -23,8 +23,8 @@ const (
 	ReasonDeleting = "Deleting"
 	// ReasonPodMissing, ReasonPodPending and ReasonServerStarting: how far the unit
 	// has come.
-	ReasonPodMissing     = "PodMissing"
-	ReasonPodPending     = "PodPending"
+	ReasonPodMissing     = interlock.ReasonPodMissing
+	ReasonPodPending     = interlock.ReasonPodPending
 	ReasonServerStarting = interlock.ReasonServerStarting
 	// ReasonPodEnded: the pod ended and the next one is made.
 	ReasonPodEnded = "PodEnded"
