@@ -208,7 +208,7 @@ func clonePlugin(ctx context.Context, s *session) error {
 		return err
 	}
 	if active == "0" {
-		return operations.Failed("Unsupported", "the server has no clone plugin: it comes with MySQL 8.0.17, and the packages load it")
+		return operations.Failed("Unsupported", "the server has no clone plugin: it comes with MySQL 8.0.17, and the packages load it; an older server has logical-backup")
 	}
 	return nil
 }
