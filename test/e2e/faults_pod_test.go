@@ -181,11 +181,22 @@ func claimLost(t *testing.T, v *victim) {
 	defer release()
 	call := v.backup(t, folder)
 	held(t, reached)
-	if err := v.e.kube.CoreV1().PersistentVolumeClaims(opsNamespace).Delete(t.Context(), v.name+"-data", metav1.DeleteOptions{}); err != nil {
+	// An agent that is stopped may still say how its operation ended: nobody hears it.
+	v.e.stopOperator()
+	claims, pods := v.e.kube.CoreV1().PersistentVolumeClaims(opsNamespace), v.e.kube.CoreV1().Pods(opsNamespace)
+	if err := errors.Join(claims.Delete(t.Context(), v.name+"-data", metav1.DeleteOptions{}), pods.Delete(t.Context(), v.name, metav1.DeleteOptions{})); err != nil {
 		t.Fatal(err)
 	}
-	v.deletePod(t)
+	eventually(t, 2*time.Minute, "the pod and its claim to be gone", func(ctx context.Context) error {
+		_, podErr := pods.Get(ctx, v.name, metav1.GetOptions{})
+		_, claimErr := claims.Get(ctx, v.name+"-data", metav1.GetOptions{})
+		if !apierrors.IsNotFound(podErr) || !apierrors.IsNotFound(claimErr) {
+			return fmt.Errorf("pod: %v, claim: %v", podErr, claimErr)
+		}
+		return nil
+	})
 	release() // a second run would come through
+	v.e.restartOperator(t)
 	if status, reason := v.ends(t, call); status.Result != v1alpha1.ResultFailed || reason != "OutcomeUnknown" {
 		t.Errorf("%s with reason %q, want Failed with OutcomeUnknown", status.Result, reason)
 	}
