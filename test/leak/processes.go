@@ -63,7 +63,9 @@ func (p *Processes) sample(turn int) {
 	for pid := range running {
 		k := p.known[pid]
 		if k == nil {
-			k = &process{since: now}
+			// The command line of a kernel thread, of a zombie and of a process that the
+			// kernel is still making is empty, and may stay so.
+			k = &process{since: now, environ: p.Parent == nil}
 			p.known[pid] = k
 		} else if now.Sub(k.since) > young && (turn+pid)%turns != 0 {
 			continue

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -36,7 +37,7 @@ func sampling(t *testing.T, p *Processes) {
 
 func awaitFound(t *testing.T, r *Record, s *Secrets, what string) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		found, err := r.Search(s)
 		if err != nil {
 			t.Fatal(err)
@@ -48,15 +49,65 @@ func awaitFound(t *testing.T, r *Record, s *Secrets, what string) {
 	t.Fatalf("%s is not recorded", what)
 }
 
+// waiting is a process that ends when the test tells it to: how long a sampler needs
+// to see one depends on what else the machine does.
+func waiting(t *testing.T, cmd *exec.Cmd) (end func()) {
+	t.Helper()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end = sync.OnceFunc(func() {
+		_ = stdin.Close()
+		_ = cmd.Wait()
+	})
+	t.Cleanup(end)
+	return end
+}
+
 func TestACommandLineIsRecorded(t *testing.T) {
 	r, s := newRecord(t), &Secrets{}
 	sampling(t, &Processes{Record: r})
 	s.Add("the argument", []byte("--password=of-a-short-life"))
-	cmd := exec.CommandContext(t.Context(), "sh", "-c", "sleep 0.2", "--password=of-a-short-life")
-	if err := cmd.Run(); err != nil {
+	end := waiting(t, exec.CommandContext(t.Context(), "sh", "-c", "cat", "--password=of-a-short-life"))
+	awaitFound(t, r, s, "the argument of a process")
+	end()
+	awaitFound(t, r, s, "the argument of a process that has ended")
+}
+
+func TestAProcessWithoutACommandLineIsPassedOver(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "true")
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	awaitFound(t, r, s, "the argument of a process that has ended")
+	defer func() { _ = cmd.Wait() }()
+	// A zombie stays until it is waited for, and has no command line.
+	pid := cmd.Process.Pid
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
+		if raw, err := os.ReadFile(proc(pid, "cmdline")); err == nil && len(raw) == 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the process does not end")
+		}
+	}
+	for name, asked := range map[string]func([]string) bool{
+		"no environment is asked for": nil,
+		"environments are asked for":  func([]string) bool { return true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &Processes{Record: newRecord(t), Parent: asked, known: map[int]*process{}}
+			for turn := range 2 * turns {
+				p.sample(turn)
+			}
+			if k := p.known[pid]; k == nil || k.argv != "" {
+				t.Errorf("the zombie is known as %+v", k)
+			}
+		})
+	}
 }
 
 func TestTheEnvironmentOfChildrenIsRecordedWhereAskedFor(t *testing.T) {
@@ -89,10 +140,7 @@ func TestTheEnvironmentOfChildrenIsRecordedWhereAskedFor(t *testing.T) {
 				return
 			}
 			// Once a later process is seen, this one has been.
-			later := exec.CommandContext(t.Context(), "sh", "-c", "sleep 0.2", "argument-of-"+self+tc.name)
-			if err := later.Run(); err != nil {
-				t.Fatal(err)
-			}
+			waiting(t, exec.CommandContext(t.Context(), "sh", "-c", "cat", "argument-of-"+self+tc.name))
 			awaitFound(t, r, argument, "a later process")
 			if found, err := r.Search(value); err != nil || len(found) != 0 {
 				t.Errorf("found %q (%v)", found, err)
