@@ -92,7 +92,7 @@ func TestNobodyButTheOperatorIsLetIn(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			conn := dial(tc.creds)
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			if _, err := agentv1.NewUnitServiceClient(conn).SetHold(ctx, hold(u)); status.Code(err) != codes.Unavailable {
 				t.Errorf("SetHold: %v, want a connection refused", err)
@@ -122,7 +122,7 @@ func TestARenewedCertificateIsTakenUpWithoutARestart(t *testing.T) {
 	older.WriteAgent(u.Env)
 	dial := start(t, u)
 	call := func(ca *agenttest.CA) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_, err := agentv1.NewUnitServiceClient(dial(credentials.NewTLS(ca.Client(ca.Operator())))).GetStatus(ctx, &agentv1.GetStatusRequest{})
 		return err

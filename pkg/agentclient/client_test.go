@@ -110,7 +110,7 @@ func TestARunningServerIsToldOf(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Status{}, "AgentVersion", "Message", "Since", "JournalID")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if time.Since(got.Since) > time.Minute {
+	if time.Since(got.Since) > 10*time.Minute {
 		t.Errorf("since %v", got.Since)
 	}
 }

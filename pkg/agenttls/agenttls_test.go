@@ -64,7 +64,7 @@ func handshake(server, client *tls.Config) error {
 		_ = a.Close()
 	}()
 	c := tls.Client(b, client)
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	defer func() { _ = b.Close() }()
 	var one [1]byte
 	_, err := io.ReadFull(c, one[:])

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -195,12 +196,12 @@ func TestRenderIsBounded(t *testing.T) {
 		"a loop through many idle assignments": `{{ $x := 1 }}{{ range 1000000 }}` + strings.Repeat(`{{$x = 1}}`, 10_000) + `{{ end }}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			started := time.Now()
+			started := worked(t)
 			_, err := Render(input(source, many))
 			if err == nil {
 				t.Fatal("rendered")
 			}
-			if took := time.Since(started); took > 10*time.Second {
+			if took := worked(t) - started; took > 10*time.Second {
 				t.Errorf("took %s to refuse", took)
 			}
 			if len(err.Error()) > 2000 {
@@ -208,6 +209,17 @@ func TestRenderIsBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// worked is the time that processors gave this test's process: what else they do does
+// not count.
+func worked(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 func TestRenderNamesTheLimit(t *testing.T) {

@@ -36,9 +36,9 @@ import (
 const (
 	operatorNamespace = "upm-system"
 	root              = "../.."
-	// timeout is twice what the operator lets pass before it looks again at what the API
-	// server has refused.
-	timeout = time.Minute
+	// timeout is well beyond what the operator lets pass before it looks again at what the
+	// API server has refused, on a machine that does other things too.
+	timeout = 3 * time.Minute
 )
 
 // env is the cluster all tests of this package share, each in a namespace of its
@@ -135,7 +135,7 @@ func (e *environment) namespace(t testing.TB, prefix string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		e.abandon(ctx, ns.Name)
 	})
@@ -202,7 +202,7 @@ func rank(o *unstructured.Unstructured) int {
 
 // apply applies one object, waiting for its kind to be served.
 func (e *environment) apply(ctx context.Context, o *unstructured.Unstructured) error {
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(timeout)
 	for {
 		err := e.applyOnce(ctx, o)
 		if err == nil || time.Now().After(deadline) || !(meta.IsNoMatchError(err) || apierrors.IsNotFound(err)) {

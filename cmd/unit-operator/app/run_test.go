@@ -39,7 +39,7 @@ func newOperator() (*operator, *fake.Clientset) {
 // becomes waits until readiness says so.
 func becomes(t *testing.T, r *readiness, ready bool, want string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	watch := newReadiness() // its own is waited for
 	if !watch.until(ctx, time.Millisecond, func(context.Context) error {

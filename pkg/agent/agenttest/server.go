@@ -48,10 +48,13 @@ func serverMain(env engine.Env) int {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 
-	if delay, err := os.ReadFile(filepath.Join(env.ConfigDir, "slow-start")); err == nil {
-		wait, _ := time.ParseDuration(strings.TrimSpace(string(delay)))
+	// A slow start takes as long as there is a file that says so.
+	for slow := filepath.Join(env.ConfigDir, "slow-start"); ; {
+		if _, err := os.Stat(slow); err != nil {
+			break
+		}
 		select {
-		case <-time.After(wait):
+		case <-time.After(10 * time.Millisecond):
 		case <-signals:
 			log("stop")
 			return 0

@@ -22,8 +22,9 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/state"
 )
 
-// patience is how long the harness waits for what must come.
-const patience = 20 * time.Second
+// patience is how long the harness waits for what must come. It is no claim about
+// speed: a machine that does other things too may be slow.
+const patience = 2 * time.Minute
 
 // UnprivilegedUID is what processes run as if the test runs as root and asks for
 // it.

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { agenttest.Main(m, nil) }
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // script is an action of a test.
 type script struct {

@@ -145,10 +145,10 @@ func TestExitStatusSixteenRestartsInPlace(t *testing.T) {
 			_, err := agenttest.Ask(ctx, u.Env.SocketDir, "ping")
 			return err == nil || !p.Alive()
 		})
-		if p.Alive() {
+		if starts := u.Starts(); p.Alive() {
 			u.Ask("exit 16")
+			agenttest.Eventually(t, "another life or the end", func() bool { return u.Starts() > starts || !p.Alive() })
 		}
-		time.Sleep(300 * time.Millisecond)
 	}
 	if status := p.WaitExit(); status != 16 {
 		t.Errorf("exit status %d, want 16", status)
@@ -186,6 +186,7 @@ func TestHoldsStopTheServerAndTheirRemovalStartsIt(t *testing.T) {
 	p.Signal(syscall.SIGKILL)
 	p.WaitExit()
 	p = u.Start("supervise")
+	p.Address("probe")
 	time.Sleep(300 * time.Millisecond)
 	u.WaitState(state.StateHeld)
 	if u.Starts() != 2 {
@@ -292,16 +293,21 @@ func TestTwoSupervisesNeverRunTwoServers(t *testing.T) {
 func TestInterruptedInitialisationIsDoneAgain(t *testing.T) {
 	u := agenttest.NewUnit(t, false)
 	slow := filepath.Join(u.Config, "slow-init")
-	if err := os.WriteFile(slow, []byte("10s"), 0o600); err != nil {
+	if err := os.WriteFile(slow, []byte("10m"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := u.Start("supervise")
 	u.Desire()
 	u.WaitState(state.StateInitializing)
-	agenttest.Eventually(t, "half a database", func() bool {
-		_, err := os.Stat(filepath.Join(u.Env.SideDir("initialize"), "half"))
-		return err == nil
-	})
+	half := filepath.Join(u.Env.SideDir("initialize"), "half")
+	begun := func() {
+		t.Helper()
+		agenttest.Eventually(t, "half a database", func() bool {
+			_, err := os.Stat(half)
+			return err == nil
+		})
+	}
+	begun()
 
 	// A hold interrupts it,
 	u.Desire(holds("startup"))
@@ -315,8 +321,11 @@ func TestInterruptedInitialisationIsDoneAgain(t *testing.T) {
 		t.Fatalf("half a database has got the database's name: %v", err)
 	}
 	// so does the pod's end.
+	if err := os.Remove(half); err != nil {
+		t.Fatal(err)
+	}
 	p = u.Start("supervise")
-	time.Sleep(200 * time.Millisecond)
+	begun()
 	u.WaitState(state.StateInitializing)
 	p.Signal(syscall.SIGTERM)
 	if status := p.WaitExit(); status != 0 {
@@ -402,7 +411,8 @@ func TestAHalfWrittenDesiredStateStartsNothing(t *testing.T) {
 
 func TestASlowRecoveryIsStartingNotDead(t *testing.T) {
 	u := agenttest.NewUnit(t, false)
-	if err := os.WriteFile(filepath.Join(u.Config, "slow-start"), []byte("700ms"), 0o600); err != nil {
+	slow := filepath.Join(u.Config, "slow-start")
+	if err := os.WriteFile(slow, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := u.Start("supervise")
@@ -415,6 +425,9 @@ func TestASlowRecoveryIsStartingNotDead(t *testing.T) {
 	}
 	if o := u.WaitState(state.StateStarting); o.PID == 0 {
 		t.Errorf("observed %+v", o)
+	}
+	if err := os.Remove(slow); err != nil {
+		t.Fatal(err)
 	}
 	u.WaitState(state.StateRunning)
 }

@@ -134,7 +134,7 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 	}()
 	eventually := func(what string, ok func() bool) {
 		t.Helper()
-		deadline := time.Now().Add(30 * time.Second)
+		deadline := time.Now().Add(2 * time.Minute)
 		for !ok() {
 			if time.Now().After(deadline) {
 				t.Fatalf("waited for %s; writes: %v", what, w.Written())

@@ -37,7 +37,7 @@ func TestRun(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() {
 			defer cancel()
-			for range 100 {
+			for range 6000 {
 				if b, err := os.ReadFile(pidFile); err == nil && len(b) > 0 {
 					return
 				}
