@@ -4,6 +4,8 @@
 package slim
 
 import (
+	"slices"
+
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -11,8 +13,9 @@ import (
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 )
 
-// ByMember finds the Replications that list a Unit. Its values are
-// "<namespace>/<unit>".
+// ByMember finds the Replications that list a Unit, in their spec or in their
+// status.topology. Its values are "<namespace>/<unit>". Which of them owns the unit is
+// for package membership to say.
 const ByMember = "member"
 
 // NewUnitSets makes the informer of UnitSets: whole ones, there are few.
@@ -72,23 +75,41 @@ func CallTargets() map[string]func(*v1alpha1.GrpcCall) []string {
 // MysqlMembers is the index ByMember of MysqlReplications.
 func MysqlMembers() map[string]func(*v1alpha1.MysqlReplication) []string {
 	return map[string]func(*v1alpha1.MysqlReplication) []string{ByMember: func(r *v1alpha1.MysqlReplication) []string {
-		members := []string{r.Namespace + "/" + r.Spec.Source.Name}
+		members := []string{r.Spec.Source.Name}
 		for _, m := range r.Spec.Replica {
-			members = append(members, r.Namespace+"/"+m.Name)
+			members = append(members, m.Name)
 		}
-		return members
+		return membersOf(r.Namespace, members, r.Status.Topology)
 	}}
 }
 
 // PostgresMembers is the index ByMember of PostgresReplications.
 func PostgresMembers() map[string]func(*v1alpha1.PostgresReplication) []string {
 	return map[string]func(*v1alpha1.PostgresReplication) []string{ByMember: func(r *v1alpha1.PostgresReplication) []string {
-		members := []string{r.Namespace + "/" + r.Spec.Primary.Name}
+		members := []string{r.Spec.Primary.Name}
 		for _, m := range r.Spec.Standby {
-			members = append(members, r.Namespace+"/"+m.Name)
+			members = append(members, m.Name)
 		}
-		return members
+		return membersOf(r.Namespace, members, r.Status.Topology)
 	}}
+}
+
+// membersOf a Replication are the units that its spec names, and those that it has not
+// let go of yet; each once.
+func membersOf(namespace string, spec []string, topology []v1alpha1.ReplicationMemberStatus) []string {
+	var keys []string
+	add := func(name string) {
+		if key := namespace + "/" + name; name != "" && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	for _, name := range spec {
+		add(name)
+	}
+	for i := range topology {
+		add(topology[i].Name)
+	}
+	return keys
 }
 
 // whole keeps an object as it is, but for its managed fields.

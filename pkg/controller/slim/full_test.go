@@ -23,6 +23,7 @@ func TestFullInformersFindReplicationsByTheirMembers(t *testing.T) {
 	mysql.Spec.Source.Name = "orders-0"
 	mysql.Spec.Replica = make([]v1alpha1.MysqlReplicaMember, 2)
 	mysql.Spec.Replica[0].Name, mysql.Spec.Replica[1].Name = "orders-1", "orders-2"
+	mysql.Status.Topology = []v1alpha1.ReplicationMemberStatus{{Name: "orders-0"}, {Name: "orders-4"}}
 	postgres := &v1alpha1.PostgresReplication{ObjectMeta: objectMeta("books")}
 	postgres.Spec.Primary.Name = "books-0"
 	postgres.Spec.Standby = make([]v1alpha1.PostgresStandbyMember, 1)
@@ -55,7 +56,7 @@ func TestFullInformersFindReplicationsByTheirMembers(t *testing.T) {
 		}
 	}
 	got := map[string]int{}
-	for _, unit := range []string{"ns/orders-0", "ns/orders-1", "ns/orders-2", "ns/orders-3", "elsewhere/orders-0"} {
+	for _, unit := range []string{"ns/orders-0", "ns/orders-1", "ns/orders-2", "ns/orders-3", "ns/orders-4", "elsewhere/orders-0"} {
 		got[unit] = len(mysqls.ByIndex(ByMember, unit))
 	}
 	for _, unit := range []string{"ns/books-0", "ns/books-1", "ns/books-2"} {
@@ -63,7 +64,9 @@ func TestFullInformersFindReplicationsByTheirMembers(t *testing.T) {
 	}
 	want := map[string]int{
 		"ns/orders-0": 1, "ns/orders-1": 1, "ns/orders-2": 1, "ns/orders-3": 0, "elsewhere/orders-0": 0,
-		"ns/books-0": 1, "ns/books-1": 1, "ns/books-2": 0,
+		// It was taken out of the spec and is not let go of yet.
+		"ns/orders-4": 1,
+		"ns/books-0":  1, "ns/books-1": 1, "ns/books-2": 0,
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("members: -want +got:\n%s", d)

@@ -1,0 +1,161 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package membership
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// Kinds of Replications.
+const (
+	KindMysql    = "MysqlReplication"
+	KindPostgres = "PostgresReplication"
+)
+
+// Unit is what a Replication knows a unit by.
+type Unit struct {
+	Namespace, Name string
+	// Set is the UnitSet that the unit is part of; empty for a standalone one.
+	Set string
+}
+
+// Of a Unit. Its label says which set it is part of: the owner reference is for
+// garbage collection only, and is taken off by --cascade=orphan.
+func Of(u *slim.Unit) Unit {
+	return Unit{Namespace: u.Namespace, Name: u.Name, Set: u.Labels[v1alpha2.LabelUnitSet]}
+}
+
+// Replication is one that lists a unit, as far as that unit is concerned.
+type Replication struct {
+	Kind, Name string
+	UID        types.UID
+	// Deleting: it is being deleted.
+	Deleting bool
+	// Epoch of its status.
+	Epoch int64
+	// Source is the member that accepts writes, empty if none does; SourceHost and
+	// SourcePort are where the other members reach it, empty and 0 if its spec does not
+	// name it any more.
+	Source     string
+	SourceHost string
+	SourcePort int32
+	// Listed: its spec names the unit. Member is what its status.topology says of the
+	// unit; nil if that does not name it. At least one of them is there.
+	Listed bool
+	Member *v1alpha1.ReplicationMemberStatus
+}
+
+// String is the kind and the name, as in messages.
+func (r *Replication) String() string { return r.Kind + " " + r.Name }
+
+// Membership of a unit.
+type Membership struct {
+	// Owner is nil for a unit that no Replication lists.
+	Owner *Replication
+	// Others list the unit as well, the oldest first. They must not touch it.
+	Others []*Replication
+}
+
+// Contested says whether more than one Replication lists the unit: nothing may be
+// done to it then that cannot be undone.
+func (m Membership) Contested() bool { return len(m.Others) > 0 }
+
+// Names of the others for messages.
+func (m Membership) Names() string {
+	names := make([]string, 0, len(m.Others))
+	for _, r := range m.Others {
+		names = append(names, r.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// Resolve the membership of a unit in Replications of its namespace. Those that do not
+// list it do not matter.
+func Resolve(unit Unit, mysql []*v1alpha1.MysqlReplication, postgres []*v1alpha1.PostgresReplication) Membership {
+	var listers []aged
+	for _, r := range mysql {
+		if l := fromMysql(unit, r); l != nil {
+			listers = append(listers, aged{l, r.CreationTimestamp.Unix()})
+		}
+	}
+	for _, r := range postgres {
+		if l := fromPostgres(unit, r); l != nil {
+			listers = append(listers, aged{l, r.CreationTimestamp.Unix()})
+		}
+	}
+	slices.SortFunc(listers, func(a, b aged) int {
+		return cmp.Or(cmp.Compare(a.created, b.created), cmp.Compare(a.UID, b.UID))
+	})
+	var m Membership
+	for i, l := range listers {
+		if i == 0 {
+			m.Owner = l.Replication
+			continue
+		}
+		m.Others = append(m.Others, l.Replication)
+	}
+	return m
+}
+
+// aged is a Replication and when it was created, in seconds as the API has it.
+type aged struct {
+	*Replication
+	created int64
+}
+
+// address of a member.
+type address struct {
+	host string
+	port int32
+}
+
+func fromMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
+	members := map[string]address{r.Spec.Source.Name: {r.Spec.Source.Host, r.Spec.Source.Port}}
+	for _, m := range r.Spec.Replica {
+		members[m.Name] = address{m.Host, m.Port}
+	}
+	out := &Replication{
+		Kind: KindMysql, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
+		Epoch: r.Status.Epoch, Source: r.Status.CurrentSource,
+	}
+	return out.lists(unit, r.Namespace, members, r.Status.Topology)
+}
+
+func fromPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
+	members := map[string]address{r.Spec.Primary.Name: {r.Spec.Primary.Host, r.Spec.Primary.Port}}
+	for _, m := range r.Spec.Standby {
+		members[m.Name] = address{m.Host, m.Port}
+	}
+	out := &Replication{
+		Kind: KindPostgres, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
+		Epoch: r.Status.Epoch, Source: r.Status.CurrentPrimary,
+	}
+	return out.lists(unit, r.Namespace, members, r.Status.Topology)
+}
+
+// lists completes a Replication; nil if it does not list the unit.
+func (r *Replication) lists(unit Unit, namespace string, members map[string]address, topology []v1alpha1.ReplicationMemberStatus) *Replication {
+	if namespace != unit.Namespace {
+		return nil
+	}
+	if source, ok := members[r.Source]; ok {
+		r.SourceHost, r.SourcePort = source.host, source.port
+	}
+	_, r.Listed = members[unit.Name]
+	if i := slices.IndexFunc(topology, func(m v1alpha1.ReplicationMemberStatus) bool { return m.Name == unit.Name }); i >= 0 {
+		r.Member = &topology[i]
+	}
+	if r.Member == nil && (r.Deleting || !r.Listed) {
+		return nil
+	}
+	return r
+}
