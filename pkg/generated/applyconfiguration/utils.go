@@ -27,6 +27,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &upmv1alpha1.GrpcCallSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrpcCallStatus"):
 		return &upmv1alpha1.GrpcCallStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MemberEvacuation"):
+		return &upmv1alpha1.MemberEvacuationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MysqlReplicaMember"):
 		return &upmv1alpha1.MysqlReplicaMemberApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MysqlReplication"):
@@ -53,6 +55,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &upmv1alpha1.PostgresReplicationStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PostgresStandbyMember"):
 		return &upmv1alpha1.PostgresStandbyMemberApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationErrant"):
+		return &upmv1alpha1.ReplicationErrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationMemberStatus"):
 		return &upmv1alpha1.ReplicationMemberStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationServiceSpec"):
@@ -89,6 +93,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &upmv1alpha2.StorageSpecApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("Unit"):
 		return &upmv1alpha2.UnitApplyConfiguration{}
+	case v1alpha2.SchemeGroupVersion.WithKind("UnitLastPod"):
+		return &upmv1alpha2.UnitLastPodApplyConfiguration{}
+	case v1alpha2.SchemeGroupVersion.WithKind("UnitReleased"):
+		return &upmv1alpha2.UnitReleasedApplyConfiguration{}
+	case v1alpha2.SchemeGroupVersion.WithKind("UnitReplication"):
+		return &upmv1alpha2.UnitReplicationApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("UnitServiceSpec"):
 		return &upmv1alpha2.UnitServiceSpecApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("UnitSet"):

@@ -47,8 +47,12 @@ const (
 	// it equals it.
 	AnnotationAdoptRevision = "unit-operator.io/adopt-revision"
 	// AnnotationEvacuate of a Unit asks its Replication to move the source away:
-	// restart, or EvacuateRemove.
+	// EvacuateRestart or EvacuateRemove. The answer is in the Replication's
+	// status.topology[].evacuation. Only the UnitSet controller writes it.
 	AnnotationEvacuate = "unit-operator.io/evacuate"
+	// EvacuateRestart as the value of AnnotationEvacuate: the unit's server is to
+	// stop for a while and comes back as a member.
+	EvacuateRestart = "restart"
 	// EvacuateRemove as the value of AnnotationEvacuate: the unit is to go for good,
 	// and no GrpcCall starts on it any more.
 	EvacuateRemove = "remove"
@@ -65,6 +69,46 @@ const (
 	AnnotationBackupEnabled = "unit-operator.io/backup-enabled"
 	// AnnotationEnvironment is copied to pods and a metrics label.
 	AnnotationEnvironment = "unit-operator.io/environment"
+	// AnnotationAgentLogLevel of a UnitSet or Unit is how much the agents log, as
+	// their flag -v: 0 to 6.
+	AnnotationAgentLogLevel = "unit-operator.io/agent-log-level"
+	// AnnotationDeletionProtection "true" on any object of this API: it cannot be
+	// deleted.
+	AnnotationDeletionProtection = "unit-operator.io/deletion-protection"
+
+	// AnnotationPaused "true" on any object of this API: the operator writes none
+	// of its children and changes no server. Its status goes on.
+	AnnotationPaused = "unit-operator.io/paused"
+	// AnnotationRestart asks for a restart whenever its value changes: of a
+	// UnitSet, of all units in the order of an update; of a Unit, of that one after
+	// evacuation. Any value will do, such as a time.
+	AnnotationRestart = "unit-operator.io/restart"
+	// AnnotationRebuild of a member's Unit asks for its data to be made anew from
+	// the other members, on new claims. Its value is the system id of the data that
+	// may be given up.
+	AnnotationRebuild = "unit-operator.io/rebuild"
+	// AnnotationFence "true" of a Unit keeps its server down until it is removed.
+	AnnotationFence = "unit-operator.io/fence"
+	// AnnotationSwitchover of a Replication asks for the named unit as source, once.
+	AnnotationSwitchover = "unit-operator.io/switchover"
+	// AnnotationForcePromote of a Replication, <unit>/<epoch>, makes the unit the
+	// source although acknowledged transactions may be lost. The epoch is
+	// status.epoch, so that the wish counts once.
+	AnnotationForcePromote = "unit-operator.io/force-promote"
+	// AnnotationForceRelease "true" of a Replication that is being deleted lets it
+	// go although a member that may be the source was neither released nor seen to
+	// end.
+	AnnotationForceRelease = "unit-operator.io/force-release"
+	// AnnotationConfirmEnded of a Unit says that a person has seen to it that no
+	// process of a pod runs any more, such as by switching its node off. Its value
+	// is the pod's UID.
+	AnnotationConfirmEnded = "unit-operator.io/confirm-ended"
+	// AnnotationMaintenanceNow opens the maintenance window once, until the time
+	// that is its value, as RFC 3339.
+	AnnotationMaintenanceNow = "unit-operator.io/maintenance-now"
+	// AnnotationRoleEpoch of a member's Pod is the epoch of the Replication that its
+	// role label comes from.
+	AnnotationRoleEpoch = "unit-operator.io/role-epoch"
 
 	// FinalizerUnitSet and FinalizerUnit are held while deletion needs the
 	// operator.
@@ -72,4 +116,10 @@ const (
 	FinalizerUnit    = "unit-operator.io/unit"
 	// FinalizerGrpcCall is held while the agent may still run the operation.
 	FinalizerGrpcCall = "unit-operator.io/grpccall"
+	// FinalizerReplication of a Replication is held until its members are released.
+	FinalizerReplication = "unit-operator.io/replication"
+	// FinalizerPodEnded of the Pod of a Replication's member is held until it is
+	// proven that none of its processes runs any more: that the pod object is gone
+	// proves nothing. Unit.status.lastPod says what proved it.
+	FinalizerPodEnded = "unit-operator.io/ended"
 )

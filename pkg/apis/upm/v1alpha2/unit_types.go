@@ -159,6 +159,18 @@ type UnitStatus struct {
 	// is never initialised as an empty database again.
 	// +optional
 	DataIdentity *DataIdentity `json:"dataIdentity,omitempty"`
+	// replication is the one that manages the unit: the oldest that lists it.
+	// Another one that lists it, too, touches nothing. None: nobody manages it.
+	// +optional
+	Replication *UnitReplication `json:"replication,omitempty"`
+	// released says in which role the unit's last Replication left it, until
+	// another one manages the unit. Its next pod starts in that role.
+	// +optional
+	Released *UnitReleased `json:"released,omitempty"`
+	// lastPod is the last pod of the unit that was held for the proof of its end,
+	// and what that proof was. No other pod is made before there is one.
+	// +optional
+	LastPod *UnitLastPod `json:"lastPod,omitempty"`
 	// podUID is the pod this status speaks of.
 	// +optional
 	PodUID types.UID `json:"podUID,omitempty"`
@@ -213,10 +225,108 @@ type DataIdentity struct {
 	// dataGeneration rises when the data is replaced on request.
 	// +optional
 	DataGeneration int64 `json:"dataGeneration,omitempty"`
-	// virgin is true while nothing but initialisation has written to the
-	// database.
+	// virgin is the former name of pristine and means the same; false and absent
+	// are one. Deprecated: it is still served, read pristine.
 	// +optional
 	Virgin bool `json:"virgin,omitempty"`
+	// pristine is true while nothing but initialisation has written to the
+	// database, as its server said when it was last asked. Absent: it has not been
+	// asked, so it is not known.
+	// +optional
+	Pristine *bool `json:"pristine,omitempty"`
+	// highestVersion is the highest version of a server that has opened the data,
+	// such as 8.4.6. An older one may not be able to.
+	// +optional
+	HighestVersion string `json:"highestVersion,omitempty"`
+}
+
+// ReplicationKind is a kind of Replication.
+// +kubebuilder:validation:Enum=MysqlReplication;PostgresReplication
+type ReplicationKind string
+
+const (
+	// KindMysqlReplication is the kind MysqlReplication.
+	KindMysqlReplication ReplicationKind = "MysqlReplication"
+	// KindPostgresReplication is the kind PostgresReplication.
+	KindPostgresReplication ReplicationKind = "PostgresReplication"
+)
+
+// UnitReplication is the Replication that manages a unit.
+type UnitReplication struct {
+	// kind is MysqlReplication or PostgresReplication.
+	// +required
+	Kind ReplicationKind `json:"kind"`
+	// name of the object, in the Unit's namespace.
+	// +required
+	Name string `json:"name"`
+	// uid of the object. One that was made anew under the same name is another.
+	// +required
+	UID types.UID `json:"uid"`
+	// epoch is the highest one under which it changed the unit's role. One that
+	// takes the unit over begins above it. 0: it has not changed it yet.
+	// +optional
+	Epoch int64 `json:"epoch,omitempty"`
+}
+
+// ReleasedRole is the role in which a Replication left a unit.
+// +kubebuilder:validation:Enum=source;replica
+type ReleasedRole string
+
+const (
+	// ReleasedSource starts writable.
+	ReleasedSource ReleasedRole = "source"
+	// ReleasedReplica starts read-only and follows where it followed.
+	ReleasedReplica ReleasedRole = "replica"
+)
+
+// UnitReleased is how a unit's last Replication left it.
+type UnitReleased struct {
+	// replicationUID is the UID of that Replication.
+	// +required
+	ReplicationUID types.UID `json:"replicationUID"`
+	// role is source (also of a PostgreSQL primary): the server starts writable; or
+	// replica (also of a standby): it starts read-only and follows on.
+	// +required
+	Role ReleasedRole `json:"role"`
+	// upstreamHost is the name or address that a replica follows; empty for a
+	// source, and for a replica that followed nobody.
+	// +optional
+	UpstreamHost string `json:"upstreamHost,omitempty"`
+	// upstreamPort is the port there; 0 if there is no upstreamHost.
+	// +optional
+	UpstreamPort int32 `json:"upstreamPort,omitempty"`
+}
+
+// PodEnd is what proves that no process of a pod runs any more.
+// +kubebuilder:validation:Enum=Kubelet;NodeGone;OutOfService;Confirmed
+type PodEnd string
+
+const (
+	// PodEndKubelet: the kubelet reported all its containers ended.
+	PodEndKubelet PodEnd = "Kubelet"
+	// PodEndNodeGone: the object of its node was deleted.
+	PodEndNodeGone PodEnd = "NodeGone"
+	// PodEndOutOfService: its node has the taint node.kubernetes.io/out-of-service.
+	PodEndOutOfService PodEnd = "OutOfService"
+	// PodEndConfirmed: a person said so by the annotation confirm-ended.
+	PodEndConfirmed PodEnd = "Confirmed"
+)
+
+// UnitLastPod is the last pod of a unit and what is known of its end.
+type UnitLastPod struct {
+	// uid of the pod.
+	// +required
+	UID types.UID `json:"uid"`
+	// nodeName is the node it ran on; empty if it was never bound to one.
+	// +optional
+	NodeName string `json:"nodeName,omitempty"`
+	// ended is what proves that none of its processes runs any more: Kubelet,
+	// NodeGone, OutOfService or Confirmed. Absent: nothing does so far.
+	// +optional
+	Ended PodEnd `json:"ended,omitempty"`
+	// time at which the proof was seen. Absent without one.
+	// +optional
+	Time *metav1.Time `json:"time,omitempty"`
 }
 
 // AgentInfo is the agent beside the server.

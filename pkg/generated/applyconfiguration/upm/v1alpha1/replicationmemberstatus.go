@@ -5,6 +5,11 @@
 
 package v1alpha1
 
+import (
+	upmv1alpha1 "github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	types "k8s.io/apimachinery/pkg/types"
+)
+
 // ReplicationMemberStatusApplyConfiguration represents a declarative configuration of the ReplicationMemberStatus type for use
 // with apply.
 //
@@ -12,15 +17,34 @@ package v1alpha1
 type ReplicationMemberStatusApplyConfiguration struct {
 	// name of the Unit.
 	Name *string `json:"name,omitempty"`
+	// unitUID is the Unit that this entry speaks of. One that was made anew under
+	// the same name is another member.
+	UnitUID *types.UID `json:"unitUID,omitempty"`
+	// podUID is the pod that was observed.
+	PodUID *types.UID `json:"podUID,omitempty"`
+	// serverID is the server's own identity: server_uuid (MySQL), the system
+	// identifier (PostgreSQL).
+	ServerID *string `json:"serverID,omitempty"`
 	// role is source or replica (MySQL), primary or standby (PostgreSQL), or
 	// unknown.
 	Role *string `json:"role,omitempty"`
 	// state of the member in words, for people.
 	State *string `json:"state,omitempty"`
+	// lag says how far the member is behind the source: CaughtUp, or a class of
+	// seconds. Absent for the source, and where it is not known.
+	Lag *upmv1alpha1.ReplicationLag `json:"lag,omitempty"`
+	// errant are transactions that the member has and the source has not. While
+	// there are any the member does not follow and is not promoted.
+	Errant *ReplicationErrantApplyConfiguration `json:"errant,omitempty"`
+	// evacuation answers the annotation unit-operator.io/evacuate of the Unit.
+	// Absent: the Replication has not seen it, or there is none.
+	Evacuation *MemberEvacuationApplyConfiguration `json:"evacuation,omitempty"`
 	// evacuated is true when the member no longer carries the source and, if it
-	// is to be removed, is out of slots, group and hostgroups.
+	// is to be removed, is out of slots, group and hostgroups. Deprecated: it does
+	// not say which request it answers; read evacuation.
 	Evacuated *bool `json:"evacuated,omitempty"`
-	// caughtUp is true when the member has what the source has.
+	// caughtUp is true when the member has what the source has. Deprecated: read
+	// lag.
 	CaughtUp *bool `json:"caughtUp,omitempty"`
 }
 
@@ -38,6 +62,30 @@ func (b *ReplicationMemberStatusApplyConfiguration) WithName(value string) *Repl
 	return b
 }
 
+// WithUnitUID sets the UnitUID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnitUID field is set to the value of the last call.
+func (b *ReplicationMemberStatusApplyConfiguration) WithUnitUID(value types.UID) *ReplicationMemberStatusApplyConfiguration {
+	b.UnitUID = &value
+	return b
+}
+
+// WithPodUID sets the PodUID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PodUID field is set to the value of the last call.
+func (b *ReplicationMemberStatusApplyConfiguration) WithPodUID(value types.UID) *ReplicationMemberStatusApplyConfiguration {
+	b.PodUID = &value
+	return b
+}
+
+// WithServerID sets the ServerID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ServerID field is set to the value of the last call.
+func (b *ReplicationMemberStatusApplyConfiguration) WithServerID(value string) *ReplicationMemberStatusApplyConfiguration {
+	b.ServerID = &value
+	return b
+}
+
 // WithRole sets the Role field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Role field is set to the value of the last call.
@@ -51,6 +99,30 @@ func (b *ReplicationMemberStatusApplyConfiguration) WithRole(value string) *Repl
 // If called multiple times, the State field is set to the value of the last call.
 func (b *ReplicationMemberStatusApplyConfiguration) WithState(value string) *ReplicationMemberStatusApplyConfiguration {
 	b.State = &value
+	return b
+}
+
+// WithLag sets the Lag field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Lag field is set to the value of the last call.
+func (b *ReplicationMemberStatusApplyConfiguration) WithLag(value upmv1alpha1.ReplicationLag) *ReplicationMemberStatusApplyConfiguration {
+	b.Lag = &value
+	return b
+}
+
+// WithErrant sets the Errant field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Errant field is set to the value of the last call.
+func (b *ReplicationMemberStatusApplyConfiguration) WithErrant(value *ReplicationErrantApplyConfiguration) *ReplicationMemberStatusApplyConfiguration {
+	b.Errant = value
+	return b
+}
+
+// WithEvacuation sets the Evacuation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Evacuation field is set to the value of the last call.
+func (b *ReplicationMemberStatusApplyConfiguration) WithEvacuation(value *MemberEvacuationApplyConfiguration) *ReplicationMemberStatusApplyConfiguration {
+	b.Evacuation = value
 	return b
 }
 

@@ -21,9 +21,16 @@ type DataIdentityApplyConfiguration struct {
 	ClaimUIDs map[string]types.UID `json:"claimUIDs,omitempty"`
 	// dataGeneration rises when the data is replaced on request.
 	DataGeneration *int64 `json:"dataGeneration,omitempty"`
-	// virgin is true while nothing but initialisation has written to the
-	// database.
+	// virgin is the former name of pristine and means the same; false and absent
+	// are one. Deprecated: it is still served, read pristine.
 	Virgin *bool `json:"virgin,omitempty"`
+	// pristine is true while nothing but initialisation has written to the
+	// database, as its server said when it was last asked. Absent: it has not been
+	// asked, so it is not known.
+	Pristine *bool `json:"pristine,omitempty"`
+	// highestVersion is the highest version of a server that has opened the data,
+	// such as 8.4.6. An older one may not be able to.
+	HighestVersion *string `json:"highestVersion,omitempty"`
 }
 
 // DataIdentityApplyConfiguration constructs a declarative configuration of the DataIdentity type for use with
@@ -67,5 +74,21 @@ func (b *DataIdentityApplyConfiguration) WithDataGeneration(value int64) *DataId
 // If called multiple times, the Virgin field is set to the value of the last call.
 func (b *DataIdentityApplyConfiguration) WithVirgin(value bool) *DataIdentityApplyConfiguration {
 	b.Virgin = &value
+	return b
+}
+
+// WithPristine sets the Pristine field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Pristine field is set to the value of the last call.
+func (b *DataIdentityApplyConfiguration) WithPristine(value bool) *DataIdentityApplyConfiguration {
+	b.Pristine = &value
+	return b
+}
+
+// WithHighestVersion sets the HighestVersion field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HighestVersion field is set to the value of the last call.
+func (b *DataIdentityApplyConfiguration) WithHighestVersion(value string) *DataIdentityApplyConfiguration {
+	b.HighestVersion = &value
 	return b
 }

@@ -32,6 +32,15 @@ type UnitStatusApplyConfiguration struct {
 	// dataIdentity is what database the unit's volume holds. A unit that has one
 	// is never initialised as an empty database again.
 	DataIdentity *DataIdentityApplyConfiguration `json:"dataIdentity,omitempty"`
+	// replication is the one that manages the unit: the oldest that lists it.
+	// Another one that lists it, too, touches nothing. None: nobody manages it.
+	Replication *UnitReplicationApplyConfiguration `json:"replication,omitempty"`
+	// released says in which role the unit's last Replication left it, until
+	// another one manages the unit. Its next pod starts in that role.
+	Released *UnitReleasedApplyConfiguration `json:"released,omitempty"`
+	// lastPod is the last pod of the unit that was held for the proof of its end,
+	// and what that proof was. No other pod is made before there is one.
+	LastPod *UnitLastPodApplyConfiguration `json:"lastPod,omitempty"`
 	// podUID is the pod this status speaks of.
 	PodUID *types.UID `json:"podUID,omitempty"`
 	// agent is the agent beside the server.
@@ -110,6 +119,30 @@ func (b *UnitStatusApplyConfiguration) WithPersistentVolumeClaim(values ...*PvcI
 // If called multiple times, the DataIdentity field is set to the value of the last call.
 func (b *UnitStatusApplyConfiguration) WithDataIdentity(value *DataIdentityApplyConfiguration) *UnitStatusApplyConfiguration {
 	b.DataIdentity = value
+	return b
+}
+
+// WithReplication sets the Replication field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Replication field is set to the value of the last call.
+func (b *UnitStatusApplyConfiguration) WithReplication(value *UnitReplicationApplyConfiguration) *UnitStatusApplyConfiguration {
+	b.Replication = value
+	return b
+}
+
+// WithReleased sets the Released field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Released field is set to the value of the last call.
+func (b *UnitStatusApplyConfiguration) WithReleased(value *UnitReleasedApplyConfiguration) *UnitStatusApplyConfiguration {
+	b.Released = value
+	return b
+}
+
+// WithLastPod sets the LastPod field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastPod field is set to the value of the last call.
+func (b *UnitStatusApplyConfiguration) WithLastPod(value *UnitLastPodApplyConfiguration) *UnitStatusApplyConfiguration {
+	b.LastPod = value
 	return b
 }
 
