@@ -28,5 +28,6 @@
 //     reported and restart nothing; labels and annotations are patched in place.
 //   - Units go one at a time and the highest ordinal first; a member of a Replication
 //     goes when that reports it evacuated, and none goes while a GrpcCall runs on it.
+//   - Scaling to zero deletes no claim and evacuates no member.
 //   - A second sync of an unchanged world writes nothing.
 package unitset

@@ -45,6 +45,9 @@ const (
 	ReasonEvacuating = "Evacuating"
 	// ReasonOperationRunning: a call runs on the unit that is to go.
 	ReasonOperationRunning = interlock.ReasonOperationRunning
+	// ReasonHibernating: the set is scaled to zero; its units stop and their claims
+	// stay.
+	ReasonHibernating = "Hibernating"
 	// ReasonNotReplicated: no Replication lists the unit that is being removed.
 	ReasonNotReplicated = "NotReplicated"
 

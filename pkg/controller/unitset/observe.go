@@ -143,15 +143,15 @@ func newObservedRevision(set *v1alpha2.UnitSet, obj *slim.Object) (*observedRevi
 // observeMembership looks a unit up in the Replications.
 func (c *Controller) observeMembership(s *state, unit string) {
 	key := s.set.Namespace + "/" + unit
-	note := func(kind, name string, topology []v1alpha1.ReplicationMemberStatus) {
+	note := func(kind, name, source string, topology []v1alpha1.ReplicationMemberStatus) {
 		i := slices.IndexFunc(topology, func(m v1alpha1.ReplicationMemberStatus) bool { return m.Name == unit })
-		s.members[unit] = membership{Replication: kind + " " + name, Evacuated: i >= 0 && topology[i].Evacuated}
+		s.members[unit] = membership{Replication: kind + " " + name, Evacuated: i >= 0 && topology[i].Evacuated, Source: source == unit}
 	}
 	for _, r := range c.mysqlReplications.ByIndex(slim.ByMember, key) {
-		note("MysqlReplication", r.Name, r.Status.Topology)
+		note("MysqlReplication", r.Name, r.Status.CurrentSource, r.Status.Topology)
 	}
 	for _, r := range c.postgresReplications.ByIndex(slim.ByMember, key) {
-		note("PostgresReplication", r.Name, r.Status.Topology)
+		note("PostgresReplication", r.Name, r.Status.CurrentPrimary, r.Status.Topology)
 	}
 }
 

@@ -86,6 +86,11 @@ func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]
 		present[u.Ordinal] = u
 		if u.Ordinal >= wanted {
 			condemned = append(condemned, u)
+			if hibernating(set) {
+				if change := changeForSleep(u, members); change != nil {
+					plan.patch = append(plan.patch, *change)
+				}
+			}
 			continue
 		}
 		if u.Deleting {
@@ -103,7 +108,11 @@ func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]
 			}
 		}
 	}
-	planRemoval(&plan, condemned, members, operations)
+	if hibernating(set) {
+		planSleep(&plan, condemned, members, operations)
+	} else {
+		planRemoval(&plan, condemned, members, operations)
+	}
 	return plan
 }
 
@@ -143,7 +152,12 @@ func claimRetention(r v1alpha2.ClaimRetention) v1alpha2.ClaimRetention {
 	return cmp.Or(r, v1alpha2.RetainClaims)
 }
 
+// whenScaled is what becomes of the claims of a unit that is removed. A set that
+// hibernates keeps them, whatever its spec says.
 func whenScaled(set *v1alpha2.UnitSet) v1alpha2.ClaimRetention {
+	if hibernating(set) {
+		return v1alpha2.RetainClaims
+	}
 	return claimRetention(deref(set.Spec.PersistentVolumeClaimRetentionPolicy).WhenScaled)
 }
 

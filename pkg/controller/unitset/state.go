@@ -132,6 +132,8 @@ type membership struct {
 	Replication string
 	// Evacuated as the Replication reports it.
 	Evacuated bool
+	// Source is true if it is where the Replication's writes go.
+	Source bool
 }
 
 // useRevision makes a revision the one that units are to have.
@@ -172,11 +174,11 @@ func (s *state) explainWaiting() {
 func (s *state) explainWait(u *observedUnit) {
 	if call := s.operations[u.Name]; call != nil {
 		s.found.add(ConditionScalingDown, ReasonOperationRunning,
-			"Unit %s is to go; waiting for %s; deleting the call cancels it", u.Name, interlock.Describe(call))
+			"Unit %s will be removed after %s; deleting the call cancels it", u.Name, interlock.Describe(call))
 		return
 	}
 	s.found.add(ConditionScalingDown, ReasonEvacuating,
-		"Unit %s is to go; waiting until %s reports it evacuated", u.Name, s.members[u.Name].Replication)
+		"Unit %s will be removed once %s reports it evacuated", u.Name, s.members[u.Name].Replication)
 }
 
 // explainRemoval says what becomes of a removed unit's data.
@@ -186,7 +188,14 @@ func (s *state) explainRemoval(u *observedUnit) {
 		claims = "its claims are deleted (whenScaled)"
 	}
 	if dataOnEmptyDir(&s.set.Spec) {
-		claims = "its data lies on an emptyDir and is deleted"
+		claims = "its data is on an emptyDir and is deleted"
+	}
+	if hibernating(s.set) {
+		if !dataOnEmptyDir(&s.set.Spec) {
+			claims += " whatever whenScaled says, and are used again when units is raised"
+		}
+		s.found.add(ConditionScalingDown, ReasonHibernating, "Unit %s stops, the set is scaled to zero; %s", u.Name, claims)
+		return
 	}
 	if member, listed := s.members[u.Name]; listed {
 		s.found.add(ConditionScalingDown, ReasonScalingDown, "Unit %s is removed after %s let go of it; %s", u.Name, member.Replication, claims)

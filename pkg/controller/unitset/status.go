@@ -91,8 +91,10 @@ func progress(s *state, found findings, ready bool) (bool, finding) {
 	switch {
 	case s.set.DeletionTimestamp != nil:
 		return true, finding{ReasonDeleting, "the set is being deleted"}
+	case len(s.units) > 0 && hibernating(s.set):
+		return true, finding{ReasonHibernating, fmt.Sprintf("%d units will stop; their claims stay", len(s.units))}
 	case len(s.units) > wanted:
-		return true, finding{ReasonScalingDown, fmt.Sprintf("%d units are to go, the highest one first", len(s.units)-wanted)}
+		return true, finding{ReasonScalingDown, fmt.Sprintf("%d units will be removed, the highest ordinal first", len(s.units)-wanted)}
 	case ready:
 		return false, finding{ReasonSettled, "there is nothing to do"}
 	}
