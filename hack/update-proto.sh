@@ -17,6 +17,6 @@ mkdir -p bin
 PATH="$PWD/bin:$PATH" protoc -I . \
   --go_out="$out" --go_opt=paths=source_relative \
   --go-grpc_out="$out" --go-grpc_opt=paths=source_relative \
-  proto/agent/v1/agent.proto proto/agent/v1/operations.proto
+  proto/agent/v1/agent.proto proto/agent/v1/operations.proto proto/agent/v1/roles.proto
 # The compiler's version differs from machine to machine and means nothing here.
 sed -i -E '/^\/\/[[:space:]]+(- )?protoc/d' "$out"/proto/agent/v1/*.pb.go

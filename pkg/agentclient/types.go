@@ -39,7 +39,9 @@ type Interface interface {
 type ApplyRequest struct {
 	// Generation of the Unit that this was made from.
 	Generation int64
-	// ConfigHash names Files; Files are the configuration by base name.
+	// ConfigHash names Files; Files are the configuration by base name. An empty
+	// hash and no files leave the agent with the configuration it has: a unit whose
+	// configuration does not render can still be stopped, started and adopted.
 	ConfigHash string
 	Files      map[string][]byte
 	// StartupHold keeps the server down.
@@ -53,6 +55,23 @@ type ApplyRequest struct {
 	ClaimUIDs map[string]types.UID
 	// Managed units are opened for writes by their Replication only.
 	Managed bool
+	// Owner is the UID of the Replication that owns the unit; empty: none does. The
+	// agent refuses role calls of any other.
+	Owner types.UID
+	// Released is the role the unit goes on with after its Replication is gone; nil
+	// if it has an owner or never had one.
+	Released *Released
+	// Term and Seq order the calls of the Unit controller, as in RoleFence.
+	Term, Seq int64
+}
+
+// Released is the role a unit goes on with after its Replication is gone.
+type Released struct {
+	ReplicationUID types.UID
+	// Role is RoleSource or RoleReplica.
+	Role Role
+	// Upstream of a replica, nil of a source.
+	Upstream *Upstream
 }
 
 // Hold is one named reason to keep a server down.
@@ -61,6 +80,9 @@ type Hold struct {
 	Held bool
 	// Epoch of a Replication, or Generation of the Unit; the other is 0.
 	Epoch, Generation int64
+	// ReplicationUID, Term and Seq of a Replication's call, as in RoleFence.
+	ReplicationUID types.UID
+	Term, Seq      int64
 }
 
 // Status of an agent and its server.
@@ -85,6 +107,14 @@ type Status struct {
 	// Data is nil while there is no database.
 	Data      *DataIdentity
 	JournalID string
+	// Record is what the owning Replication recorded with the agent; nil if nothing.
+	Record *RoleRecord
+	// HoldsOrder is the number of the last change of the holds, StopProof what proves
+	// that the server is down; nil while nothing does.
+	HoldsOrder int64
+	StopProof  *StopProof
+	// Owner that the last Apply named.
+	Owner types.UID
 }
 
 // ServerState is what supervise sees.
@@ -108,5 +138,11 @@ type DataIdentity struct {
 	SystemID       string
 	ClaimUIDs      map[string]types.UID
 	DataGeneration int64
-	Virgin         bool
+	// Virgin is superseded by Pristine.
+	Virgin bool
+	// Pristine is true while nothing but initialisation has written, by the running
+	// server's word; nil while no server could be asked.
+	Pristine *bool
+	// HighestVersion of a server that has opened the data; empty if unknown.
+	HighestVersion string
 }

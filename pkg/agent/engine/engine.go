@@ -90,6 +90,10 @@ type Start struct {
 	// Role recorded for a start without the operator. Empty until a Replication
 	// has given one.
 	Role Role
+	// Record is all that the Replication recorded, for engines that are Replicators.
+	Record RoleRecord
+	// Channel is the account that the recorded upstream is reached with.
+	Channel ChannelAccount
 }
 
 // Reach of a change of accounts. It makes a difference to MySQL only: a
@@ -118,6 +122,9 @@ const (
 	RoleSource Role = "source"
 	// RoleReplica follows a source.
 	RoleReplica Role = "replica"
+	// RoleIsolated is read-only without an upstream: it receives nothing and
+	// acknowledges nothing.
+	RoleIsolated Role = "isolated"
 )
 
 // DataState says what lies in the data directory.

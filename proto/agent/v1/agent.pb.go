@@ -47,7 +47,11 @@ const (
 	// Waits for its Replication, read-only.
 	Role_ROLE_MANAGED Role = 2
 	Role_ROLE_SOURCE  Role = 3
+	// Follows an upstream, read-only.
 	Role_ROLE_REPLICA Role = 4
+	// Has no upstream and is read-only: it receives nothing and acknowledges
+	// nothing. Nothing in the agent starts a receiver in this role.
+	Role_ROLE_ISOLATED Role = 5
 )
 
 // Enum value maps for Role.
@@ -58,6 +62,7 @@ var (
 		2: "ROLE_MANAGED",
 		3: "ROLE_SOURCE",
 		4: "ROLE_REPLICA",
+		5: "ROLE_ISOLATED",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED": 0,
@@ -65,6 +70,7 @@ var (
 		"ROLE_MANAGED":     2,
 		"ROLE_SOURCE":      3,
 		"ROLE_REPLICA":     4,
+		"ROLE_ISOLATED":    5,
 	}
 )
 
@@ -93,6 +99,59 @@ func (x Role) Number() protoreflect.EnumNumber {
 // Deprecated: Use Role.Descriptor instead.
 func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{0}
+}
+
+// DurabilityMode is what a source waits for before it acknowledges a commit.
+type DurabilityMode int32
+
+const (
+	DurabilityMode_DURABILITY_MODE_UNSPECIFIED DurabilityMode = 0
+	// Nothing beyond its own disk.
+	DurabilityMode_DURABILITY_MODE_ASYNC DurabilityMode = 1
+	// W members have stored it (MySQL: semi-sync AFTER_SYNC; PostgreSQL: ANY W of
+	// synchronous_standby_names).
+	DurabilityMode_DURABILITY_MODE_SYNC DurabilityMode = 2
+)
+
+// Enum value maps for DurabilityMode.
+var (
+	DurabilityMode_name = map[int32]string{
+		0: "DURABILITY_MODE_UNSPECIFIED",
+		1: "DURABILITY_MODE_ASYNC",
+		2: "DURABILITY_MODE_SYNC",
+	}
+	DurabilityMode_value = map[string]int32{
+		"DURABILITY_MODE_UNSPECIFIED": 0,
+		"DURABILITY_MODE_ASYNC":       1,
+		"DURABILITY_MODE_SYNC":        2,
+	}
+)
+
+func (x DurabilityMode) Enum() *DurabilityMode {
+	p := new(DurabilityMode)
+	*p = x
+	return p
+}
+
+func (x DurabilityMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DurabilityMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_proto_agent_v1_agent_proto_enumTypes[1].Descriptor()
+}
+
+func (DurabilityMode) Type() protoreflect.EnumType {
+	return &file_proto_agent_v1_agent_proto_enumTypes[1]
+}
+
+func (x DurabilityMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DurabilityMode.Descriptor instead.
+func (DurabilityMode) EnumDescriptor() ([]byte, []int) {
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{1}
 }
 
 // ServerState is what supervise sees.
@@ -155,11 +214,11 @@ func (x ServerState) String() string {
 }
 
 func (ServerState) Descriptor() protoreflect.EnumDescriptor {
-	return file_proto_agent_v1_agent_proto_enumTypes[1].Descriptor()
+	return file_proto_agent_v1_agent_proto_enumTypes[2].Descriptor()
 }
 
 func (ServerState) Type() protoreflect.EnumType {
-	return &file_proto_agent_v1_agent_proto_enumTypes[1]
+	return &file_proto_agent_v1_agent_proto_enumTypes[2]
 }
 
 func (x ServerState) Number() protoreflect.EnumNumber {
@@ -168,12 +227,19 @@ func (x ServerState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ServerState.Descriptor instead.
 func (ServerState) EnumDescriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{1}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{2}
 }
 
 // Fence is carried by every mutating call. The agent refuses (FailedPrecondition)
 // another pod_uid or unit_uid than its own, an epoch lower than the highest it
 // has stored, and a unit_generation lower than the highest it has stored.
+//
+// term and seq order the calls of one writer: the agent keeps the highest pair it
+// has accepted, once for the Unit controller and once for the owning Replication, and refuses a
+// call whose pair is not higher, unless the call is byte for byte the last one
+// accepted, which is a retry and is answered as it was. A caller that is refused
+// because of its term renews its Lease first. A pair of zeros is a caller of the
+// time before terms; it is accepted only until a call with a term has been.
 type Fence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// pod_uid is the UID of the Pod that the caller means. Required.
@@ -185,8 +251,17 @@ type Fence struct {
 	// unit_generation is the Unit's metadata.generation; 0 for calls of a
 	// Replication.
 	UnitGeneration int64 `protobuf:"varint,4,opt,name=unit_generation,json=unitGeneration,proto3" json:"unit_generation,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// replication_uid is the UID of the Replication that calls; empty for calls of
+	// the Unit level. A Replication other than the owner that Apply named is refused,
+	// whatever its epoch.
+	ReplicationUid string `protobuf:"bytes,5,opt,name=replication_uid,json=replicationUid,proto3" json:"replication_uid,omitempty"`
+	// term is leaseTransitions of the operator's Lease.
+	Term int64 `protobuf:"varint,6,opt,name=term,proto3" json:"term,omitempty"`
+	// seq is a counter of the calling process. It rises with each new call and stays
+	// the same for a retry.
+	Seq           int64 `protobuf:"varint,7,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Fence) Reset() {
@@ -243,6 +318,27 @@ func (x *Fence) GetEpoch() int64 {
 func (x *Fence) GetUnitGeneration() int64 {
 	if x != nil {
 		return x.UnitGeneration
+	}
+	return 0
+}
+
+func (x *Fence) GetReplicationUid() string {
+	if x != nil {
+		return x.ReplicationUid
+	}
+	return ""
+}
+
+func (x *Fence) GetTerm() int64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Fence) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
 	}
 	return 0
 }
@@ -304,9 +400,19 @@ type GetStatusResponse struct {
 	Data *DataIdentity `protobuf:"bytes,11,opt,name=data,proto3" json:"data,omitempty"`
 	// journal_id is random and made with the journal's directory: the same id
 	// means the same journal.
-	JournalId     string `protobuf:"bytes,12,opt,name=journal_id,json=journalId,proto3" json:"journal_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	JournalId string `protobuf:"bytes,12,opt,name=journal_id,json=journalId,proto3" json:"journal_id,omitempty"`
+	// record is what the owning Replication has recorded; unset while it has not
+	// spoken to this pod.
+	Record *RoleRecord `protobuf:"bytes,13,opt,name=record,proto3" json:"record,omitempty"`
+	// holds_order is the number of the last change of the holds. It rises with each.
+	HoldsOrder int64 `protobuf:"varint,14,opt,name=holds_order,json=holdsOrder,proto3" json:"holds_order,omitempty"`
+	// stop_proof proves that the server is down; unset while nothing does. A hold
+	// acknowledged at order N is a fence once a proof with order >= N is answered.
+	StopProof *StopProof `protobuf:"bytes,15,opt,name=stop_proof,json=stopProof,proto3" json:"stop_proof,omitempty"`
+	// owner_replication_uid is the owner that the last Apply named; empty: none.
+	OwnerReplicationUid string `protobuf:"bytes,16,opt,name=owner_replication_uid,json=ownerReplicationUid,proto3" json:"owner_replication_uid,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -423,6 +529,457 @@ func (x *GetStatusResponse) GetJournalId() string {
 	return ""
 }
 
+func (x *GetStatusResponse) GetRecord() *RoleRecord {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetHoldsOrder() int64 {
+	if x != nil {
+		return x.HoldsOrder
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetStopProof() *StopProof {
+	if x != nil {
+		return x.StopProof
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetOwnerReplicationUid() string {
+	if x != nil {
+		return x.OwnerReplicationUid
+	}
+	return ""
+}
+
+// StopProof says that no process of the server can execute another instruction:
+// each has exited, or SIGKILL was delivered to it. It never depends on the data
+// volume.
+type StopProof struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// order of the holds that the proof was made after.
+	Order int64 `protobuf:"varint,1,opt,name=order,proto3" json:"order,omitempty"`
+	// how: Exited, Killed, NeverStarted or SuperviseGone.
+	How           string                 `protobuf:"bytes,2,opt,name=how,proto3" json:"how,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopProof) Reset() {
+	*x = StopProof{}
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopProof) ProtoMessage() {}
+
+func (x *StopProof) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopProof.ProtoReflect.Descriptor instead.
+func (*StopProof) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *StopProof) GetOrder() int64 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *StopProof) GetHow() string {
+	if x != nil {
+		return x.How
+	}
+	return ""
+}
+
+func (x *StopProof) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+// RoleRecord is what a Replication recorded with an agent. It is fsynced before the
+// agent acts on it, and a container that restarts in the same pod resumes it.
+type RoleRecord struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	ReplicationUid string                 `protobuf:"bytes,1,opt,name=replication_uid,json=replicationUid,proto3" json:"replication_uid,omitempty"`
+	Term           int64                  `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	Seq            int64                  `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	Epoch          int64                  `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Role           Role                   `protobuf:"varint,5,opt,name=role,proto3,enum=upm.agent.v1.Role" json:"role,omitempty"`
+	// upstream is set for ROLE_REPLICA only.
+	Upstream *Upstream `protobuf:"bytes,6,opt,name=upstream,proto3" json:"upstream,omitempty"`
+	// durability is in force before a source accepts its first client.
+	Durability *Durability `protobuf:"bytes,7,opt,name=durability,proto3" json:"durability,omitempty"`
+	// open is true for a source that the agent opens for writes by itself after a
+	// restart of the container.
+	Open bool `protobuf:"varint,8,opt,name=open,proto3" json:"open,omitempty"`
+	// data_generation of the data that the role was given for.
+	DataGeneration int64 `protobuf:"varint,9,opt,name=data_generation,json=dataGeneration,proto3" json:"data_generation,omitempty"`
+	// released is true after Release: the unit keeps its role and has no owner.
+	Released      bool `protobuf:"varint,10,opt,name=released,proto3" json:"released,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoleRecord) Reset() {
+	*x = RoleRecord{}
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoleRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoleRecord) ProtoMessage() {}
+
+func (x *RoleRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoleRecord.ProtoReflect.Descriptor instead.
+func (*RoleRecord) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RoleRecord) GetReplicationUid() string {
+	if x != nil {
+		return x.ReplicationUid
+	}
+	return ""
+}
+
+func (x *RoleRecord) GetTerm() int64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *RoleRecord) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RoleRecord) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *RoleRecord) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *RoleRecord) GetUpstream() *Upstream {
+	if x != nil {
+		return x.Upstream
+	}
+	return nil
+}
+
+func (x *RoleRecord) GetDurability() *Durability {
+	if x != nil {
+		return x.Durability
+	}
+	return nil
+}
+
+func (x *RoleRecord) GetOpen() bool {
+	if x != nil {
+		return x.Open
+	}
+	return false
+}
+
+func (x *RoleRecord) GetDataGeneration() int64 {
+	if x != nil {
+		return x.DataGeneration
+	}
+	return 0
+}
+
+func (x *RoleRecord) GetReleased() bool {
+	if x != nil {
+		return x.Released
+	}
+	return false
+}
+
+// Upstream is the server that a replica receives from.
+type Upstream struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name of the Unit.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	Port int32  `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	// server_id is the upstream's server_uuid (MySQL) or system identifier
+	// (PostgreSQL). A replica that finds another one there does not follow.
+	ServerId string `protobuf:"bytes,4,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	// timeline that the upstream writes (PostgreSQL), 0 for MySQL.
+	Timeline int64 `protobuf:"varint,5,opt,name=timeline,proto3" json:"timeline,omitempty"`
+	// data_generation of the upstream's data.
+	DataGeneration int64 `protobuf:"varint,6,opt,name=data_generation,json=dataGeneration,proto3" json:"data_generation,omitempty"`
+	// slot of the upstream to receive from (PostgreSQL), empty for MySQL.
+	Slot string `protobuf:"bytes,7,opt,name=slot,proto3" json:"slot,omitempty"`
+	// user the channel logs in as; its password is handed over by Follow.
+	User          string `protobuf:"bytes,8,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Upstream) Reset() {
+	*x = Upstream{}
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Upstream) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Upstream) ProtoMessage() {}
+
+func (x *Upstream) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Upstream.ProtoReflect.Descriptor instead.
+func (*Upstream) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Upstream) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Upstream) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Upstream) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *Upstream) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *Upstream) GetTimeline() int64 {
+	if x != nil {
+		return x.Timeline
+	}
+	return 0
+}
+
+func (x *Upstream) GetDataGeneration() int64 {
+	if x != nil {
+		return x.DataGeneration
+	}
+	return 0
+}
+
+func (x *Upstream) GetSlot() string {
+	if x != nil {
+		return x.Slot
+	}
+	return ""
+}
+
+func (x *Upstream) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+// Durability of a source.
+type Durability struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Mode  DurabilityMode         `protobuf:"varint,1,opt,name=mode,proto3,enum=upm.agent.v1.DurabilityMode" json:"mode,omitempty"`
+	// w members must have stored a commit before it is acknowledged. 0 in async mode.
+	W int32 `protobuf:"varint,2,opt,name=w,proto3" json:"w,omitempty"`
+	// members that may acknowledge. Others that do are cut off by the source's agent.
+	Members       []*DurabilityMember `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Durability) Reset() {
+	*x = Durability{}
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Durability) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Durability) ProtoMessage() {}
+
+func (x *Durability) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Durability.ProtoReflect.Descriptor instead.
+func (*Durability) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Durability) GetMode() DurabilityMode {
+	if x != nil {
+		return x.Mode
+	}
+	return DurabilityMode_DURABILITY_MODE_UNSPECIFIED
+}
+
+func (x *Durability) GetW() int32 {
+	if x != nil {
+		return x.W
+	}
+	return 0
+}
+
+func (x *Durability) GetMembers() []*DurabilityMember {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+// DurabilityMember may acknowledge.
+type DurabilityMember struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name of the Unit.
+	Name    string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	UnitUid string `protobuf:"bytes,2,opt,name=unit_uid,json=unitUid,proto3" json:"unit_uid,omitempty"`
+	// server_id is its server_uuid (MySQL); PostgreSQL knows members by name.
+	ServerId      string `protobuf:"bytes,3,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DurabilityMember) Reset() {
+	*x = DurabilityMember{}
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DurabilityMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DurabilityMember) ProtoMessage() {}
+
+func (x *DurabilityMember) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DurabilityMember.ProtoReflect.Descriptor instead.
+func (*DurabilityMember) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DurabilityMember) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DurabilityMember) GetUnitUid() string {
+	if x != nil {
+		return x.UnitUid
+	}
+	return ""
+}
+
+func (x *DurabilityMember) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
 type ConfigurationStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// applied_hash is the configuration that a next start uses.
@@ -438,7 +995,7 @@ type ConfigurationStatus struct {
 
 func (x *ConfigurationStatus) Reset() {
 	*x = ConfigurationStatus{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[3]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +1007,7 @@ func (x *ConfigurationStatus) String() string {
 func (*ConfigurationStatus) ProtoMessage() {}
 
 func (x *ConfigurationStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[3]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +1020,7 @@ func (x *ConfigurationStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationStatus.ProtoReflect.Descriptor instead.
 func (*ConfigurationStatus) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{3}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ConfigurationStatus) GetAppliedHash() string {
@@ -503,7 +1060,7 @@ type ServerStatus struct {
 
 func (x *ServerStatus) Reset() {
 	*x = ServerStatus{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[4]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +1072,7 @@ func (x *ServerStatus) String() string {
 func (*ServerStatus) ProtoMessage() {}
 
 func (x *ServerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[4]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +1085,7 @@ func (x *ServerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerStatus.ProtoReflect.Descriptor instead.
 func (*ServerStatus) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{4}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ServerStatus) GetState() ServerState {
@@ -576,15 +1133,20 @@ type DataIdentity struct {
 	ClaimUids map[string]string `protobuf:"bytes,2,rep,name=claim_uids,json=claimUids,proto3" json:"claim_uids,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// data_generation rises when data is replaced on request.
 	DataGeneration int64 `protobuf:"varint,3,opt,name=data_generation,json=dataGeneration,proto3" json:"data_generation,omitempty"`
-	// virgin is true while nothing but initialisation has written to it.
-	Virgin        bool `protobuf:"varint,4,opt,name=virgin,proto3" json:"virgin,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// virgin is superseded by pristine; agents keep sending it.
+	Virgin bool `protobuf:"varint,4,opt,name=virgin,proto3" json:"virgin,omitempty"`
+	// pristine is true while nothing but initialisation has written to it, by the
+	// word of the running server; unset while no server could be asked.
+	Pristine *bool `protobuf:"varint,5,opt,name=pristine,proto3,oneof" json:"pristine,omitempty"`
+	// highest_version of a server that has opened the data; empty if unknown.
+	HighestVersion string `protobuf:"bytes,6,opt,name=highest_version,json=highestVersion,proto3" json:"highest_version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *DataIdentity) Reset() {
 	*x = DataIdentity{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[5]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -596,7 +1158,7 @@ func (x *DataIdentity) String() string {
 func (*DataIdentity) ProtoMessage() {}
 
 func (x *DataIdentity) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[5]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -609,7 +1171,7 @@ func (x *DataIdentity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataIdentity.ProtoReflect.Descriptor instead.
 func (*DataIdentity) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{5}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DataIdentity) GetSystemId() string {
@@ -640,10 +1202,25 @@ func (x *DataIdentity) GetVirgin() bool {
 	return false
 }
 
+func (x *DataIdentity) GetPristine() bool {
+	if x != nil && x.Pristine != nil {
+		return *x.Pristine
+	}
+	return false
+}
+
+func (x *DataIdentity) GetHighestVersion() string {
+	if x != nil {
+		return x.HighestVersion
+	}
+	return ""
+}
+
 type ApplyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Fence         *Fence                 `protobuf:"bytes,1,opt,name=fence,proto3" json:"fence,omitempty"`
-	Configuration *Configuration         `protobuf:"bytes,2,opt,name=configuration,proto3" json:"configuration,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Fence *Fence                 `protobuf:"bytes,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	// configuration of the next start. Unset: the agent keeps the one it has.
+	Configuration *Configuration `protobuf:"bytes,2,opt,name=configuration,proto3" json:"configuration,omitempty"`
 	// startup_hold is true when the server shall stay down (spec.startup: false).
 	StartupHold bool `protobuf:"varint,3,opt,name=startup_hold,json=startupHold,proto3" json:"startup_hold,omitempty"`
 	// expected is the identity recorded for this unit. Unset: the unit never had
@@ -666,7 +1243,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +1255,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +1268,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{6}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ApplyRequest) GetFence() *Fence {
@@ -755,7 +1332,7 @@ type Configuration struct {
 
 func (x *Configuration) Reset() {
 	*x = Configuration{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -767,7 +1344,7 @@ func (x *Configuration) String() string {
 func (*Configuration) ProtoMessage() {}
 
 func (x *Configuration) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -780,7 +1357,7 @@ func (x *Configuration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Configuration.ProtoReflect.Descriptor instead.
 func (*Configuration) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{7}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Configuration) GetHash() string {
@@ -808,7 +1385,7 @@ type ConfigurationFile struct {
 
 func (x *ConfigurationFile) Reset() {
 	*x = ConfigurationFile{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -820,7 +1397,7 @@ func (x *ConfigurationFile) String() string {
 func (*ConfigurationFile) ProtoMessage() {}
 
 func (x *ConfigurationFile) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -833,7 +1410,7 @@ func (x *ConfigurationFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationFile.ProtoReflect.Descriptor instead.
 func (*ConfigurationFile) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{8}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ConfigurationFile) GetName() string {
@@ -860,7 +1437,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +1449,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +1462,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{9}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ApplyResponse) GetStatus() *GetStatusResponse {
@@ -908,7 +1485,7 @@ type SetHoldRequest struct {
 
 func (x *SetHoldRequest) Reset() {
 	*x = SetHoldRequest{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1497,7 @@ func (x *SetHoldRequest) String() string {
 func (*SetHoldRequest) ProtoMessage() {}
 
 func (x *SetHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1510,7 @@ func (x *SetHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHoldRequest.ProtoReflect.Descriptor instead.
 func (*SetHoldRequest) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SetHoldRequest) GetFence() *Fence {
@@ -966,7 +1543,7 @@ type SetHoldResponse struct {
 
 func (x *SetHoldResponse) Reset() {
 	*x = SetHoldResponse{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1555,7 @@ func (x *SetHoldResponse) String() string {
 func (*SetHoldResponse) ProtoMessage() {}
 
 func (x *SetHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1568,7 @@ func (x *SetHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHoldResponse.ProtoReflect.Descriptor instead.
 func (*SetHoldResponse) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetHoldResponse) GetStatus() *GetStatusResponse {
@@ -1005,13 +1582,16 @@ var File_proto_agent_v1_agent_proto protoreflect.FileDescriptor
 
 const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
-	"\x1aproto/agent/v1/agent.proto\x12\fupm.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n" +
+	"\x1aproto/agent/v1/agent.proto\x12\fupm.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\x01\n" +
 	"\x05Fence\x12\x17\n" +
 	"\apod_uid\x18\x01 \x01(\tR\x06podUid\x12\x19\n" +
 	"\bunit_uid\x18\x02 \x01(\tR\aunitUid\x12\x14\n" +
 	"\x05epoch\x18\x03 \x01(\x03R\x05epoch\x12'\n" +
-	"\x0funit_generation\x18\x04 \x01(\x03R\x0eunitGeneration\"\x12\n" +
-	"\x10GetStatusRequest\"\xd9\x03\n" +
+	"\x0funit_generation\x18\x04 \x01(\x03R\x0eunitGeneration\x12'\n" +
+	"\x0freplication_uid\x18\x05 \x01(\tR\x0ereplicationUid\x12\x12\n" +
+	"\x04term\x18\x06 \x01(\x03R\x04term\x12\x10\n" +
+	"\x03seq\x18\a \x01(\x03R\x03seq\"\x12\n" +
+	"\x10GetStatusRequest\"\x98\x05\n" +
 	"\x11GetStatusResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\"\n" +
 	"\fcapabilities\x18\x02 \x03(\tR\fcapabilities\x12\x17\n" +
@@ -1026,7 +1606,50 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	" \x01(\v2\x1a.upm.agent.v1.ServerStatusR\x06server\x12.\n" +
 	"\x04data\x18\v \x01(\v2\x1a.upm.agent.v1.DataIdentityR\x04data\x12\x1d\n" +
 	"\n" +
-	"journal_id\x18\f \x01(\tR\tjournalId\"\x86\x01\n" +
+	"journal_id\x18\f \x01(\tR\tjournalId\x120\n" +
+	"\x06record\x18\r \x01(\v2\x18.upm.agent.v1.RoleRecordR\x06record\x12\x1f\n" +
+	"\vholds_order\x18\x0e \x01(\x03R\n" +
+	"holdsOrder\x126\n" +
+	"\n" +
+	"stop_proof\x18\x0f \x01(\v2\x17.upm.agent.v1.StopProofR\tstopProof\x122\n" +
+	"\x15owner_replication_uid\x18\x10 \x01(\tR\x13ownerReplicationUid\"_\n" +
+	"\tStopProof\x12\x14\n" +
+	"\x05order\x18\x01 \x01(\x03R\x05order\x12\x10\n" +
+	"\x03how\x18\x02 \x01(\tR\x03how\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xe0\x02\n" +
+	"\n" +
+	"RoleRecord\x12'\n" +
+	"\x0freplication_uid\x18\x01 \x01(\tR\x0ereplicationUid\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x03R\x04term\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\x03R\x05epoch\x12&\n" +
+	"\x04role\x18\x05 \x01(\x0e2\x12.upm.agent.v1.RoleR\x04role\x122\n" +
+	"\bupstream\x18\x06 \x01(\v2\x16.upm.agent.v1.UpstreamR\bupstream\x128\n" +
+	"\n" +
+	"durability\x18\a \x01(\v2\x18.upm.agent.v1.DurabilityR\n" +
+	"durability\x12\x12\n" +
+	"\x04open\x18\b \x01(\bR\x04open\x12'\n" +
+	"\x0fdata_generation\x18\t \x01(\x03R\x0edataGeneration\x12\x1a\n" +
+	"\breleased\x18\n" +
+	" \x01(\bR\breleased\"\xd0\x01\n" +
+	"\bUpstream\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\x05R\x04port\x12\x1b\n" +
+	"\tserver_id\x18\x04 \x01(\tR\bserverId\x12\x1a\n" +
+	"\btimeline\x18\x05 \x01(\x03R\btimeline\x12'\n" +
+	"\x0fdata_generation\x18\x06 \x01(\x03R\x0edataGeneration\x12\x12\n" +
+	"\x04slot\x18\a \x01(\tR\x04slot\x12\x12\n" +
+	"\x04user\x18\b \x01(\tR\x04user\"\x86\x01\n" +
+	"\n" +
+	"Durability\x120\n" +
+	"\x04mode\x18\x01 \x01(\x0e2\x1c.upm.agent.v1.DurabilityModeR\x04mode\x12\f\n" +
+	"\x01w\x18\x02 \x01(\x05R\x01w\x128\n" +
+	"\amembers\x18\x03 \x03(\v2\x1e.upm.agent.v1.DurabilityMemberR\amembers\"^\n" +
+	"\x10DurabilityMember\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
+	"\bunit_uid\x18\x02 \x01(\tR\aunitUid\x12\x1b\n" +
+	"\tserver_id\x18\x03 \x01(\tR\bserverId\"\x86\x01\n" +
 	"\x13ConfigurationStatus\x12!\n" +
 	"\fapplied_hash\x18\x01 \x01(\tR\vappliedHash\x12!\n" +
 	"\frunning_hash\x18\x02 \x01(\tR\vrunningHash\x12)\n" +
@@ -1036,16 +1659,19 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12\x1a\n" +
-	"\bwritable\x18\x05 \x01(\bR\bwritable\"\xf4\x01\n" +
+	"\bwritable\x18\x05 \x01(\bR\bwritable\"\xcb\x02\n" +
 	"\fDataIdentity\x12\x1b\n" +
 	"\tsystem_id\x18\x01 \x01(\tR\bsystemId\x12H\n" +
 	"\n" +
 	"claim_uids\x18\x02 \x03(\v2).upm.agent.v1.DataIdentity.ClaimUidsEntryR\tclaimUids\x12'\n" +
 	"\x0fdata_generation\x18\x03 \x01(\x03R\x0edataGeneration\x12\x16\n" +
-	"\x06virgin\x18\x04 \x01(\bR\x06virgin\x1a<\n" +
+	"\x06virgin\x18\x04 \x01(\bR\x06virgin\x12\x1f\n" +
+	"\bpristine\x18\x05 \x01(\bH\x00R\bpristine\x88\x01\x01\x12'\n" +
+	"\x0fhighest_version\x18\x06 \x01(\tR\x0ehighestVersion\x1a<\n" +
 	"\x0eClaimUidsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa6\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
+	"\t_pristine\"\xa6\x03\n" +
 	"\fApplyRequest\x12)\n" +
 	"\x05fence\x18\x01 \x01(\v2\x13.upm.agent.v1.FenceR\x05fence\x12A\n" +
 	"\rconfiguration\x18\x02 \x01(\v2\x1b.upm.agent.v1.ConfigurationR\rconfiguration\x12!\n" +
@@ -1071,13 +1697,18 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
 	"\x04held\x18\x03 \x01(\bR\x04held\"J\n" +
 	"\x0fSetHoldResponse\x127\n" +
-	"\x06status\x18\x01 \x01(\v2\x1f.upm.agent.v1.GetStatusResponseR\x06status*f\n" +
+	"\x06status\x18\x01 \x01(\v2\x1f.upm.agent.v1.GetStatusResponseR\x06status*y\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fROLE_STANDALONE\x10\x01\x12\x10\n" +
 	"\fROLE_MANAGED\x10\x02\x12\x0f\n" +
 	"\vROLE_SOURCE\x10\x03\x12\x10\n" +
-	"\fROLE_REPLICA\x10\x04*\x83\x02\n" +
+	"\fROLE_REPLICA\x10\x04\x12\x11\n" +
+	"\rROLE_ISOLATED\x10\x05*f\n" +
+	"\x0eDurabilityMode\x12\x1f\n" +
+	"\x1bDURABILITY_MODE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15DURABILITY_MODE_ASYNC\x10\x01\x12\x18\n" +
+	"\x14DURABILITY_MODE_SYNC\x10\x02*\x83\x02\n" +
 	"\vServerState\x12\x1c\n" +
 	"\x18SERVER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14SERVER_STATE_WAITING\x10\x01\x12\x15\n" +
@@ -1105,54 +1736,68 @@ func file_proto_agent_v1_agent_proto_rawDescGZIP() []byte {
 	return file_proto_agent_v1_agent_proto_rawDescData
 }
 
-var file_proto_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_proto_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_proto_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_proto_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_proto_agent_v1_agent_proto_goTypes = []any{
 	(Role)(0),                     // 0: upm.agent.v1.Role
-	(ServerState)(0),              // 1: upm.agent.v1.ServerState
-	(*Fence)(nil),                 // 2: upm.agent.v1.Fence
-	(*GetStatusRequest)(nil),      // 3: upm.agent.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 4: upm.agent.v1.GetStatusResponse
-	(*ConfigurationStatus)(nil),   // 5: upm.agent.v1.ConfigurationStatus
-	(*ServerStatus)(nil),          // 6: upm.agent.v1.ServerStatus
-	(*DataIdentity)(nil),          // 7: upm.agent.v1.DataIdentity
-	(*ApplyRequest)(nil),          // 8: upm.agent.v1.ApplyRequest
-	(*Configuration)(nil),         // 9: upm.agent.v1.Configuration
-	(*ConfigurationFile)(nil),     // 10: upm.agent.v1.ConfigurationFile
-	(*ApplyResponse)(nil),         // 11: upm.agent.v1.ApplyResponse
-	(*SetHoldRequest)(nil),        // 12: upm.agent.v1.SetHoldRequest
-	(*SetHoldResponse)(nil),       // 13: upm.agent.v1.SetHoldResponse
-	nil,                           // 14: upm.agent.v1.DataIdentity.ClaimUidsEntry
-	nil,                           // 15: upm.agent.v1.ApplyRequest.ClaimUidsEntry
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(DurabilityMode)(0),           // 1: upm.agent.v1.DurabilityMode
+	(ServerState)(0),              // 2: upm.agent.v1.ServerState
+	(*Fence)(nil),                 // 3: upm.agent.v1.Fence
+	(*GetStatusRequest)(nil),      // 4: upm.agent.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 5: upm.agent.v1.GetStatusResponse
+	(*StopProof)(nil),             // 6: upm.agent.v1.StopProof
+	(*RoleRecord)(nil),            // 7: upm.agent.v1.RoleRecord
+	(*Upstream)(nil),              // 8: upm.agent.v1.Upstream
+	(*Durability)(nil),            // 9: upm.agent.v1.Durability
+	(*DurabilityMember)(nil),      // 10: upm.agent.v1.DurabilityMember
+	(*ConfigurationStatus)(nil),   // 11: upm.agent.v1.ConfigurationStatus
+	(*ServerStatus)(nil),          // 12: upm.agent.v1.ServerStatus
+	(*DataIdentity)(nil),          // 13: upm.agent.v1.DataIdentity
+	(*ApplyRequest)(nil),          // 14: upm.agent.v1.ApplyRequest
+	(*Configuration)(nil),         // 15: upm.agent.v1.Configuration
+	(*ConfigurationFile)(nil),     // 16: upm.agent.v1.ConfigurationFile
+	(*ApplyResponse)(nil),         // 17: upm.agent.v1.ApplyResponse
+	(*SetHoldRequest)(nil),        // 18: upm.agent.v1.SetHoldRequest
+	(*SetHoldResponse)(nil),       // 19: upm.agent.v1.SetHoldResponse
+	nil,                           // 20: upm.agent.v1.DataIdentity.ClaimUidsEntry
+	nil,                           // 21: upm.agent.v1.ApplyRequest.ClaimUidsEntry
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
 }
 var file_proto_agent_v1_agent_proto_depIdxs = []int32{
 	0,  // 0: upm.agent.v1.GetStatusResponse.role:type_name -> upm.agent.v1.Role
-	5,  // 1: upm.agent.v1.GetStatusResponse.configuration:type_name -> upm.agent.v1.ConfigurationStatus
-	6,  // 2: upm.agent.v1.GetStatusResponse.server:type_name -> upm.agent.v1.ServerStatus
-	7,  // 3: upm.agent.v1.GetStatusResponse.data:type_name -> upm.agent.v1.DataIdentity
-	1,  // 4: upm.agent.v1.ServerStatus.state:type_name -> upm.agent.v1.ServerState
-	16, // 5: upm.agent.v1.ServerStatus.since:type_name -> google.protobuf.Timestamp
-	14, // 6: upm.agent.v1.DataIdentity.claim_uids:type_name -> upm.agent.v1.DataIdentity.ClaimUidsEntry
-	2,  // 7: upm.agent.v1.ApplyRequest.fence:type_name -> upm.agent.v1.Fence
-	9,  // 8: upm.agent.v1.ApplyRequest.configuration:type_name -> upm.agent.v1.Configuration
-	7,  // 9: upm.agent.v1.ApplyRequest.expected:type_name -> upm.agent.v1.DataIdentity
-	15, // 10: upm.agent.v1.ApplyRequest.claim_uids:type_name -> upm.agent.v1.ApplyRequest.ClaimUidsEntry
-	10, // 11: upm.agent.v1.Configuration.files:type_name -> upm.agent.v1.ConfigurationFile
-	4,  // 12: upm.agent.v1.ApplyResponse.status:type_name -> upm.agent.v1.GetStatusResponse
-	2,  // 13: upm.agent.v1.SetHoldRequest.fence:type_name -> upm.agent.v1.Fence
-	4,  // 14: upm.agent.v1.SetHoldResponse.status:type_name -> upm.agent.v1.GetStatusResponse
-	3,  // 15: upm.agent.v1.UnitService.GetStatus:input_type -> upm.agent.v1.GetStatusRequest
-	8,  // 16: upm.agent.v1.UnitService.Apply:input_type -> upm.agent.v1.ApplyRequest
-	12, // 17: upm.agent.v1.UnitService.SetHold:input_type -> upm.agent.v1.SetHoldRequest
-	4,  // 18: upm.agent.v1.UnitService.GetStatus:output_type -> upm.agent.v1.GetStatusResponse
-	11, // 19: upm.agent.v1.UnitService.Apply:output_type -> upm.agent.v1.ApplyResponse
-	13, // 20: upm.agent.v1.UnitService.SetHold:output_type -> upm.agent.v1.SetHoldResponse
-	18, // [18:21] is the sub-list for method output_type
-	15, // [15:18] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	11, // 1: upm.agent.v1.GetStatusResponse.configuration:type_name -> upm.agent.v1.ConfigurationStatus
+	12, // 2: upm.agent.v1.GetStatusResponse.server:type_name -> upm.agent.v1.ServerStatus
+	13, // 3: upm.agent.v1.GetStatusResponse.data:type_name -> upm.agent.v1.DataIdentity
+	7,  // 4: upm.agent.v1.GetStatusResponse.record:type_name -> upm.agent.v1.RoleRecord
+	6,  // 5: upm.agent.v1.GetStatusResponse.stop_proof:type_name -> upm.agent.v1.StopProof
+	22, // 6: upm.agent.v1.StopProof.at:type_name -> google.protobuf.Timestamp
+	0,  // 7: upm.agent.v1.RoleRecord.role:type_name -> upm.agent.v1.Role
+	8,  // 8: upm.agent.v1.RoleRecord.upstream:type_name -> upm.agent.v1.Upstream
+	9,  // 9: upm.agent.v1.RoleRecord.durability:type_name -> upm.agent.v1.Durability
+	1,  // 10: upm.agent.v1.Durability.mode:type_name -> upm.agent.v1.DurabilityMode
+	10, // 11: upm.agent.v1.Durability.members:type_name -> upm.agent.v1.DurabilityMember
+	2,  // 12: upm.agent.v1.ServerStatus.state:type_name -> upm.agent.v1.ServerState
+	22, // 13: upm.agent.v1.ServerStatus.since:type_name -> google.protobuf.Timestamp
+	20, // 14: upm.agent.v1.DataIdentity.claim_uids:type_name -> upm.agent.v1.DataIdentity.ClaimUidsEntry
+	3,  // 15: upm.agent.v1.ApplyRequest.fence:type_name -> upm.agent.v1.Fence
+	15, // 16: upm.agent.v1.ApplyRequest.configuration:type_name -> upm.agent.v1.Configuration
+	13, // 17: upm.agent.v1.ApplyRequest.expected:type_name -> upm.agent.v1.DataIdentity
+	21, // 18: upm.agent.v1.ApplyRequest.claim_uids:type_name -> upm.agent.v1.ApplyRequest.ClaimUidsEntry
+	16, // 19: upm.agent.v1.Configuration.files:type_name -> upm.agent.v1.ConfigurationFile
+	5,  // 20: upm.agent.v1.ApplyResponse.status:type_name -> upm.agent.v1.GetStatusResponse
+	3,  // 21: upm.agent.v1.SetHoldRequest.fence:type_name -> upm.agent.v1.Fence
+	5,  // 22: upm.agent.v1.SetHoldResponse.status:type_name -> upm.agent.v1.GetStatusResponse
+	4,  // 23: upm.agent.v1.UnitService.GetStatus:input_type -> upm.agent.v1.GetStatusRequest
+	14, // 24: upm.agent.v1.UnitService.Apply:input_type -> upm.agent.v1.ApplyRequest
+	18, // 25: upm.agent.v1.UnitService.SetHold:input_type -> upm.agent.v1.SetHoldRequest
+	5,  // 26: upm.agent.v1.UnitService.GetStatus:output_type -> upm.agent.v1.GetStatusResponse
+	17, // 27: upm.agent.v1.UnitService.Apply:output_type -> upm.agent.v1.ApplyResponse
+	19, // 28: upm.agent.v1.UnitService.SetHold:output_type -> upm.agent.v1.SetHoldResponse
+	26, // [26:29] is the sub-list for method output_type
+	23, // [23:26] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_proto_agent_v1_agent_proto_init() }
@@ -1160,13 +1805,14 @@ func file_proto_agent_v1_agent_proto_init() {
 	if File_proto_agent_v1_agent_proto != nil {
 		return
 	}
+	file_proto_agent_v1_agent_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_agent_v1_agent_proto_rawDesc), len(file_proto_agent_v1_agent_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   14,
+			NumEnums:      3,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

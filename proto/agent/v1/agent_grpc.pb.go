@@ -50,9 +50,12 @@ type UnitServiceClient interface {
 	// nothing longer than one query on the server's socket (2 seconds).
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// Apply hands over everything a unit needs before its server may start: the
-	// configuration, what data is expected, and the startup hold. It is written
-	// and fsynced before it is acknowledged, and idempotent. A new pod's server
-	// starts only after its first Apply. Writer: the Unit controller.
+	// configuration, what data is expected, who owns the unit, and the startup hold.
+	// It is written and fsynced before it is acknowledged, and idempotent. Its parts
+	// are independent: without a configuration the agent keeps the one it has, so
+	// that a unit whose configuration does not render can still be stopped, started
+	// and adopted. A new pod's server starts only after an Apply that brought a
+	// configuration. Apply never writes a role. Writer: the Unit controller.
 	Apply(ctx context.Context, in *ApplyRequest, opts ...grpc.CallOption) (*ApplyResponse, error)
 	// SetHold adds or removes one named hold. The server runs if and only if there
 	// is none; adding one returns once the hold is on disk, GetStatus tells when
@@ -111,9 +114,12 @@ type UnitServiceServer interface {
 	// nothing longer than one query on the server's socket (2 seconds).
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// Apply hands over everything a unit needs before its server may start: the
-	// configuration, what data is expected, and the startup hold. It is written
-	// and fsynced before it is acknowledged, and idempotent. A new pod's server
-	// starts only after its first Apply. Writer: the Unit controller.
+	// configuration, what data is expected, who owns the unit, and the startup hold.
+	// It is written and fsynced before it is acknowledged, and idempotent. Its parts
+	// are independent: without a configuration the agent keeps the one it has, so
+	// that a unit whose configuration does not render can still be stopped, started
+	// and adopted. A new pod's server starts only after an Apply that brought a
+	// configuration. Apply never writes a role. Writer: the Unit controller.
 	Apply(context.Context, *ApplyRequest) (*ApplyResponse, error)
 	// SetHold adds or removes one named hold. The server runs if and only if there
 	// is none; adding one returns once the hold is on disk, GetStatus tells when

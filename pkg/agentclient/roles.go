@@ -1,0 +1,253 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentclient
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Roles is what a Replication asks of the agents of its members. Implementations are
+// safe for concurrent use. Each mutating call carries a RoleFence; a retry of a call
+// is the same request, byte for byte. Beside the errors of Interface there is Aborted: the
+// call would lose transactions that only this server may hold.
+//
+// Role calls dial although the agent was given rest after a failure: what fences a
+// server must not wait for a back-off.
+type Roles interface {
+	// Observe tells positions and the recorded role; it changes nothing.
+	Observe(ctx context.Context, target Target) (*Observation, error)
+	// Promote makes the server the source, with its durability in force before it is
+	// opened.
+	Promote(ctx context.Context, target Target, request PromoteRequest) (*Observation, error)
+	// Demote closes a source; it has no upstream afterwards.
+	Demote(ctx context.Context, target Target, fence RoleFence) (*Observation, error)
+	// Follow makes the server receive from an upstream.
+	Follow(ctx context.Context, target Target, request FollowRequest) (*Observation, error)
+	// Isolate stops receiving for good; the observation's positions were read after
+	// the receiver was seen stopped.
+	Isolate(ctx context.Context, target Target, fence RoleFence) (*Observation, error)
+	// Release ends the Replication's ownership; role and upstream stay.
+	Release(ctx context.Context, target Target, fence RoleFence) (*Observation, error)
+}
+
+// RoleFence says who calls, and in which order.
+type RoleFence struct {
+	ReplicationUID types.UID
+	// Epoch is the Replication's status.epoch.
+	Epoch int64
+	// Term is leaseTransitions of the operator's Lease; Seq a counter of this process,
+	// new for each call and the same for its retries.
+	Term, Seq int64
+}
+
+// Role of a server in its topology.
+type Role string
+
+// Roles of a server; agent.proto explains them.
+const (
+	RoleUnknown    Role = ""
+	RoleStandalone Role = "standalone"
+	RoleManaged    Role = "managed"
+	RoleSource     Role = "source"
+	RoleReplica    Role = "replica"
+	RoleIsolated   Role = "isolated"
+)
+
+// Upstream is the server that a replica receives from.
+type Upstream struct {
+	// Name of its Unit.
+	Name string
+	Host string
+	Port int32
+	// ServerID is server_uuid (MySQL) or the system identifier (PostgreSQL); another
+	// one found there is not followed. Empty: not checked.
+	ServerID string
+	// Timeline it writes (PostgreSQL).
+	Timeline int64
+	// DataGeneration of its data.
+	DataGeneration int64
+	// Slot to receive from (PostgreSQL).
+	Slot string
+	// User the channel logs in as.
+	User string
+}
+
+// Durability of a source.
+type Durability struct {
+	// Sync makes a commit wait for W of Members; else it waits for its own disk only.
+	Sync    bool
+	W       int32
+	Members []DurabilityMember
+}
+
+// DurabilityMember may acknowledge commits.
+type DurabilityMember struct {
+	Name    string
+	UnitUID types.UID
+	// ServerID is its server_uuid (MySQL); PostgreSQL knows members by name.
+	ServerID string
+}
+
+// ChannelAccount is what replication channels log in with.
+type ChannelAccount struct {
+	User string
+	// Password of at most 32 characters. Never printed.
+	Password Password
+}
+
+// Password does not print.
+type Password string
+
+// String implements fmt.Stringer.
+func (Password) String() string { return "(password)" }
+
+// GoString implements fmt.GoStringer.
+func (Password) GoString() string { return "(password)" }
+
+// MarshalJSON implements json.Marshaler.
+func (Password) MarshalJSON() ([]byte, error) { return []byte(`"(password)"`), nil }
+
+// PromoteRequest is what a source must be.
+type PromoteRequest struct {
+	Fence      RoleFence
+	Durability Durability
+	// Open for writes.
+	Open bool
+	// ServerID and DataGeneration expected of this server; empty and 0: not checked.
+	ServerID       string
+	DataGeneration int64
+	// Channel is the account that replicas log in with; it is made on this server.
+	Channel ChannelAccount
+}
+
+// FollowRequest is what a replica must be.
+type FollowRequest struct {
+	Fence    RoleFence
+	Upstream Upstream
+	Channel  ChannelAccount
+	// UpstreamExecuted is the GTID set that the upstream had executed, read for this
+	// call (MySQL).
+	UpstreamExecuted string
+	DataGeneration   int64
+	// Acknowledge says whether this replica may acknowledge commits (MySQL).
+	Acknowledge bool
+}
+
+// RoleRecord is what a Replication recorded with an agent.
+type RoleRecord struct {
+	ReplicationUID   types.UID
+	Term, Seq, Epoch int64
+	Role             Role
+	// Upstream is nil unless Role is replica.
+	Upstream       *Upstream
+	Durability     Durability
+	Open           bool
+	DataGeneration int64
+	Released       bool
+}
+
+// StopProof proves that no process of a server can run again.
+type StopProof struct {
+	// Order of the holds it was made after: a fence is proven if it is at least the
+	// HoldsOrder that acknowledged it.
+	Order int64
+	// How: Exited, Killed, NeverStarted or SuperviseGone.
+	How string
+	At  time.Time
+}
+
+// Observation is what an agent says of its server's replication.
+type Observation struct {
+	Status *Status
+	// ObservedAt by the agent's clock.
+	ObservedAt time.Time
+	// Answered is true when the server answered; Error says why not.
+	Answered bool
+	Error    string
+	ServerID string
+	ReadOnly bool
+	// One of these is set, by the engine.
+	MySQL      *MySQLObservation
+	PostgreSQL *PostgreSQLObservation
+}
+
+// MySQLObservation is what a MySQL says; roles.proto explains the fields.
+type MySQLObservation struct {
+	Executed, Purged string
+	SuperReadOnly    bool
+	EventScheduler   bool
+	Channel          *MySQLChannel
+	SemiSync         MySQLSemiSync
+	DumpThreads      []MySQLDumpThread
+}
+
+// MySQLChannel is the replication channel.
+type MySQLChannel struct {
+	Host                string
+	Port                int32
+	User                string
+	SourceUUID          string
+	Receiving, Applying bool
+	Retrieved           string
+	ReceiverErrorNumber int32
+	ReceiverError       string
+	ApplierErrorNumber  int32
+	ApplierError        string
+}
+
+// MySQLSemiSync is the state of semi-synchronous replication.
+type MySQLSemiSync struct {
+	SourceEnabled, SourceActive, ReplicaEnabled bool
+	WaitFor, Clients, WaitingSessions           int32
+	Unacknowledged                              int64
+}
+
+// MySQLDumpThread is a replica that receives from the server.
+type MySQLDumpThread struct{ ServerUUID, Host string }
+
+// PostgreSQLObservation is what a PostgreSQL says; roles.proto explains the fields.
+type PostgreSQLObservation struct {
+	InRecovery                         bool
+	Timeline                           int64
+	WriteLSN, ReceivedLSN, ReplayedLSN string
+	ReplayPaused                       bool
+	Receiver                           *PostgreSQLReceiver
+	Standbys                           []PostgreSQLStandby
+	Slots                              []PostgreSQLSlot
+	SynchronousStandbyNames            string
+	// Control is pg_controldata of a stopped server.
+	Control *PostgreSQLControlData
+}
+
+// PostgreSQLReceiver is a standby's walreceiver.
+type PostgreSQLReceiver struct {
+	Status, Host string
+	Port         int32
+	Slot         string
+	Timeline     int64
+}
+
+// PostgreSQLStandby is a client of a walsender.
+type PostgreSQLStandby struct {
+	ApplicationName, State, SyncState, FlushLSN, ReplayLSN string
+}
+
+// PostgreSQLSlot is a replication slot.
+type PostgreSQLSlot struct {
+	Name            string
+	Logical, Active bool
+	RestartLSN      string
+	WALStatus       string
+}
+
+// PostgreSQLControlData is pg_controldata's answer.
+type PostgreSQLControlData struct {
+	State         string
+	Timeline      int64
+	CheckpointLSN string
+	SystemID      string
+}
