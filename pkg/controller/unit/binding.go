@@ -17,7 +17,9 @@ type bindingPlan struct {
 }
 
 // planBinding: a unit with unbindNode false stays on the node its pod was first
-// scheduled on, for as long as that node exists. A node that the user named stays.
+// scheduled on, for as long as that node exists. A name in spec.nodeName that is not
+// the recorded one is the user's and stays, whether such a node exists or not. A pod
+// outlives the object of its node for a while: nothing is bound to that one again.
 func planBinding(unit *slim.Unit, pod *slim.Pod, node nodeState) bindingPlan {
 	recorded := unit.Annotations[v1alpha2.AnnotationBoundNode]
 	switch {
@@ -26,10 +28,10 @@ func planBinding(unit *slim.Unit, pod *slim.Pod, node nodeState) bindingPlan {
 			return bindingPlan{release: "unbindNode is true"}
 		}
 	case unit.NodeName != "":
-		if node.Known && !node.Bound {
+		if recorded == unit.NodeName && node.Known && !node.Bound {
 			return bindingPlan{release: "the node does not exist any more"}
 		}
-	case pod != nil && pod.DeletionTimestamp == nil && pod.NodeName != "":
+	case pod != nil && pod.DeletionTimestamp == nil && pod.NodeName != "" && !node.Gone:
 		return bindingPlan{bind: pod.NodeName}
 	}
 	return bindingPlan{}
@@ -52,9 +54,9 @@ func (c *Controller) syncBinding(ctx context.Context, s *state) error {
 	case plan.release != "":
 		node := s.unit.Annotations[v1alpha2.AnnotationBoundNode]
 		var spec map[string]any
-		// With unbindNode true, a name that is not the recorded one is the user's.
-		if !s.unit.UnbindNode || s.unit.NodeName == node {
-			node, spec = s.unit.NodeName, map[string]any{"nodeName": nil}
+		// A name that is not the recorded one is the user's.
+		if s.unit.NodeName == node {
+			spec = map[string]any{"nodeName": nil}
 		}
 		if err := c.control.patchUnit(ctx, s.unit, annotation(nil), spec); err != nil {
 			return err

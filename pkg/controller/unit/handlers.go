@@ -84,10 +84,11 @@ func changed(old, current any) bool {
 	return !oldOK || !newOK || o.GetResourceVersion() == "" || o.GetResourceVersion() != n.GetResourceVersion()
 }
 
-// nodeHandler looks only at what matters: a node that goes, or falls silent, or
-// reports again.
+// nodeHandler looks only at what matters: a node that comes or goes, or falls silent,
+// or reports again.
 func (c *Controller) nodeHandler() cache.TypedResourceEventHandlerFuncs[*slim.Node] {
 	return cache.TypedResourceEventHandlerFuncs[*slim.Node]{
+		AddFunc: func(added *slim.Node) { c.enqueueNode(added.Name) },
 		UpdateFunc: func(old, current *slim.Node) {
 			if old.Ready != current.Ready {
 				c.enqueueNode(current.Name)

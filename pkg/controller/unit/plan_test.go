@@ -224,6 +224,9 @@ func TestPlanBinding(t *testing.T) {
 		want bindingPlan
 	}{
 		"binds to the node of its pod":                 {bound("", "", false), slimPod(), nodeState{Known: true}, bindingPlan{bind: "n1"}},
+		"does not bind to a node that is gone":         {bound("", "", false), slimPod(), nodeState{Known: true, Gone: true}, bindingPlan{}},
+		"keeps the node that the user named":           {bound("n2", "", false), slimPod(), nodeState{Known: true}, bindingPlan{}},
+		"keeps one that the user named over the bound": {bound("n2", "n1", false), slimPod(), nodeState{Known: true}, bindingPlan{}},
 		"waits for the scheduler":                      {bound("", "", false), pending, nodeState{Known: true}, bindingPlan{}},
 		"does not bind to the node of a pod that goes": {bound("", "", false), slimPod(deleting), nodeState{Known: true}, bindingPlan{}},
 		"stays bound":                                         {bound("n1", "n1", false), nil, nodeState{Known: true, Bound: true}, bindingPlan{}},
