@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,6 +36,15 @@ import (
 
 // fieldManager of every write of this controller.
 const fieldManager = "unit-operator/unitset"
+
+// Kinds of children, as messages name them.
+const (
+	kindUnit      = "Unit"
+	kindRevision  = "ControllerRevision"
+	kindConfigMap = "ConfigMap"
+	kindService   = "Service"
+	kindPDB       = "PodDisruptionBudget"
+)
 
 // applyOptions: what we own is ours, whoever edited it.
 var applyOptions = metav1.ApplyOptions{FieldManager: fieldManager, Force: true}
@@ -67,12 +77,18 @@ type control struct {
 // nameConflictError says that a child's name belongs to somebody else's object.
 type nameConflictError struct {
 	kind, name, controller string
+	// otherType is the type of the set that it belonged to, if it would have been
+	// taken over but for that.
+	otherType string
 }
 
 func (e *nameConflictError) Error() string {
 	owner := "has no controller"
-	if e.controller != "" {
+	switch {
+	case e.controller != "":
 		owner = "is controlled by " + e.controller
+	case e.otherType != "":
+		owner = "belongs to an earlier UnitSet of that name, of type " + e.otherType
 	}
 	return fmt.Sprintf("%s %s exists and %s, so it is neither used nor changed; it must be renamed or deleted", e.kind, e.name, owner)
 }
@@ -83,16 +99,14 @@ type collisionError struct{ name string }
 
 func (e *collisionError) Error() string { return "hash collision of ControllerRevision " + e.name }
 
-// checkOurs returns a nameConflictError unless the set controls the object.
+// checkOurs returns a nameConflictError unless the set controls the object or may
+// take it over.
 func checkOurs(set *v1alpha2.UnitSet, kind string, obj metav1.Object) error {
-	if ownerref.ControlledBy(obj, set) {
+	if ownerref.ControlledBy(obj, set) || adoptable(set, obj) {
 		return nil
 	}
-	conflict := &nameConflictError{kind: kind, name: obj.GetName()}
-	if ref := metav1.GetControllerOf(obj); ref != nil {
-		conflict.controller = ref.Kind + " " + ref.Name
-	}
-	return conflict
+	c := newChild(set, obj)
+	return c.conflict(set, kind)
 }
 
 // isQuota tells a refusal by a quota of the namespace.
@@ -135,7 +149,7 @@ func create[T metav1.Object](ctx context.Context, c *control, set *v1alpha2.Unit
 // createUnit makes a Unit.
 func (c *control) createUnit(ctx context.Context, set *v1alpha2.UnitSet, unit *v1alpha2.Unit) error {
 	units := c.upm.UpmV1alpha2().Units(set.Namespace)
-	created, err := create(ctx, c, set, "Unit", unitsResource, unit, units.Get, units.Create)
+	created, err := create(ctx, c, set, kindUnit, unitsResource, unit, units.Get, units.Create)
 	if created {
 		c.events.created(set, unit)
 	}
@@ -145,7 +159,7 @@ func (c *control) createUnit(ctx context.Context, set *v1alpha2.UnitSet, unit *v
 // createConfigMap makes a ConfigMap that is the user's from then on.
 func (c *control) createConfigMap(ctx context.Context, set *v1alpha2.UnitSet, cm *corev1.ConfigMap) error {
 	configMaps := c.kube.CoreV1().ConfigMaps(set.Namespace)
-	_, err := create(ctx, c, set, "ConfigMap", configMapsResource, cm, configMaps.Get, configMaps.Create)
+	_, err := create(ctx, c, set, kindConfigMap, configMapsResource, cm, configMaps.Get, configMaps.Create)
 	return err
 }
 
@@ -153,7 +167,7 @@ func (c *control) createConfigMap(ctx context.Context, set *v1alpha2.UnitSet, cm
 // a collision.
 func (c *control) createRevision(ctx context.Context, set *v1alpha2.UnitSet, r *appsv1.ControllerRevision) error {
 	revisions := c.kube.AppsV1().ControllerRevisions(set.Namespace)
-	created, err := create(ctx, c, set, "ControllerRevision", revisionsResource, r, revisions.Get, revisions.Create)
+	created, err := create(ctx, c, set, kindRevision, revisionsResource, r, revisions.Get, revisions.Create)
 	if err != nil || created {
 		return err
 	}
@@ -193,7 +207,7 @@ func replace(obj metav1.Object, path string, value any) ([]byte, error) {
 // makes one of the same name that came since refuse it.
 func (c *control) applyService(ctx context.Context, set *v1alpha2.UnitSet, want *corev1ac.ServiceApplyConfiguration) error {
 	services := c.kube.CoreV1().Services(set.Namespace)
-	have, there, err := live(ctx, set, "Service", *want.Name, services.Get)
+	have, there, err := live(ctx, set, kindService, *want.Name, services.Get)
 	if err != nil {
 		return err
 	}
@@ -220,7 +234,7 @@ func (c *control) applyService(ctx context.Context, set *v1alpha2.UnitSet, want 
 // applyConfigMap makes a ConfigMap what was asked for.
 func (c *control) applyConfigMap(ctx context.Context, set *v1alpha2.UnitSet, want *corev1ac.ConfigMapApplyConfiguration) error {
 	configMaps := c.kube.CoreV1().ConfigMaps(set.Namespace)
-	have, there, err := live(ctx, set, "ConfigMap", *want.Name, configMaps.Get)
+	have, there, err := live(ctx, set, kindConfigMap, *want.Name, configMaps.Get)
 	if err != nil {
 		return err
 	}
@@ -244,7 +258,7 @@ func (c *control) applyConfigMap(ctx context.Context, set *v1alpha2.UnitSet, wan
 // applyPDB makes a budget what was asked for.
 func (c *control) applyPDB(ctx context.Context, set *v1alpha2.UnitSet, want *policyv1ac.PodDisruptionBudgetApplyConfiguration) error {
 	pdbs := c.kube.PolicyV1().PodDisruptionBudgets(set.Namespace)
-	have, there, err := live(ctx, set, "PodDisruptionBudget", *want.Name, pdbs.Get)
+	have, there, err := live(ctx, set, kindPDB, *want.Name, pdbs.Get)
 	if err != nil {
 		return err
 	}
@@ -348,6 +362,54 @@ func (c *control) deleteUnit(ctx context.Context, set *v1alpha2.UnitSet, unit *o
 		return err
 	}
 	c.events.deleted(set, unit.reference(set), unit.Name, why)
+	return nil
+}
+
+// isAlive says whether the set as it was observed still exists and is not being
+// deleted.
+func (c *control) isAlive(ctx context.Context, set *v1alpha2.UnitSet) (bool, error) {
+	live, err := c.upm.UpmV1alpha2().UnitSets(set.Namespace).Get(ctx, set.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.record(set, unitSetsResource, live)
+	return live.UID == set.UID && live.DeletionTimestamp == nil, nil
+}
+
+// adopt makes the set the controller of an object, if it is still as it was
+// observed.
+func (c *control) adopt(ctx context.Context, set *v1alpha2.UnitSet, o orphan) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": o.UID, "resourceVersion": o.resourceVersion,
+		"ownerReferences": append(slices.Clone(o.owners), *metav1.NewControllerRef(set, controllerKind)),
+	}})
+	if err != nil {
+		return err
+	}
+	options := metav1.PatchOptions{FieldManager: fieldManager}
+	var written metav1.Object
+	var resource schema.GroupResource
+	switch o.kind {
+	case kindUnit:
+		resource = unitsResource
+		written, err = c.upm.UpmV1alpha2().Units(set.Namespace).Patch(ctx, o.Name, types.MergePatchType, patch, options)
+	case kindRevision:
+		resource = revisionsResource
+		written, err = c.kube.AppsV1().ControllerRevisions(set.Namespace).Patch(ctx, o.Name, types.MergePatchType, patch, options)
+	default:
+		resource = configMapsResource
+		written, err = c.kube.CoreV1().ConfigMaps(set.Namespace).Patch(ctx, o.Name, types.MergePatchType, patch, options)
+	}
+	if err != nil {
+		return err
+	}
+	c.record(set, resource, written)
+	if o.kind == kindUnit {
+		c.events.adopted(set, o)
+	}
 	return nil
 }
 

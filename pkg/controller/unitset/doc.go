@@ -21,8 +21,10 @@
 //   - Children are written in the order in which a unit needs them, and a Unit last:
 //     whatever write a crash follows, nothing starts without what it needs.
 //   - Nothing is planned on a cache that is older than what this controller wrote.
-//   - An object that the set does not control is neither used nor changed nor
-//     deleted, whatever its name and labels.
+//   - What carries the set's labels, type included, and has no controller belonged
+//     to an earlier set of that name and is adopted. Any other object that the set
+//     does not control is neither used nor changed nor deleted, whatever its name
+//     and labels.
 //   - Only the spec, or a revision that is adopted by name, changes what units are
 //     made from. An edited package, edited shared ports and a newer operator are
 //     reported and restart nothing; labels and annotations are patched in place.

@@ -55,6 +55,8 @@ const (
 	// being deleted because it is one too many.
 	ReasonSuccessfulCreate = "SuccessfulCreate"
 	ReasonSuccessfulDelete = "SuccessfulDelete"
+	// ReasonAdopted: a Unit of an earlier set of the same name is this set's now.
+	ReasonAdopted = "Adopted"
 )
 
 // Actions of events.
@@ -62,6 +64,7 @@ const (
 	actionReconcile = "Reconcile"
 	actionCreate    = "Create"
 	actionDelete    = "Delete"
+	actionAdopt     = "Adopt"
 )
 
 // informational conditions are no reason to worry when they appear.
@@ -78,6 +81,12 @@ type recorder struct {
 
 func (r recorder) created(set *v1alpha2.UnitSet, unit *v1alpha2.Unit) {
 	r.Eventf(set, unit, corev1.EventTypeNormal, ReasonSuccessfulCreate, actionCreate, "Created Unit %s", unit.Name)
+}
+
+func (r recorder) adopted(set *v1alpha2.UnitSet, o orphan) {
+	unit := &observedUnit{child: o.child}
+	r.Eventf(set, unit.reference(set), corev1.EventTypeNormal, ReasonAdopted, actionAdopt,
+		"Adopted Unit %s, which an earlier UnitSet of this name left", o.Name)
 }
 
 func (r recorder) deleted(set *v1alpha2.UnitSet, unit runtime.Object, name, why string) {

@@ -42,6 +42,14 @@ func ordinalOf(set, unit string) (int32, bool) {
 	return int32(n), true
 }
 
+// isConfigValue says whether a ConfigMap's name is that of one of this set's
+// units' values.
+func isConfigValue(set *v1alpha2.UnitSet, name string) bool {
+	unit, ok := strings.CutSuffix(name, "-config-value")
+	_, ofUnit := ordinalOf(set.Name, unit)
+	return ok && ofUnit
+}
+
 // wantedUnits is how many units the spec asks for.
 func wantedUnits(set *v1alpha2.UnitSet) int32 {
 	if set.Spec.Units == nil {

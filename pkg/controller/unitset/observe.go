@@ -43,11 +43,14 @@ func (c *Controller) observe(ctx context.Context, set *v1alpha2.UnitSet) (*state
 // observeChildren reads what belongs to a set, from caches only.
 func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 	key := cache.MetaObjectToName(set)
+	configMaps := c.children.ConfigMaps.ByIndex(slim.ByUnitSet, key.String())
+	revisions := c.children.Revisions.ByIndex(slim.ByUnitSet, key.String())
 	s := &state{
 		set:        set,
 		services:   byName(set, c.children.Services.ByIndex(slim.ByUnitSet, key.String())),
-		configMaps: byName(set, c.children.ConfigMaps.ByIndex(slim.ByUnitSet, key.String())),
+		configMaps: byName(set, configMaps),
 		units:      c.observeUnits(set),
+		orphans:    observeOrphans(set, c.children.Units.ByIndex(slim.ByUnitSet, key.String()), revisions, configMaps),
 		members:    map[string]membership{},
 		operations: map[string]*v1alpha1.GrpcCall{},
 		update:     set.Status.UpdateRevision,
@@ -62,7 +65,7 @@ func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 	if pdb, ok := c.children.Disruptions.Get(key); ok {
 		s.pdb = newObject(set, pdb)
 	}
-	for _, obj := range c.children.Revisions.ByIndex(slim.ByUnitSet, key.String()) {
+	for _, obj := range revisions {
 		if r, ok := newObservedRevision(set, obj); ok {
 			s.revisions = append(s.revisions, r)
 		}

@@ -39,7 +39,7 @@ func (c *control) readRevision(ctx context.Context, set *v1alpha2.UnitSet, name 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkOurs(set, "ControllerRevision", r); err != nil {
+	if err := checkOurs(set, kindRevision, r); err != nil {
 		return nil, &lostRevisionError{name, err}
 	}
 	data, err := revision.Decode(r)

@@ -29,6 +29,8 @@ type state struct {
 	configMaps map[string]*observedObject
 	pdb        *observedObject
 	revisions  []*observedRevision
+	// orphans are left by an earlier set of this name.
+	orphans []orphan
 	// members are the set's units that a Replication lists, by name.
 	members map[string]membership
 	// operations are the calls in progress on the set's units, by the unit's name.
@@ -82,8 +84,12 @@ func newChild(set *v1alpha2.UnitSet, obj metav1.Object) child {
 	return c
 }
 
-func (c *child) conflict(kind string) error {
-	return &nameConflictError{kind: kind, name: c.Name, controller: c.controller}
+func (c *child) conflict(set *v1alpha2.UnitSet, kind string) error {
+	conflict := &nameConflictError{kind: kind, name: c.Name, controller: c.controller}
+	if other := c.Labels[v1alpha2.LabelType]; c.controller == "" && other != string(set.Spec.Type) && contains(c.Labels, selectorOf(set)) {
+		conflict.otherType = other
+	}
+	return conflict
 }
 
 type observedUnit struct {

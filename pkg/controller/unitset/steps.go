@@ -195,7 +195,7 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 				return err
 			}
 		} else if !value.Ours {
-			return value.conflict("ConfigMap")
+			return value.conflict(s.set, kindConfigMap)
 		}
 		unit, err := newUnit(s.set, name, data, ordinal, pins[unitName(s.set.Name, ordinal)], c.clusterDomain)
 		if err != nil {

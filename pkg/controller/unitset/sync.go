@@ -59,6 +59,10 @@ func (c *Controller) syncChildren(ctx context.Context, s *state) error {
 	if _, invalid := s.found[ConditionInvalidSpec]; invalid {
 		return nil
 	}
+	if adopted, err := c.adoptOrphans(ctx, s); adopted || err != nil {
+		// The watch shows them as the set's and brings the next sync.
+		return err
+	}
 	for _, step := range []func(context.Context, *state) error{
 		c.syncRevision,
 		c.syncConfigTemplate,
