@@ -24,6 +24,13 @@ const Port = 2214
 // CallTimeout of one call: short, for a worker waits for it.
 const CallTimeout = 5 * time.Second
 
+// RoleCallTimeout bounds a call that changes a role or fences: a demotion may have to
+// kill a server and see it gone. Callers with less time set an earlier deadline.
+const RoleCallTimeout = 15 * time.Second
+
+// holdFence is the hold that a Replication fences with.
+const holdFence = "fence"
+
 // Options of a client.
 type Options struct {
 	// Operator is who calls, and who checks the agents.
@@ -43,7 +50,10 @@ type Client struct {
 	observe func(method, code string, took time.Duration)
 }
 
-var _ Interface = &Client{}
+var (
+	_ Interface = &Client{}
+	_ Roles     = &Client{}
+)
 
 // New makes a client. Close ends its connections.
 func New(o Options) *Client {
@@ -101,10 +111,14 @@ func (c *Client) Apply(ctx context.Context, target Target, request ApplyRequest)
 // SetHold implements Interface.
 func (c *Client) SetHold(ctx context.Context, target Target, hold Hold) (*Status, error) {
 	var out *Status
-	err := c.call(ctx, "SetHold", target, func(ctx context.Context, conn grpc.ClientConnInterface) error {
-		r, err := agentv1.NewUnitServiceClient(conn).SetHold(ctx, &agentv1.SetHoldRequest{
-			Fence: fence(target, hold.Epoch, hold.Generation), Name: hold.Name, Held: hold.Held,
-		})
+	call := c.call
+	if hold.Name == holdFence {
+		call = c.urgent
+	}
+	err := call(ctx, "SetHold", target, func(ctx context.Context, conn grpc.ClientConnInterface) error {
+		f := fence(target, hold.Epoch, hold.Generation)
+		f.ReplicationUid, f.Term, f.Seq = string(hold.ReplicationUID), hold.Term, hold.Seq
+		r, err := agentv1.NewUnitServiceClient(conn).SetHold(ctx, &agentv1.SetHoldRequest{Fence: f, Name: hold.Name, Held: hold.Held})
 		out = fromStatus(r.GetStatus())
 		return err
 	})
@@ -116,13 +130,24 @@ func (c *Client) SetHold(ctx context.Context, target Target, hold Hold) (*Status
 
 // call runs f on a connection to target, within the deadline.
 func (c *Client) call(ctx context.Context, method string, target Target, f func(context.Context, grpc.ClientConnInterface) error) error {
+	return c.run(ctx, method, target, CallTimeout, c.pool.get, f)
+}
+
+// urgent is call for what fences a server or changes its role: it dials although the
+// agent is backing off, and it may take as long as the caller's own deadline.
+func (c *Client) urgent(ctx context.Context, method string, target Target, f func(context.Context, grpc.ClientConnInterface) error) error {
+	return c.run(ctx, method, target, RoleCallTimeout, c.pool.getNow, f)
+}
+
+func (c *Client) run(ctx context.Context, method string, target Target, timeout time.Duration,
+	get func(Target) (grpc.ClientConnInterface, error), f func(context.Context, grpc.ClientConnInterface) error) error {
 	if target.PodIP == "" && target.Pod == "" {
 		return &Error{Class: Unavailable, Target: target, Err: errors.New("it has no pod yet")}
 	}
-	ctx, cancel := context.WithTimeout(ctx, CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := c.clock.Now()
-	conn, err := c.pool.get(target)
+	conn, err := get(target)
 	if err == nil {
 		err = f(ctx, conn)
 		c.pool.report(target, err)

@@ -8,8 +8,9 @@
 // server's port-forward. A pod that could not be reached is not tried again for a
 // moment, so that a dead node costs a worker one second and not one per sync.
 //
-// Every call has a deadline. Errors are of six classes: unavailable (try again),
+// Every call has a deadline. Errors are of seven classes: unavailable (try again),
 // busy (another operation has the unit), stale fence (the caller's knowledge of pod
-// or generation is old), final (the same request will never succeed), and of
-// operations not found (never started) and other journal (its record is lost).
+// or generation is old), final (the same request will never succeed), of
+// operations not found (never started) and other journal (its record is lost), and of
+// roles aborted (the call would lose transactions).
 package agentclient

@@ -30,6 +30,9 @@ const (
 	// OtherJournal: the agent's journal is not the one that was meant, or cannot tell
 	// any more: what became of the operation is unknown for good.
 	OtherJournal Class = "other journal"
+	// Aborted: the call would lose transactions that only this server may hold; the
+	// message names them. Nothing was changed.
+	Aborted Class = "aborted"
 )
 
 // Error of a call to an agent.
@@ -75,6 +78,9 @@ func IsNotFound(err error) bool { return err != nil && ClassOf(err) == NotFound 
 // IsOtherJournal tells whether the record of the operation is lost.
 func IsOtherJournal(err error) bool { return err != nil && ClassOf(err) == OtherJournal }
 
+// IsAborted tells whether the call would have lost transactions.
+func IsAborted(err error) bool { return err != nil && ClassOf(err) == Aborted }
+
 // classify turns a gRPC error into one of ours. What the code does not say for sure
 // is Unavailable: the operation may have had its effect or have it yet.
 func classify(target Target, err error) error {
@@ -93,6 +99,8 @@ func classify(target Target, err error) error {
 		class = NotFound
 	case codes.DataLoss:
 		class = OtherJournal
+	case codes.Aborted:
+		class = Aborted
 	}
 	if s, ok := status.FromError(err); ok && !errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New(s.Message())

@@ -72,8 +72,13 @@ func newPool(operator *agenttls.Operator, dialer Dialer, c clock.PassiveClock) *
 	}
 }
 
-// get returns a connection, or an Unavailable error while the agent is given rest.
-func (p *pool) get(t Target) (grpc.ClientConnInterface, error) {
+// get returns a connection, or an Unavailable error while the agent is backing off.
+func (p *pool) get(t Target) (grpc.ClientConnInterface, error) { return p.connection(t, false) }
+
+// getNow returns a connection although the agent is backing off.
+func (p *pool) getNow(t Target) (grpc.ClientConnInterface, error) { return p.connection(t, true) }
+
+func (p *pool) connection(t Target, now bool) (grpc.ClientConnInterface, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e := p.entries[t.PodUID]
@@ -90,9 +95,9 @@ func (p *pool) get(t Target) (grpc.ClientConnInterface, error) {
 		}
 	}
 	p.used.MoveToFront(e.place)
-	if p.clock.Now().Before(e.notBefore) {
+	if !now && p.clock.Now().Before(e.notBefore) {
 		// No figure that changes: callers put the message into conditions.
-		return nil, status.Errorf(codes.Unavailable, "given rest after: %v", e.lastErr)
+		return nil, status.Errorf(codes.Unavailable, "backing off after: %v", e.lastErr)
 	}
 	if e.conn == nil {
 		conn, err := p.connect(t)

@@ -152,8 +152,14 @@ func (a *Agents) Apply(_ context.Context, t agentclient.Target, r agentclient.Ap
 	}
 	s := &ag.Status
 	s.UnitUID, s.Generation = t.UnitUID, r.Generation
-	s.AppliedHash = r.ConfigHash
-	ag.Applied = &r
+	s.Owner = r.Owner
+	applied := r
+	if r.ConfigHash == "" && ag.Applied != nil {
+		// The agent keeps the configuration it has.
+		applied.ConfigHash, applied.Files = ag.Applied.ConfigHash, ag.Applied.Files
+	}
+	s.AppliedHash = applied.ConfigHash
+	ag.Applied = &applied
 	s.Holds = slices.DeleteFunc(s.Holds, func(h string) bool { return h == "startup" })
 	if r.StartupHold {
 		s.Holds = append(s.Holds, "startup")
@@ -201,8 +207,8 @@ func checkApply(t agentclient.Target, r agentclient.ApplyRequest) error {
 	switch {
 	case r.Generation == 0:
 		return final(t, "fence: unit_generation is required, Apply belongs to the Unit")
-	case r.ConfigHash == "" || len(r.Files) == 0:
-		return final(t, "configuration is required")
+	case (r.ConfigHash == "") != (len(r.Files) == 0):
+		return final(t, "configuration: a hash and files come together")
 	case r.Expected != nil && r.Expected.SystemID == "":
 		return final(t, "expected: system_id is required")
 	}
@@ -251,7 +257,7 @@ func (ag *Agent) settle() {
 		expected = r.Expected.SystemID
 	}
 	switch {
-	case ag.Applied == nil:
+	case ag.Applied == nil || ag.Applied.ConfigHash == "":
 		s.State = agentclient.StateWaiting
 	case len(s.Holds) > 0:
 		s.State, s.Message, s.Version, s.Writable, s.RunningHash = agentclient.StateHeld, "held by "+strings.Join(s.Holds, ", "), "", false, ""

@@ -1237,8 +1237,16 @@ type ApplyRequest struct {
 	// nothing is, so that an empty volume is initialised. A database of that id that
 	// is there is started as ever. The new one has another id: it happens once.
 	GivenUpSystemId string `protobuf:"bytes,7,opt,name=given_up_system_id,json=givenUpSystemId,proto3" json:"given_up_system_id,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// owner_replication_uid is the Replication that owns the unit
+	// (Unit.status.replication); empty: none does. Role calls of any other are
+	// refused.
+	OwnerReplicationUid string `protobuf:"bytes,8,opt,name=owner_replication_uid,json=ownerReplicationUid,proto3" json:"owner_replication_uid,omitempty"`
+	// released is the role that the unit had when its Replication released it; a new
+	// pod starts in it: a source writable, a replica read-only and following. Unset:
+	// the unit was never released, or has an owner.
+	Released      *Released `protobuf:"bytes,9,opt,name=released,proto3" json:"released,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApplyRequest) Reset() {
@@ -1320,6 +1328,83 @@ func (x *ApplyRequest) GetGivenUpSystemId() string {
 	return ""
 }
 
+func (x *ApplyRequest) GetOwnerReplicationUid() string {
+	if x != nil {
+		return x.OwnerReplicationUid
+	}
+	return ""
+}
+
+func (x *ApplyRequest) GetReleased() *Released {
+	if x != nil {
+		return x.Released
+	}
+	return nil
+}
+
+// Released is the role a unit goes on with after its Replication is gone.
+type Released struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	ReplicationUid string                 `protobuf:"bytes,1,opt,name=replication_uid,json=replicationUid,proto3" json:"replication_uid,omitempty"`
+	// role is ROLE_SOURCE or ROLE_REPLICA.
+	Role Role `protobuf:"varint,2,opt,name=role,proto3,enum=upm.agent.v1.Role" json:"role,omitempty"`
+	// upstream of a replica.
+	Upstream      *Upstream `protobuf:"bytes,3,opt,name=upstream,proto3" json:"upstream,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Released) Reset() {
+	*x = Released{}
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Released) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Released) ProtoMessage() {}
+
+func (x *Released) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Released.ProtoReflect.Descriptor instead.
+func (*Released) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Released) GetReplicationUid() string {
+	if x != nil {
+		return x.ReplicationUid
+	}
+	return ""
+}
+
+func (x *Released) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *Released) GetUpstream() *Upstream {
+	if x != nil {
+		return x.Upstream
+	}
+	return nil
+}
+
 // Configuration is what the operator rendered for this unit.
 type Configuration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1332,7 +1417,7 @@ type Configuration struct {
 
 func (x *Configuration) Reset() {
 	*x = Configuration{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1429,7 @@ func (x *Configuration) String() string {
 func (*Configuration) ProtoMessage() {}
 
 func (x *Configuration) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1442,7 @@ func (x *Configuration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Configuration.ProtoReflect.Descriptor instead.
 func (*Configuration) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Configuration) GetHash() string {
@@ -1385,7 +1470,7 @@ type ConfigurationFile struct {
 
 func (x *ConfigurationFile) Reset() {
 	*x = ConfigurationFile{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1482,7 @@ func (x *ConfigurationFile) String() string {
 func (*ConfigurationFile) ProtoMessage() {}
 
 func (x *ConfigurationFile) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1495,7 @@ func (x *ConfigurationFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationFile.ProtoReflect.Descriptor instead.
 func (*ConfigurationFile) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ConfigurationFile) GetName() string {
@@ -1437,7 +1522,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1449,7 +1534,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1462,7 +1547,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApplyResponse) GetStatus() *GetStatusResponse {
@@ -1485,7 +1570,7 @@ type SetHoldRequest struct {
 
 func (x *SetHoldRequest) Reset() {
 	*x = SetHoldRequest{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1497,7 +1582,7 @@ func (x *SetHoldRequest) String() string {
 func (*SetHoldRequest) ProtoMessage() {}
 
 func (x *SetHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1510,7 +1595,7 @@ func (x *SetHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHoldRequest.ProtoReflect.Descriptor instead.
 func (*SetHoldRequest) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SetHoldRequest) GetFence() *Fence {
@@ -1543,7 +1628,7 @@ type SetHoldResponse struct {
 
 func (x *SetHoldResponse) Reset() {
 	*x = SetHoldResponse{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1555,7 +1640,7 @@ func (x *SetHoldResponse) String() string {
 func (*SetHoldResponse) ProtoMessage() {}
 
 func (x *SetHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1568,7 +1653,7 @@ func (x *SetHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHoldResponse.ProtoReflect.Descriptor instead.
 func (*SetHoldResponse) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SetHoldResponse) GetStatus() *GetStatusResponse {
@@ -1671,7 +1756,7 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\x0eClaimUidsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\v\n" +
-	"\t_pristine\"\xa6\x03\n" +
+	"\t_pristine\"\x8e\x04\n" +
 	"\fApplyRequest\x12)\n" +
 	"\x05fence\x18\x01 \x01(\v2\x13.upm.agent.v1.FenceR\x05fence\x12A\n" +
 	"\rconfiguration\x18\x02 \x01(\v2\x1b.upm.agent.v1.ConfigurationR\rconfiguration\x12!\n" +
@@ -1680,10 +1765,16 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\n" +
 	"claim_uids\x18\x05 \x03(\v2).upm.agent.v1.ApplyRequest.ClaimUidsEntryR\tclaimUids\x12\x18\n" +
 	"\amanaged\x18\x06 \x01(\bR\amanaged\x12+\n" +
-	"\x12given_up_system_id\x18\a \x01(\tR\x0fgivenUpSystemId\x1a<\n" +
+	"\x12given_up_system_id\x18\a \x01(\tR\x0fgivenUpSystemId\x122\n" +
+	"\x15owner_replication_uid\x18\b \x01(\tR\x13ownerReplicationUid\x122\n" +
+	"\breleased\x18\t \x01(\v2\x16.upm.agent.v1.ReleasedR\breleased\x1a<\n" +
 	"\x0eClaimUidsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Z\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8f\x01\n" +
+	"\bReleased\x12'\n" +
+	"\x0freplication_uid\x18\x01 \x01(\tR\x0ereplicationUid\x12&\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x12.upm.agent.v1.RoleR\x04role\x122\n" +
+	"\bupstream\x18\x03 \x01(\v2\x16.upm.agent.v1.UpstreamR\bupstream\"Z\n" +
 	"\rConfiguration\x12\x12\n" +
 	"\x04hash\x18\x01 \x01(\tR\x04hash\x125\n" +
 	"\x05files\x18\x02 \x03(\v2\x1f.upm.agent.v1.ConfigurationFileR\x05files\"A\n" +
@@ -1737,7 +1828,7 @@ func file_proto_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_proto_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_proto_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_proto_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_proto_agent_v1_agent_proto_goTypes = []any{
 	(Role)(0),                     // 0: upm.agent.v1.Role
 	(DurabilityMode)(0),           // 1: upm.agent.v1.DurabilityMode
@@ -1754,14 +1845,15 @@ var file_proto_agent_v1_agent_proto_goTypes = []any{
 	(*ServerStatus)(nil),          // 12: upm.agent.v1.ServerStatus
 	(*DataIdentity)(nil),          // 13: upm.agent.v1.DataIdentity
 	(*ApplyRequest)(nil),          // 14: upm.agent.v1.ApplyRequest
-	(*Configuration)(nil),         // 15: upm.agent.v1.Configuration
-	(*ConfigurationFile)(nil),     // 16: upm.agent.v1.ConfigurationFile
-	(*ApplyResponse)(nil),         // 17: upm.agent.v1.ApplyResponse
-	(*SetHoldRequest)(nil),        // 18: upm.agent.v1.SetHoldRequest
-	(*SetHoldResponse)(nil),       // 19: upm.agent.v1.SetHoldResponse
-	nil,                           // 20: upm.agent.v1.DataIdentity.ClaimUidsEntry
-	nil,                           // 21: upm.agent.v1.ApplyRequest.ClaimUidsEntry
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*Released)(nil),              // 15: upm.agent.v1.Released
+	(*Configuration)(nil),         // 16: upm.agent.v1.Configuration
+	(*ConfigurationFile)(nil),     // 17: upm.agent.v1.ConfigurationFile
+	(*ApplyResponse)(nil),         // 18: upm.agent.v1.ApplyResponse
+	(*SetHoldRequest)(nil),        // 19: upm.agent.v1.SetHoldRequest
+	(*SetHoldResponse)(nil),       // 20: upm.agent.v1.SetHoldResponse
+	nil,                           // 21: upm.agent.v1.DataIdentity.ClaimUidsEntry
+	nil,                           // 22: upm.agent.v1.ApplyRequest.ClaimUidsEntry
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
 }
 var file_proto_agent_v1_agent_proto_depIdxs = []int32{
 	0,  // 0: upm.agent.v1.GetStatusResponse.role:type_name -> upm.agent.v1.Role
@@ -1770,34 +1862,37 @@ var file_proto_agent_v1_agent_proto_depIdxs = []int32{
 	13, // 3: upm.agent.v1.GetStatusResponse.data:type_name -> upm.agent.v1.DataIdentity
 	7,  // 4: upm.agent.v1.GetStatusResponse.record:type_name -> upm.agent.v1.RoleRecord
 	6,  // 5: upm.agent.v1.GetStatusResponse.stop_proof:type_name -> upm.agent.v1.StopProof
-	22, // 6: upm.agent.v1.StopProof.at:type_name -> google.protobuf.Timestamp
+	23, // 6: upm.agent.v1.StopProof.at:type_name -> google.protobuf.Timestamp
 	0,  // 7: upm.agent.v1.RoleRecord.role:type_name -> upm.agent.v1.Role
 	8,  // 8: upm.agent.v1.RoleRecord.upstream:type_name -> upm.agent.v1.Upstream
 	9,  // 9: upm.agent.v1.RoleRecord.durability:type_name -> upm.agent.v1.Durability
 	1,  // 10: upm.agent.v1.Durability.mode:type_name -> upm.agent.v1.DurabilityMode
 	10, // 11: upm.agent.v1.Durability.members:type_name -> upm.agent.v1.DurabilityMember
 	2,  // 12: upm.agent.v1.ServerStatus.state:type_name -> upm.agent.v1.ServerState
-	22, // 13: upm.agent.v1.ServerStatus.since:type_name -> google.protobuf.Timestamp
-	20, // 14: upm.agent.v1.DataIdentity.claim_uids:type_name -> upm.agent.v1.DataIdentity.ClaimUidsEntry
+	23, // 13: upm.agent.v1.ServerStatus.since:type_name -> google.protobuf.Timestamp
+	21, // 14: upm.agent.v1.DataIdentity.claim_uids:type_name -> upm.agent.v1.DataIdentity.ClaimUidsEntry
 	3,  // 15: upm.agent.v1.ApplyRequest.fence:type_name -> upm.agent.v1.Fence
-	15, // 16: upm.agent.v1.ApplyRequest.configuration:type_name -> upm.agent.v1.Configuration
+	16, // 16: upm.agent.v1.ApplyRequest.configuration:type_name -> upm.agent.v1.Configuration
 	13, // 17: upm.agent.v1.ApplyRequest.expected:type_name -> upm.agent.v1.DataIdentity
-	21, // 18: upm.agent.v1.ApplyRequest.claim_uids:type_name -> upm.agent.v1.ApplyRequest.ClaimUidsEntry
-	16, // 19: upm.agent.v1.Configuration.files:type_name -> upm.agent.v1.ConfigurationFile
-	5,  // 20: upm.agent.v1.ApplyResponse.status:type_name -> upm.agent.v1.GetStatusResponse
-	3,  // 21: upm.agent.v1.SetHoldRequest.fence:type_name -> upm.agent.v1.Fence
-	5,  // 22: upm.agent.v1.SetHoldResponse.status:type_name -> upm.agent.v1.GetStatusResponse
-	4,  // 23: upm.agent.v1.UnitService.GetStatus:input_type -> upm.agent.v1.GetStatusRequest
-	14, // 24: upm.agent.v1.UnitService.Apply:input_type -> upm.agent.v1.ApplyRequest
-	18, // 25: upm.agent.v1.UnitService.SetHold:input_type -> upm.agent.v1.SetHoldRequest
-	5,  // 26: upm.agent.v1.UnitService.GetStatus:output_type -> upm.agent.v1.GetStatusResponse
-	17, // 27: upm.agent.v1.UnitService.Apply:output_type -> upm.agent.v1.ApplyResponse
-	19, // 28: upm.agent.v1.UnitService.SetHold:output_type -> upm.agent.v1.SetHoldResponse
-	26, // [26:29] is the sub-list for method output_type
-	23, // [23:26] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	22, // 18: upm.agent.v1.ApplyRequest.claim_uids:type_name -> upm.agent.v1.ApplyRequest.ClaimUidsEntry
+	15, // 19: upm.agent.v1.ApplyRequest.released:type_name -> upm.agent.v1.Released
+	0,  // 20: upm.agent.v1.Released.role:type_name -> upm.agent.v1.Role
+	8,  // 21: upm.agent.v1.Released.upstream:type_name -> upm.agent.v1.Upstream
+	17, // 22: upm.agent.v1.Configuration.files:type_name -> upm.agent.v1.ConfigurationFile
+	5,  // 23: upm.agent.v1.ApplyResponse.status:type_name -> upm.agent.v1.GetStatusResponse
+	3,  // 24: upm.agent.v1.SetHoldRequest.fence:type_name -> upm.agent.v1.Fence
+	5,  // 25: upm.agent.v1.SetHoldResponse.status:type_name -> upm.agent.v1.GetStatusResponse
+	4,  // 26: upm.agent.v1.UnitService.GetStatus:input_type -> upm.agent.v1.GetStatusRequest
+	14, // 27: upm.agent.v1.UnitService.Apply:input_type -> upm.agent.v1.ApplyRequest
+	19, // 28: upm.agent.v1.UnitService.SetHold:input_type -> upm.agent.v1.SetHoldRequest
+	5,  // 29: upm.agent.v1.UnitService.GetStatus:output_type -> upm.agent.v1.GetStatusResponse
+	18, // 30: upm.agent.v1.UnitService.Apply:output_type -> upm.agent.v1.ApplyResponse
+	20, // 31: upm.agent.v1.UnitService.SetHold:output_type -> upm.agent.v1.SetHoldResponse
+	29, // [29:32] is the sub-list for method output_type
+	26, // [26:29] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_proto_agent_v1_agent_proto_init() }
@@ -1812,7 +1907,7 @@ func file_proto_agent_v1_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_agent_v1_agent_proto_rawDesc), len(file_proto_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

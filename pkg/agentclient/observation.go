@@ -1,0 +1,125 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agentclient
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// RoleRecord is what a Replication recorded with an agent.
+type RoleRecord struct {
+	ReplicationUID   types.UID
+	Term, Seq, Epoch int64
+	Role             Role
+	// Upstream is nil unless Role is replica.
+	Upstream       *Upstream
+	Durability     Durability
+	Open           bool
+	DataGeneration int64
+	Released       bool
+}
+
+// StopProof proves that no process of a server can run again.
+type StopProof struct {
+	// Order of the holds it was made after: a fence is proven if it is at least the
+	// HoldsOrder that acknowledged it.
+	Order int64
+	// How: Exited, Killed, NeverStarted or SuperviseGone.
+	How string
+	At  time.Time
+}
+
+// Observation is what an agent says of its server's replication.
+type Observation struct {
+	Status *Status
+	// ObservedAt by the agent's clock.
+	ObservedAt time.Time
+	// Answered is true when the server answered; Error says why not.
+	Answered bool
+	Error    string
+	ServerID string
+	ReadOnly bool
+	// One of these is set, by the engine.
+	MySQL      *MySQLObservation
+	PostgreSQL *PostgreSQLObservation
+}
+
+// MySQLObservation is what a MySQL says; roles.proto explains the fields.
+type MySQLObservation struct {
+	Executed, Purged string
+	SuperReadOnly    bool
+	EventScheduler   bool
+	Channel          *MySQLChannel
+	SemiSync         MySQLSemiSync
+	DumpThreads      []MySQLDumpThread
+}
+
+// MySQLChannel is the replication channel.
+type MySQLChannel struct {
+	Host                string
+	Port                int32
+	User                string
+	SourceUUID          string
+	Receiving, Applying bool
+	Retrieved           string
+	ReceiverErrorNumber int32
+	ReceiverError       string
+	ApplierErrorNumber  int32
+	ApplierError        string
+}
+
+// MySQLSemiSync is the state of semi-synchronous replication.
+type MySQLSemiSync struct {
+	SourceEnabled, SourceActive, ReplicaEnabled bool
+	WaitFor, Clients, WaitingSessions           int32
+	Unacknowledged                              int64
+}
+
+// MySQLDumpThread is a replica that receives from the server.
+type MySQLDumpThread struct{ ServerUUID, Host string }
+
+// PostgreSQLObservation is what a PostgreSQL says; roles.proto explains the fields.
+type PostgreSQLObservation struct {
+	InRecovery                         bool
+	Timeline                           int64
+	WriteLSN, ReceivedLSN, ReplayedLSN string
+	ReplayPaused                       bool
+	Receiver                           *PostgreSQLReceiver
+	Standbys                           []PostgreSQLStandby
+	Slots                              []PostgreSQLSlot
+	SynchronousStandbyNames            string
+	// Control is pg_controldata of a stopped server.
+	Control *PostgreSQLControlData
+}
+
+// PostgreSQLReceiver is a standby's walreceiver.
+type PostgreSQLReceiver struct {
+	Status, Host string
+	Port         int32
+	Slot         string
+	Timeline     int64
+}
+
+// PostgreSQLStandby is a client of a walsender.
+type PostgreSQLStandby struct {
+	ApplicationName, State, SyncState, FlushLSN, ReplayLSN string
+}
+
+// PostgreSQLSlot is a replication slot.
+type PostgreSQLSlot struct {
+	Name            string
+	Logical, Active bool
+	RestartLSN      string
+	WALStatus       string
+}
+
+// PostgreSQLControlData is pg_controldata's answer.
+type PostgreSQLControlData struct {
+	State         string
+	Timeline      int64
+	CheckpointLSN string
+	SystemID      string
+}
