@@ -5,6 +5,15 @@ SHELL := /usr/bin/env bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X github.com/upmio/unit-operator/pkg/version.Version=$(VERSION) -X github.com/upmio/unit-operator/pkg/version.Commit=$(COMMIT)
+
+# What each suite may take, in seconds on two cores, apart from what a machine builds
+# once (some 20 minutes, see hack/budget.sh). Together 55 minutes: with the builds, 75
+# for a clean clone with empty caches. make ci fails if one takes longer.
+BUDGET_VERIFY ?= 480
+BUDGET_TEST ?= 780
+BUDGET_TEST_SERVERS ?= 780
+BUDGET_E2E ?= 1260
+
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
 .PHONY: help
@@ -24,20 +33,20 @@ generate: ## Regenerate clients, CRDs and the agent's protocol.
 	hack/update-proto.sh
 
 .PHONY: verify
-verify: ## Check that generated files, formatting, lint and links are right.
-	hack/verify-all.sh
+verify: ## Check that generated files, formatting, lint, words and links are right.
+	hack/budget.sh $@ $(BUDGET_VERIFY) hack/verify-all.sh
 
 .PHONY: test
 test: ## Unit tests and integration tests on a real API server (no root needed).
-	hack/test.sh
+	hack/budget.sh $@ $(BUDGET_TEST) hack/test.sh
 
 .PHONY: test-servers
 test-servers: ## The engines and the agent with real servers, no cluster (root, Linux).
-	hack/test-servers.sh
+	hack/budget.sh $@ $(BUDGET_TEST_SERVERS) hack/test-servers.sh
 
 .PHONY: e2e
 e2e: ## The flows on real nodes with real databases (root, Linux).
-	hack/e2e.sh
+	hack/budget.sh $@ $(BUDGET_E2E) hack/e2e.sh
 
 .PHONY: demo
 demo: ## A real cluster on this machine with MySQL, PostgreSQL and ProxySQL (root, Linux).
@@ -56,4 +65,5 @@ bench-backup: ## Backups against the engines' own tools: speed and memory (root,
 	hack/bench-backup.sh
 
 .PHONY: ci
+ci: export BUDGETS := enforce
 ci: verify test test-servers e2e ## What CI runs.

@@ -19,6 +19,9 @@ if [ -z "${KUBECONFIG:-}" ]; then
     say "a cluster was left here: tearing it down"
     bin/bed down
   fi
+  say "building what the bed is made of, unless it is cached"
+  once bin/bed build kube containerd coredns csi s3
+  once bin/bed images
   [ -n "${KEEP:-}" ] || trap 'bin/bed down' EXIT
   bin/bed up
   export KUBECONFIG=$bed_dir/admin.kubeconfig

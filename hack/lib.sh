@@ -1,4 +1,5 @@
-# Shared by the scripts beside it; source it from the repository's root.
+# shellcheck shell=bash
+# Shared by the scripts in hack/; source it from the repository's root.
 
 # say prints a step with the seconds since the script began.
 say() { printf '%4ss  %s\n' "$SECONDS" "$*"; }
@@ -24,10 +25,18 @@ cache_dir() {
   case $dir in /*) echo "$dir" ;; *) echo "$PWD/$dir" ;; esac
 }
 
+# once runs what a machine makes once and keeps in a cache. Its time is none of the
+# suite's that runs it: hack/budget.sh reads it from the file it names.
+once() {
+  local begun=$SECONDS
+  "$@"
+  [ -z "${UNIT_OPERATOR_ONCE:-}" ] || echo $((SECONDS - begun)) >>"$UNIT_OPERATOR_ONCE"
+}
+
 # build_all compiles our own commands.
 build_all() {
   say "building unit-operator, unit-agent and bed"
-  make --no-print-directory build >/dev/null
+  once make --no-print-directory build >/dev/null
 }
 
 # bed_dir is where the test bed keeps its state, and demo_pidfile where hack/demo.sh
@@ -74,6 +83,17 @@ same_as_copy() {
     diff -u --label "$file" --label "$file (generated)" "$(there "$file")" "$(there "$copy/$file")" || differs=1
   done < <({ tracked "$@"; (cd "$copy" && matching "$@"); } | sort -u)
   [ $differs = 0 ] || die "generated files are not up to date; run: $script"
+}
+
+# install_missing COMMAND PACKAGE gets Debian's package of a command that is missing:
+# as root where apt is available, else it says what to install.
+install_missing() {
+  if command -v "$1" >/dev/null; then return; fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    die "$1 is missing: install Debian's package $2, or $1 of your system"
+  fi
+  say "installing $2"
+  { apt-get update -qq && apt-get install -y -qq "$2"; } >/dev/null
 }
 
 there() { if [ -e "$1" ]; then echo "$1"; else echo /dev/null; fi; }

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 source hack/lib.sh
 need_linux_root
 say "making the servers' root filesystems, unless they are cached"
-pkg/agent/engine/enginetest/make-servers.sh --also postgresql-15
+once pkg/agent/engine/enginetest/make-servers.sh --also postgresql-15
 # Those that can be had here must be there: ProxySQL may not (test/bed/README.md).
 UNIT_OPERATOR_REQUIRE_SERVERS=$(go run ./test/bed images -o json | grep -o '"[a-z]*" *:' | tr -d '": ' | paste -sd, -)
 export UNIT_OPERATOR_REQUIRE_SERVERS

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Unit tests, then the integration tests on a real API server. Needs Go only: the
-# control plane's binaries are built once and cached (about 8 minutes when cold).
+# control plane's binaries and those of an S3 server are built once and cached (about 10
+# minutes when cold).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=hack/lib.sh
 source hack/lib.sh
 need_go
-say "building a control plane, unless it is cached"
-go run ./test/bed build kube
+say "building a control plane and an S3 server, unless they are cached"
+once go run ./test/bed build kube s3
 export UNIT_OPERATOR_REQUIRE_CLUSTER=1
 # hack/test-servers.sh has those that start databases.
 export UNIT_OPERATOR_SERVERS=none

@@ -3,14 +3,9 @@
 # and apt is at hand, root gets it from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-if ! command -v protoc >/dev/null; then
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
-    echo "protoc is missing: install Debian's package protobuf-compiler, or protoc of your system" >&2
-    exit 1
-  }
-  echo "installing protobuf-compiler"
-  { apt-get update -qq && apt-get install -y -qq protobuf-compiler; } >/dev/null
-fi
+# shellcheck source=hack/lib.sh
+source hack/lib.sh
+install_missing protoc protobuf-compiler
 out=${1:-.}
 mkdir -p bin
 (cd hack/tools && go build -o ../../bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc)

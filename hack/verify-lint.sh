@@ -11,10 +11,11 @@ source hack/lib.sh
 need_go
 key=$(cd hack/tools/lint && { cat go.mod go.sum main.go; go env GOVERSION GOOS GOARCH; } | git hash-object --stdin | cut -c1-16)
 tool=$(cache_dir)/bin/golangci-lint-$key/golangci-lint
+build() { (cd hack/tools/lint && go build -o "$tool.$$" .); }
 if [ ! -x "$tool" ]; then
   say "building golangci-lint (a few minutes, once)"
   mkdir -p "$(dirname "$tool")"
-  (cd hack/tools/lint && go build -o "$tool.$$" .)
+  once build
   mv "$tool.$$" "$tool"
 fi
 mkdir -p bin

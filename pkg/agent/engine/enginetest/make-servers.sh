@@ -12,7 +12,8 @@ servers=${UNIT_OPERATOR_SERVERS:-$cache/servers}
 
 go run ./test/bed images "$@"
 mkdir -p "$servers"
-# Oldest first: of two images of one version the newer one stays.
+# Oldest first: of two images of one version the newer one stays. Their paths are ours.
+# shellcheck disable=SC2045
 for image in $(ls -dtr "$cache"/images/*/image.tar); do
   about=$(dirname "$image")/image.json
   field() { sed -n 's/^ *"'"$1"'": "\([^"]*\)".*/\1/p' "$about"; }
