@@ -40,6 +40,10 @@ verify: ## Check that generated files, formatting, lint, words and links are rig
 test: ## Unit tests and integration tests on a real API server (no root needed).
 	hack/budget.sh $@ $(BUDGET_TEST) hack/test.sh
 
+.PHONY: test-race
+test-race: ## Unit tests that need neither cluster nor server, under the race detector.
+	hack/test-race.sh
+
 .PHONY: test-servers
 test-servers: ## The engines and the agent with real servers, no cluster (root, Linux).
 	hack/budget.sh $@ $(BUDGET_TEST_SERVERS) hack/test-servers.sh
