@@ -101,7 +101,7 @@ func TestOnlyARestartThatIsToComeConcernsCalls(t *testing.T) {
 
 func TestAUnitThatIsOnItsWayIsToldFromOneThatIsNot(t *testing.T) {
 	for reason, want := range map[string]bool{
-		ReasonPodTerminating: true, ReasonPodMissing: true, ReasonPodPending: true, ReasonServerStarting: true,
+		ReasonPodTerminating: true, ReasonPodMissing: true, ReasonPodPending: true, ReasonServerStarting: true, ReasonServerHeld: true,
 		"ServerStopped": false, "ContainerFailing": false, "DataMissing": false,
 	} {
 		if got := Starting([]metav1.Condition{{Type: ConditionReady, Status: metav1.ConditionFalse, Reason: reason}}); got != want {

@@ -32,6 +32,8 @@ const (
 	ReasonPodMissing     = "PodMissing"
 	ReasonPodPending     = "PodPending"
 	ReasonServerStarting = "ServerStarting"
+	// ReasonServerHeld: the agent keeps it down, for an operation or a fence.
+	ReasonServerHeld = "ServerHeld"
 )
 
 // Starting says whether a unit's server is on its way: what asks it for something
@@ -42,7 +44,7 @@ func Starting(unit []metav1.Condition) bool {
 		return false
 	}
 	switch c.Reason {
-	case ReasonPodTerminating, ReasonPodMissing, ReasonPodPending, ReasonServerStarting:
+	case ReasonPodTerminating, ReasonPodMissing, ReasonPodPending, ReasonServerStarting, ReasonServerHeld:
 		return true
 	}
 	return false

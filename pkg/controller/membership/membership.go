@@ -49,7 +49,7 @@ type Replication struct {
 	SourceHost string
 	SourcePort int32
 	// Listed: its spec names the unit. Member is what its status.topology says of the
-	// unit; nil if that does not name it. At least one of them is there.
+	// unit; nil if that does not name it.
 	Listed bool
 	Member *v1alpha1.ReplicationMemberStatus
 }
@@ -83,12 +83,12 @@ func (m Membership) Names() string {
 func Resolve(unit Unit, mysql []*v1alpha1.MysqlReplication, postgres []*v1alpha1.PostgresReplication) Membership {
 	var listers []aged
 	for _, r := range mysql {
-		if l := fromMysql(unit, r); l != nil {
+		if l := newMysql(unit, r); l.lists() && r.Namespace == unit.Namespace {
 			listers = append(listers, aged{l, r.CreationTimestamp.Unix()})
 		}
 	}
 	for _, r := range postgres {
-		if l := fromPostgres(unit, r); l != nil {
+		if l := newPostgres(unit, r); l.lists() && r.Namespace == unit.Namespace {
 			listers = append(listers, aged{l, r.CreationTimestamp.Unix()})
 		}
 	}
@@ -118,7 +118,7 @@ type address struct {
 	port int32
 }
 
-func fromMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
+func newMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
 	members := map[string]address{r.Spec.Source.Name: {r.Spec.Source.Host, r.Spec.Source.Port}}
 	for _, m := range r.Spec.Replica {
 		members[m.Name] = address{m.Host, m.Port}
@@ -127,10 +127,10 @@ func fromMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
 		Kind: KindMysql, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
 		Epoch: r.Status.Epoch, Source: r.Status.CurrentSource,
 	}
-	return out.lists(unit, r.Namespace, members, r.Status.Topology)
+	return out.of(unit, members, r.Status.Topology)
 }
 
-func fromPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
+func newPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
 	members := map[string]address{r.Spec.Primary.Name: {r.Spec.Primary.Host, r.Spec.Primary.Port}}
 	for _, m := range r.Spec.Standby {
 		members[m.Name] = address{m.Host, m.Port}
@@ -139,14 +139,11 @@ func fromPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
 		Kind: KindPostgres, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
 		Epoch: r.Status.Epoch, Source: r.Status.CurrentPrimary,
 	}
-	return out.lists(unit, r.Namespace, members, r.Status.Topology)
+	return out.of(unit, members, r.Status.Topology)
 }
 
-// lists completes a Replication; nil if it does not list the unit.
-func (r *Replication) lists(unit Unit, namespace string, members map[string]address, topology []v1alpha1.ReplicationMemberStatus) *Replication {
-	if namespace != unit.Namespace {
-		return nil
-	}
+// of completes a Replication with what it says of the unit.
+func (r *Replication) of(unit Unit, members map[string]address, topology []v1alpha1.ReplicationMemberStatus) *Replication {
 	if source, ok := members[r.Source]; ok {
 		r.SourceHost, r.SourcePort = source.host, source.port
 	}
@@ -154,8 +151,8 @@ func (r *Replication) lists(unit Unit, namespace string, members map[string]addr
 	if i := slices.IndexFunc(topology, func(m v1alpha1.ReplicationMemberStatus) bool { return m.Name == unit.Name }); i >= 0 {
 		r.Member = &topology[i]
 	}
-	if r.Member == nil && (r.Deleting || !r.Listed) {
-		return nil
-	}
 	return r
 }
+
+// lists says whether it lists the unit.
+func (r *Replication) lists() bool { return r.Member != nil || r.Listed && !r.Deleting }

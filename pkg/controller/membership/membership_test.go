@@ -22,8 +22,8 @@ func meta(name string, uid types.UID, age time.Duration) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: "ns", Name: name, UID: uid, CreationTimestamp: metav1.NewTime(testNow.Add(-age))}
 }
 
-// newMysql whose source is the first unit.
-func newMysql(name string, uid types.UID, age time.Duration, units ...string) *v1alpha1.MysqlReplication {
+// givenMysql whose source is the first unit.
+func givenMysql(name string, uid types.UID, age time.Duration, units ...string) *v1alpha1.MysqlReplication {
 	r := &v1alpha1.MysqlReplication{ObjectMeta: meta(name, uid, age)}
 	for i, unit := range units {
 		m := v1alpha1.MysqlReplicationMember{Name: unit, Host: unit + ".host", Port: 3306}
@@ -36,7 +36,7 @@ func newMysql(name string, uid types.UID, age time.Duration, units ...string) *v
 	return r
 }
 
-func newPostgres(name string, uid types.UID, age time.Duration, units ...string) *v1alpha1.PostgresReplication {
+func givenPostgres(name string, uid types.UID, age time.Duration, units ...string) *v1alpha1.PostgresReplication {
 	r := &v1alpha1.PostgresReplication{ObjectMeta: meta(name, uid, age)}
 	for i, unit := range units {
 		m := v1alpha1.PostgresReplicationMember{Name: unit, Host: unit + ".host", Port: 5432}
@@ -68,24 +68,24 @@ func TestResolve(t *testing.T) {
 		want     string
 	}{
 		"nobody lists it":                   {nil, nil, ""},
-		"one that lists others":             {mysqls{newMysql("a", "1", 0, "u0", "u2")}, nil, ""},
-		"its source":                        {mysqls{newMysql("a", "1", 0, "u1", "u2")}, nil, "MysqlReplication a"},
-		"a replica":                         {mysqls{newMysql("a", "1", 0, "u0", "u1")}, nil, "MysqlReplication a"},
-		"a standby":                         {nil, postgreses{newPostgres("a", "1", 0, "u0", "u1")}, "PostgresReplication a"},
-		"one of another namespace":          {mysqls{edited(newMysql("a", "1", 0, "u1"), func(r *v1alpha1.MysqlReplication) { r.Namespace = "other" })}, nil, ""},
-		"the oldest":                        {mysqls{newMysql("a", "1", 0, "u1"), newMysql("b", "2", time.Hour, "u1")}, nil, "MysqlReplication b; MysqlReplication a"},
-		"the lowest UID of the same second": {mysqls{newMysql("a", "2", 0, "u1"), newMysql("b", "1", time.Millisecond, "u1")}, nil, "MysqlReplication b; MysqlReplication a"},
+		"one that lists others":             {mysqls{givenMysql("a", "1", 0, "u0", "u2")}, nil, ""},
+		"its source":                        {mysqls{givenMysql("a", "1", 0, "u1", "u2")}, nil, "MysqlReplication a"},
+		"a replica":                         {mysqls{givenMysql("a", "1", 0, "u0", "u1")}, nil, "MysqlReplication a"},
+		"a standby":                         {nil, postgreses{givenPostgres("a", "1", 0, "u0", "u1")}, "PostgresReplication a"},
+		"one of another namespace":          {mysqls{edited(givenMysql("a", "1", 0, "u1"), func(r *v1alpha1.MysqlReplication) { r.Namespace = "other" })}, nil, ""},
+		"the oldest":                        {mysqls{givenMysql("a", "1", 0, "u1"), givenMysql("b", "2", time.Hour, "u1")}, nil, "MysqlReplication b; MysqlReplication a"},
+		"the lowest UID of the same second": {mysqls{givenMysql("a", "2", 0, "u1"), givenMysql("b", "1", time.Millisecond, "u1")}, nil, "MysqlReplication b; MysqlReplication a"},
 		"the oldest of either kind": {
-			mysqls{newMysql("a", "1", time.Minute, "u1"), newMysql("c", "3", 0, "u1")}, postgreses{newPostgres("b", "2", time.Hour, "u1")},
+			mysqls{givenMysql("a", "1", time.Minute, "u1"), givenMysql("c", "3", 0, "u1")}, postgreses{givenPostgres("b", "2", time.Hour, "u1")},
 			"PostgresReplication b; MysqlReplication a, MysqlReplication c",
 		},
-		"one that took it out of its spec and not out of its topology": {mysqls{edited(newMysql("a", "1", 0, "u0"), inTopology)}, nil, "MysqlReplication a"},
+		"one that took it out of its spec and not out of its topology": {mysqls{edited(givenMysql("a", "1", 0, "u0"), inTopology)}, nil, "MysqlReplication a"},
 		"one that is being deleted and has not released it": {
-			mysqls{edited(edited(newMysql("a", "1", time.Hour, "u0", "u1"), deleting), inTopology), newMysql("b", "2", 0, "u0", "u1")}, nil,
+			mysqls{edited(edited(givenMysql("a", "1", time.Hour, "u0", "u1"), deleting), inTopology), givenMysql("b", "2", 0, "u0", "u1")}, nil,
 			"MysqlReplication a; MysqlReplication b",
 		},
 		"one that is being deleted and has released it": {
-			mysqls{edited(newMysql("a", "1", time.Hour, "u0", "u1"), deleting), newMysql("b", "2", 0, "u0", "u1")}, nil, "MysqlReplication b",
+			mysqls{edited(givenMysql("a", "1", time.Hour, "u0", "u1"), deleting), givenMysql("b", "2", 0, "u0", "u1")}, nil, "MysqlReplication b",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestResolve(t *testing.T) {
 }
 
 func TestTheOwnerSaysWhatItKnowsOfTheUnit(t *testing.T) {
-	r := newMysql("a", "1", 0, "u0", "u1")
+	r := givenMysql("a", "1", 0, "u0", "u1")
 	r.Status = v1alpha1.MysqlReplicationStatus{
 		CurrentSource: "u0", Epoch: 7, Topology: []v1alpha1.ReplicationMemberStatus{{Name: "u1", Role: "replica", CaughtUp: true}},
 	}
@@ -117,7 +117,7 @@ func TestTheOwnerSaysWhatItKnowsOfTheUnit(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	p := newPostgres("b", "2", 0, "u0", "u1")
+	p := givenPostgres("b", "2", 0, "u0", "u1")
 	p.Status.CurrentPrimary = "u1"
 	want = &Replication{Kind: KindPostgres, Name: "b", UID: "2", Source: "u1", SourceHost: "u1.host", SourcePort: 5432, Listed: true}
 	got = Resolve(Unit{Namespace: "ns", Name: "u0"}, nil, []*v1alpha1.PostgresReplication{p}).Owner
@@ -130,11 +130,11 @@ func TestTheOwnerSaysWhatItKnowsOfTheUnit(t *testing.T) {
 func TestTheResolverAnswersTheSameEveryTime(t *testing.T) {
 	mysqls, postgreses := slim.NewStatic(slim.MysqlMembers()), slim.NewStatic(slim.PostgresMembers())
 	for i := range 8 {
-		r := newMysql(fmt.Sprintf("m%d", i), types.UID(fmt.Sprintf("%d", i)), time.Duration(i)*time.Second, "u0", "u1")
+		r := givenMysql(fmt.Sprintf("m%d", i), types.UID(fmt.Sprintf("%d", i)), time.Duration(i)*time.Second, "u0", "u1")
 		if err := mysqls.Set(r); err != nil {
 			t.Fatal(err)
 		}
-		p := newPostgres(fmt.Sprintf("p%d", i), types.UID(fmt.Sprintf("1%d", i)), time.Duration(i)*time.Second, "u0", "u1")
+		p := givenPostgres(fmt.Sprintf("p%d", i), types.UID(fmt.Sprintf("1%d", i)), time.Duration(i)*time.Second, "u0", "u1")
 		if err := postgreses.Set(p); err != nil {
 			t.Fatal(err)
 		}

@@ -57,7 +57,7 @@ func (s *state) target() agentclient.Target {
 // it, as far as the status knows.
 func (s *state) acknowledged() bool {
 	sync := &s.status.ConfigSyncStatus
-	return s.offer != nil && s.pod != nil && sync.PodUID == s.pod.UID && sync.AppliedHash == s.offer.Hash &&
+	return s.answered() && (s.offer == nil || sync.AppliedHash == s.offer.Hash) &&
 		sync.AppliedGeneration == s.unit.Generation && conditions.IsTrue(s.status.Conditions, ConditionManaged) == s.managed()
 }
 
@@ -75,7 +75,8 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 	}
 	s.offer = c.offer(s)
 	told := s.acknowledged() && (s.accepted == "" || c.memory(cache.MetaObjectToName(s.unit)).accepted == s.accepted)
-	if s.offer != nil && !told {
+	// An agent that has no configuration yet has nothing to keep.
+	if !told && (s.offer != nil || s.answered()) {
 		if err := c.push(ctx, s); err != nil {
 			c.explainAgent(s, err, since)
 			return nil
@@ -103,10 +104,10 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 	return nil
 }
 
-// offer is the configuration that goes to the agent with everything else. That of
-// a new template, or for more memory, is not for a pod that has the old, and one
-// that does not render is none: then it is the one that the agent has, if this
-// operator gave it. nil: nothing can be told now.
+// offer is the configuration that goes to the agent with everything else; nil if the
+// agent keeps the one it has. That of a new template, or for more memory, is not for a
+// pod that has the old, and one that does not render is none. What this process gave
+// is given again: agents that cannot keep theirs want one with each call.
 func (c *Controller) offer(s *state) *configtemplate.Output {
 	if s.config != nil && !(s.behind() && s.answered()) {
 		return s.config
@@ -121,10 +122,8 @@ func (c *Controller) offer(s *state) *configtemplate.Output {
 // push hands over everything the server's start depends on.
 func (c *Controller) push(ctx context.Context, s *state) error {
 	managed := s.managed()
-	status, err := c.agents.Apply(ctx, s.target(), agentclient.ApplyRequest{
+	request := agentclient.ApplyRequest{
 		Generation:  s.unit.Generation,
-		ConfigHash:  s.offer.Hash,
-		Files:       s.offer.Files,
 		StartupHold: !s.unit.Startup,
 		Expected:    expectedData(s.status.DataIdentity),
 
@@ -132,28 +131,37 @@ func (c *Controller) push(ctx context.Context, s *state) error {
 
 		ClaimUIDs: s.claimUIDs(),
 		Managed:   managed,
-	})
+		Owner:     s.ownerUID(),
+		Released:  s.released(),
+	}
+	if s.offer != nil {
+		request.ConfigHash, request.Files = s.offer.Hash, s.offer.Files
+	}
+	request.Term, request.Seq = c.order()
+	status, err := c.agents.Apply(ctx, s.target(), request)
 	if err != nil {
 		return err
 	}
-	now := metav1.NewTime(c.clock.Now().Truncate(time.Second))
 	sync := &s.status.ConfigSyncStatus
-	if sync.AppliedHash != s.offer.Hash || sync.LastTransitionTime == nil {
-		sync.LastTransitionTime = &now
-	}
-	sync.AppliedHash, sync.AppliedGeneration, sync.PodUID = s.offer.Hash, s.unit.Generation, s.pod.UID
-	s.setManaged(managed)
+	sync.AppliedGeneration, sync.PodUID = s.unit.Generation, s.pod.UID
 	c.remember(s, status)
 	m := c.memory(cache.MetaObjectToName(s.unit))
-	m.accepted, m.applied = s.accepted, s.offer
+	m.accepted = s.accepted
+	if s.offer != nil {
+		if sync.AppliedHash != s.offer.Hash || sync.LastTransitionTime == nil {
+			sync.LastTransitionTime = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
+		}
+		sync.AppliedHash, m.applied = s.offer.Hash, s.offer
+	}
+	s.setManaged(managed)
 	return nil
 }
 
 // setManaged records what the agent has acknowledged.
 func (s *state) setManaged(managed bool) {
 	switch {
-	case managed && s.replication != "":
-		s.found.add(ConditionManaged, ReasonReplicationListsUnit, "%s lists the unit; only it opens the server for writes", s.replication)
+	case s.member.Owner != nil:
+		s.found.add(ConditionManaged, ReasonReplicationListsUnit, "%s lists the unit; only it opens the server for writes", s.member.Owner)
 	case managed:
 		s.found.add(ConditionManaged, ReasonMadeForReplication, "ARCH_MODE is set: the server stays read-only until a Replication that lists the unit opens it")
 	default:
@@ -277,8 +285,8 @@ func (c *Controller) learn(s *state) {
 
 // wayOut of DataMissing for people.
 func (s *state) wayOut() string {
-	if s.replication != "" {
-		return s.replication + " provisions the unit anew"
+	if s.member.Owner != nil {
+		return s.member.Owner.String() + " provisions the unit anew"
 	}
 	id := ""
 	if s.status.DataIdentity != nil {

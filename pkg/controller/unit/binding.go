@@ -61,7 +61,7 @@ func (c *Controller) syncBinding(ctx context.Context, s *state) error {
 		if err := c.control.patchUnit(ctx, s.unit, annotation(nil), spec); err != nil {
 			return err
 		}
-		c.control.events.normal(s.unit, ReasonReleased, actionBind, "Released from node %s: %s", node, plan.release)
+		c.control.events.normal(s.unit, ReasonUnbound, actionBind, "Released from node %s: %s", node, plan.release)
 		return errWritten
 	}
 	return nil

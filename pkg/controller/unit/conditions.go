@@ -59,6 +59,9 @@ const (
 	// ConditionManaged: a Replication, and nobody else, opens the server for
 	// writes. It says what the agent has acknowledged.
 	ConditionManaged = "Managed"
+	// ConditionMemberTaken: several Replications list the unit. The oldest owns it, and
+	// nothing is done to it that could wait until one is left.
+	ConditionMemberTaken = "MemberTaken"
 	// ConditionDataOnEmptyDir: the data dies with the pod.
 	ConditionDataOnEmptyDir = "DataOnEmptyDir"
 	// ConditionOwnCommand: the database container brings its own command and is
@@ -106,6 +109,7 @@ var (
 	}
 	notices = []string{
 		ConditionManaged,
+		ConditionMemberTaken,
 		ConditionDataOnEmptyDir,
 		ConditionOwnCommand,
 		ConditionUpdatePending,

@@ -22,6 +22,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/loop"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -71,7 +72,10 @@ type Config struct {
 	Recorder         events.EventRecorder
 
 	Agents agentclient.Interface
-	CA     CA
+	// Order gives each call that changes an agent its place among all such calls:
+	// the term of the operator that leads, and a number that rises. Nil for none.
+	Order func() (term, seq int64)
+	CA    CA
 	// AgentImage new pods bring their agent from.
 	AgentImage string
 
@@ -96,11 +100,13 @@ type Controller struct {
 	children             *slim.Informers
 	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
 	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	members              membership.Resolver
 	calls                *slim.Informer[*v1alpha1.GrpcCall]
 	nodes                *slim.Informer[*slim.Node]
 	packages             packages.Lister
 	references           References
 	agents               agentclient.Interface
+	order                func() (term, seq int64)
 	ca                   CA
 
 	agentImage    string
@@ -121,6 +127,9 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	if cfg.ClusterDomain == "" {
 		cfg.ClusterDomain = "cluster.local"
 	}
+	if cfg.Order == nil {
+		cfg.Order = func() (term, seq int64) { return 0, 0 }
+	}
 	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{
 		unitsResource:   cfg.Children.Units,
 		podsResource:    cfg.Children.Pods,
@@ -135,11 +144,13 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		children:             cfg.Children,
 		mysqlReplications:    cfg.MysqlReplications,
 		postgresReplications: cfg.PostgresReplications,
+		members:              membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
 		calls:                cfg.Calls,
 		nodes:                cfg.Nodes,
 		packages:             cfg.Packages,
 		references:           cfg.References,
 		agents:               cfg.Agents,
+		order:                cfg.Order,
 		ca:                   cfg.CA,
 		agentImage:           cfg.AgentImage,
 		clusterUID:           cfg.ClusterUID,

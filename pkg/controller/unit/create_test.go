@@ -250,7 +250,7 @@ func TestAUnitWithoutUnbindNodeStaysOnItsNodeUntilTheNodeIsGone(t *testing.T) {
 	if a := w.pod().Spec.Affinity; a != nil {
 		t.Errorf("the next pod is still bound: %+v", a)
 	}
-	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, ReasonReleased) }) {
+	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, ReasonUnbound) }) {
 		t.Errorf("nothing is said of it: %v", said)
 	}
 }

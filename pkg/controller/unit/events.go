@@ -26,6 +26,9 @@ const (
 	ReasonPodMissing     = interlock.ReasonPodMissing
 	ReasonPodPending     = interlock.ReasonPodPending
 	ReasonServerStarting = interlock.ReasonServerStarting
+	// ReasonServerHeld: something else than spec.startup keeps the server down, such as
+	// an operation or a fence.
+	ReasonServerHeld = interlock.ReasonServerHeld
 	// ReasonPodEnded: the pod ended and the next one is made.
 	ReasonPodEnded = "PodEnded"
 
@@ -45,9 +48,13 @@ const (
 	// deleted.
 	ReasonSuccessfulCreate = "SuccessfulCreate"
 	ReasonSuccessfulDelete = "SuccessfulDelete"
-	// ReasonBound and ReasonReleased: the unit was bound to a node, or is no longer.
-	ReasonBound    = "BoundToNode"
-	ReasonReleased = "ReleasedFromNode"
+	// ReasonBound and ReasonUnbound: the unit was bound to a node, or is no longer.
+	ReasonBound   = "BoundToNode"
+	ReasonUnbound = "ReleasedFromNode"
+	// ReasonAdopted and ReasonReleased: a Replication owns the unit, or owns it no
+	// longer.
+	ReasonAdopted  = "Adopted"
+	ReasonReleased = "Released"
 	// ReasonDataGivenUp: the record of the unit's database was given up; an empty
 	// volume is initialised.
 	ReasonDataGivenUp = "DataGivenUp"

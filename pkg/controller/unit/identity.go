@@ -104,11 +104,14 @@ func (c *Controller) syncIdentity(ctx context.Context, s *state) error {
 		recorded: s.status.DataIdentity,
 		reinit:   s.unit.Annotations[v1alpha2.AnnotationReinit],
 		emptyDir: s.blueprint != nil && s.blueprint.emptyDir,
-		managed:  s.replication != "",
+		managed:  s.member.Owner != nil,
 		seenPod:  s.status.PodUID,
 	}
 	if s.pod != nil {
 		in.pod = s.pod.UID
+	}
+	if s.member.Contested() {
+		in.reinit = ""
 	}
 	plan := planIdentity(in)
 	s.accepted = plan.accept

@@ -6,8 +6,6 @@ package unit
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
@@ -54,26 +53,12 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 			s.secret = secret
 		}
 	}
-	s.replication = c.replicationOf(key)
+	s.member = c.members.Of(membership.Of(unit))
 	s.node = c.observeNode(s)
 	if m := c.memory(key); s.pod != nil && m.podUID == s.pod.UID {
 		s.agent = m.agent
 	}
 	return s
-}
-
-// replicationOf a unit, as kind and name.
-func (c *Controller) replicationOf(key cache.ObjectName) string {
-	var names []string
-	for _, r := range c.mysqlReplications.ByIndex(slim.ByMember, key.String()) {
-		names = append(names, "MysqlReplication "+r.Name)
-	}
-	for _, r := range c.postgresReplications.ByIndex(slim.ByMember, key.String()) {
-		names = append(names, "PostgresReplication "+r.Name)
-	}
-	// The index has no order, and a message must not change by itself.
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }
 
 func (c *Controller) observeNode(s *state) nodeState {

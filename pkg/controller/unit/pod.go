@@ -51,6 +51,8 @@ type podInput struct {
 	prevented string
 	// operation that may be running in the pod; empty for none.
 	operation string
+	// contested: several Replications list the unit.
+	contested bool
 	// announced: calls are told that the pod is being replaced.
 	announced bool
 	now       time.Time
@@ -94,6 +96,8 @@ func planPod(in podInput) podPlan {
 		return podPlan{action: podKeep, reason: ConditionUpdatePending, pending: "updatePolicy is OnDelete: delete the pod when it suits"}
 	case in.prevented != "":
 		return podPlan{action: podKeep, reason: ConditionUpdatePending, pending: "no new pod could be made: " + in.prevented}
+	case in.contested:
+		return podPlan{action: podKeep, reason: ConditionUpdatePending, pending: "several Replications list the unit, and the restart waits until one is left"}
 	case in.operation != "":
 		return podPlan{action: podKeep, reason: ReasonOperationRunning,
 			pending: "the restart waits for " + in.operation + "; it goes on by itself when that has ended, and deleting the call cancels it"}
@@ -120,7 +124,7 @@ func podEnd(pod *slim.Pod) string {
 func (c *Controller) syncPod(ctx context.Context, s *state) error {
 	in := podInput{
 		pod: s.pod, templateHash: s.unit.TemplateHash, updatePolicy: s.unit.UpdatePolicy,
-		prevented: s.prevented(), operation: c.operation(s), announced: s.announced(), now: c.clock.Now(),
+		prevented: s.prevented(), operation: c.operation(s), announced: s.announced(), contested: s.member.Contested(), now: c.clock.Now(),
 	}
 	plan := planPod(in)
 	if plan.action == podRestart {

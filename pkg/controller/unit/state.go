@@ -12,6 +12,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/configtemplate"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/packages"
 )
@@ -28,9 +29,9 @@ type state struct {
 	pod    *slim.Pod
 	claims map[string]*slim.Claim
 	secret *slim.Object
-	// replication that lists the unit, as kind and name; empty if none does.
-	replication string
-	node        nodeState
+	// member says which Replication owns the unit, and which others list it.
+	member membership.Membership
+	node   nodeState
 
 	// live is the whole Unit, read at most once in a sync; pkg what it is made
 	// from; blueprint what follows from both. nil if something is missing.
@@ -41,7 +42,8 @@ type state struct {
 	newestAgent string
 	// config is what the server shall run with; nil if it cannot be rendered.
 	config *configtemplate.Output
-	// offer is what the agent is given now; see Controller.offer.
+	// offer is the configuration that the agent is given now; nil if it keeps the one
+	// it has. See Controller.offer.
 	offer *configtemplate.Output
 
 	// agent is what the agent of this pod said last; fresh if in this sync.
@@ -79,10 +81,14 @@ func (s *state) retryAfter(d time.Duration) {
 }
 
 // managed says whether only a Replication may open the server for writes. A MySQL
-// server made for replication boots read-only even before one lists it.
+// server made for replication boots read-only even before one lists it; one that a
+// Replication has released goes on in its role without one.
 func (s *state) managed() bool {
-	if s.replication != "" {
+	switch {
+	case s.member.Owner != nil:
 		return true
+	case s.status.Released != nil:
+		return false
 	}
 	return s.unit.Type == v1alpha2.UnitTypeMySQL && s.blueprint != nil && s.blueprint.facts.ArchMode != ""
 }
@@ -121,6 +127,9 @@ type memory struct {
 	configErr error
 	// applied is the configuration that the agent has acknowledged.
 	applied *configtemplate.Output
+	// owner is what was seen last of the Replication that owns the unit: where it is
+	// gone at once, it tells in which role it leaves the unit.
+	owner *membership.Replication
 	// agent is what the agent of podUID said at the time.
 	agent   *agentclient.Status
 	podUID  types.UID

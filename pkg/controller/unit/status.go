@@ -164,6 +164,8 @@ func readiness(s *state, phase v1alpha2.UnitPhase, found findings) (metav1.Condi
 		return metav1.ConditionFalse, finding{ReasonPodEnded, podEnd(s.pod)}
 	case s.agent != nil && s.agent.State == agentclient.StateInitializing:
 		return metav1.ConditionFalse, finding{ReasonServerStarting, "the data directory is being initialised"}
+	case s.agent != nil && s.agent.State == agentclient.StateHeld:
+		return metav1.ConditionFalse, finding{ReasonServerHeld, "the server is kept down: " + s.agent.Message}
 	case !s.answered() && !s.unit.OwnCommand:
 		return metav1.ConditionFalse, finding{ReasonServerStarting, "waiting for the agent in container " + podspec.AgentContainer}
 	}

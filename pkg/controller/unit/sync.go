@@ -54,6 +54,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 func (c *Controller) work(ctx context.Context, s *state) error {
 	for _, step := range []func(context.Context, *state) error{
 		c.syncReferences,
+		c.syncOwnership,
 		c.syncBlueprint,
 		c.syncBinding,
 		c.syncIdentity,
