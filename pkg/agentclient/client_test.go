@@ -69,7 +69,7 @@ func TestTheRealAgentUnderstandsWhatIsSent(t *testing.T) {
 	}
 	wantStored := &state.Desired{
 		Header: state.Header{Version: 1}, PodUID: "pod-uid", UnitUID: "unit-uid", UnitGeneration: 3, Applied: true,
-		Role: engine.RoleManaged, Managed: true, Holds: []string{"startup"}, ConfigHash: "h1", ClaimUIDs: map[string]string{"data": "c1"},
+		Role: engine.RoleManaged, Managed: true, Holds: []string{"startup"}, HoldsOrder: 1, ConfigHash: "h1", ClaimUIDs: map[string]string{"data": "c1"},
 		GivenUpSystemID: "s0",
 		Expected:        &state.DataIdentity{SystemID: "s1", ClaimUIDs: map[string]string{"data": "c0"}, DataGeneration: 7, Virgin: true},
 	}

@@ -116,11 +116,11 @@ func newManager(opts Options, store *state.Store, unit *unitService, m *metrics)
 	if opts.Actions != nil {
 		actions = opts.Actions(operations.Deps{
 			Env: opts.Env, Engine: opts.Engine, Store: store, Files: opts.Files,
-			Server: operations.NewServer(opts.Env, opts.Engine, store, opts.Files, unit, clock.RealClock{}),
+			Server: operations.NewServer(opts.Env, opts.Engine, store, opts.Files, unit.keeper, clock.RealClock{}),
 		})
 	}
 	return operations.New(operations.Options{
-		Env: opts.Env, Files: opts.Files, Actions: actions, Desired: unit, Clock: clock.RealClock{}, Observe: m.observeOperation,
+		Env: opts.Env, Files: opts.Files, Actions: actions, Desired: unit.keeper, Clock: clock.RealClock{}, Observe: m.observeOperation,
 	})
 }
 

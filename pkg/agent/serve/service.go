@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"reflect"
-	"sync"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -25,21 +23,16 @@ type unitService struct {
 	agentv1.UnimplementedUnitServiceServer
 	env    engine.Env
 	store  *state.Store
+	keeper *state.Keeper
 	status *statusReader
 	files  state.Files
 
-	// mu serialises all that changes desired.json.
-	mu sync.Mutex
-	// durable is false until this process has written desired.json itself: an
-	// earlier one may have died between renaming the file and syncing its name,
-	// and a write that failed may have got as far.
-	durable bool
 	// stopping is closed when the agent ends: no stream goes on after it.
 	stopping <-chan struct{}
 }
 
 func newUnitService(ctx context.Context, env engine.Env, store *state.Store, reader *statusReader, files state.Files) *unitService {
-	return &unitService{env: env, store: store, status: reader, files: files, stopping: ctx.Done()}
+	return &unitService{env: env, store: store, keeper: state.NewKeeper(env, store), status: reader, files: files, stopping: ctx.Done()}
 }
 
 func (s *unitService) GetStatus(ctx context.Context, _ *agentv1.GetStatusRequest) (*agentv1.GetStatusResponse, error) {
@@ -104,78 +97,29 @@ func (s *unitService) fenced(ctx context.Context, fence *agentv1.Fence, do func(
 	return do()
 }
 
-// ChangeDesired implements operations.DesiredWriter: the agent's own holds, which no
-// caller's fence stands for.
-func (s *unitService) ChangeDesired(_ context.Context, change func(*state.Desired)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before, err := s.ours()
-	if err != nil {
-		return err
-	}
-	next := before
-	change(&next)
-	if reflect.DeepEqual(before, next) && (s.durable || len(next.Holds) == 0) {
-		return nil
-	}
-	return s.write(next)
-}
-
-// ours is what is desired of this pod; what another pod left is no basis: its holds
-// and epochs were for its server.
-func (s *unitService) ours() (state.Desired, error) {
-	stored, err := s.store.Desired()
-	if err != nil {
-		return state.Desired{}, err
-	}
-	if stored != nil && stored.PodUID == s.env.PodUID && stored.UnitUID == s.env.UID {
-		return *stored, nil
-	}
-	return state.Desired{PodUID: s.env.PodUID, UnitUID: s.env.UID}, nil
-}
-
-func (s *unitService) write(next state.Desired) error {
-	s.durable = false
-	if err := s.store.WriteDesired(next); err != nil {
-		return err
-	}
-	s.durable = true
-	return nil
-}
-
 // change runs one fenced, serialised, durable change of desired.json.
 func (s *unitService) change(ctx context.Context, fence *agentv1.Fence, do func(*state.Desired) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	stored, err := s.store.Desired()
-	if err != nil {
-		// Without it the highest epoch is unknown, and so is who may speak.
-		return status.Error(codes.Internal, err.Error())
-	}
-	if err := checkFence(fence, s.env.PodUID, s.env.UID, stored); err != nil {
-		return err
-	}
 	if err := journal.Ensure(s.files, s.env.AgentDir()); err != nil {
 		// Operations need it and say so. A hold does not: it matters most where the
 		// volume fails.
 		klog.FromContext(ctx).Error(err, "There is no journal")
 	}
-	before, err := s.ours()
+	var before state.Desired
+	after, err := s.keeper.Change(ctx, func(d *state.Desired) error {
+		before = *d
+		if err := checkFence(fence, s.env.PodUID, s.env.UID, d); err != nil {
+			return err
+		}
+		raise(d, fence)
+		return do(d)
+	})
 	if err != nil {
+		if _, ok := status.FromError(err); ok {
+			return err
+		}
 		return status.Error(codes.Internal, err.Error())
 	}
-	next := before
-	raise(&next, fence)
-	if err := do(&next); err != nil {
-		return err
-	}
-	if s.durable && reflect.DeepEqual(before, next) {
-		return nil
-	}
-	if err := s.write(next); err != nil {
-		return status.Errorf(codes.Internal, "storing what is desired: %v", err)
-	}
-	s.prune(ctx, before.ConfigHash, next.ConfigHash)
+	s.prune(ctx, before.ConfigHash, after.ConfigHash)
 	return nil
 }
 
@@ -241,11 +185,5 @@ func applied(d state.Desired, request *agentv1.ApplyRequest) state.Desired {
 	d.GivenUpSystemID = request.GetGivenUpSystemId()
 	d.ClaimUIDs = maps.Clone(request.GetClaimUids())
 	d.Managed = request.GetManaged()
-	switch {
-	case !d.Managed:
-		d.Role = engine.RoleStandalone
-	case d.Role == "" || d.Role == engine.RoleStandalone:
-		d.Role = engine.RoleManaged
-	}
 	return d
 }

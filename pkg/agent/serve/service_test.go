@@ -115,7 +115,7 @@ func TestApplyIsStoredBeforeItIsAcknowledgedAndIdempotent(t *testing.T) {
 	}
 	want := &state.Desired{
 		Header: state.Header{Version: 1}, PodUID: "pod-uid", UnitUID: "unit-uid", UnitGeneration: 3, Applied: true,
-		Role: engine.RoleManaged, Managed: true, Holds: []string{"startup"}, ConfigHash: "h1", ClaimUIDs: map[string]string{"data": "c1"},
+		Role: engine.RoleManaged, Managed: true, Holds: []string{"startup"}, HoldsOrder: 1, ConfigHash: "h1", ClaimUIDs: map[string]string{"data": "c1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("desired.json (-want +got):\n%s", diff)

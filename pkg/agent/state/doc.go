@@ -7,8 +7,9 @@
 //
 // Invariants:
 //
-//   - Every file has one writer: serve writes desired.json and the
-//     configurations, supervise writes observed.json. identity.json is written
+//   - Every file has one writer: the Keeper in serve writes desired.json and the
+//     channel's password, serve the configurations, supervise observed.json.
+//     identity.json is written
 //     by supervise before it starts a server, and by serve's operations while
 //     they hold the server down.
 //   - A reader sees the old content or the new one, never a mixture, whenever

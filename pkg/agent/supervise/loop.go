@@ -118,11 +118,17 @@ func (s *supervisor) start(desired *state.Desired) (engine.Start, error) {
 	if err != nil {
 		return engine.Start{}, fmt.Errorf("reading configuration %s: %w", desired.ConfigHash, err)
 	}
+	channel, err := s.store.Channel(*desired)
+	if err != nil {
+		return engine.Start{}, fmt.Errorf("reading the channel's account: %w", err)
+	}
 	return engine.Start{
 		Files:      files,
 		ConfigHash: desired.ConfigHash,
-		Managed:    desired.Managed,
+		Managed:    desired.ReadOnlyStart(),
 		Role:       desired.Role,
+		Record:     desired.EffectiveRecord(),
+		Channel:    channel,
 	}, nil
 }
 
