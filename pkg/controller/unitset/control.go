@@ -55,6 +55,8 @@ var (
 	unitSetsResource   = v1alpha2.Resource("unitsets")
 	unitsResource      = v1alpha2.Resource("units")
 	callsResource      = v1alpha1.Resource("grpccalls")
+	mysqlsResource     = v1alpha1.Resource("mysqlreplications")
+	postgresesResource = v1alpha1.Resource("postgresreplications")
 	servicesResource   = corev1.Resource("services")
 	configMapsResource = corev1.Resource("configmaps")
 	revisionsResource  = appsv1.Resource("controllerrevisions")
@@ -363,20 +365,6 @@ func (c *control) deleteUnit(ctx context.Context, set *v1alpha2.UnitSet, unit *o
 	}
 	c.events.deleted(set, unit.reference(set), unit.Name, why)
 	return nil
-}
-
-// isAlive says whether the set as it was observed still exists and is not being
-// deleted.
-func (c *control) isAlive(ctx context.Context, set *v1alpha2.UnitSet) (bool, error) {
-	live, err := c.upm.UpmV1alpha2().UnitSets(set.Namespace).Get(ctx, set.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	c.record(set, unitSetsResource, live)
-	return live.UID == set.UID && live.DeletionTimestamp == nil, nil
 }
 
 // adopt makes the set the controller of an object, if it is still as it was

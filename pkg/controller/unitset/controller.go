@@ -19,6 +19,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/loop"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -80,6 +81,7 @@ type Controller struct {
 	children             *slim.Informers
 	packages             packages.Lister
 	references           References
+	replications         membership.Resolver
 
 	clusterDomain string
 
@@ -105,6 +107,8 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		revisionsResource:  cfg.Children.Revisions,
 		pdbsResource:       cfg.Children.Disruptions,
 		callsResource:      cfg.Calls,
+		mysqlsResource:     cfg.MysqlReplications,
+		postgresesResource: cfg.PostgresReplications,
 	})
 	c := &Controller{
 		control:              &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
@@ -117,6 +121,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		children:             cfg.Children,
 		packages:             cfg.Packages,
 		references:           cfg.References,
+		replications:         membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
 		clusterDomain:        cfg.ClusterDomain,
 		ports:                map[cache.ObjectName]pinnedPorts{},
 	}

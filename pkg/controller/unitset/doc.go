@@ -28,8 +28,10 @@
 //   - Only the spec, or a revision that is adopted by name, changes what units are
 //     made from. An edited package, edited shared ports and a newer operator are
 //     reported and restart nothing; labels and annotations are patched in place.
-//   - Units go one at a time and the highest ordinal first; a member of a Replication
-//     goes when that reports it evacuated, and none goes while a GrpcCall runs on it.
+//   - Units are removed one at a time and the highest ordinal first; a member of a
+//     Replication only when that has answered Done to the request for this very Unit,
+//     as the API server knows it right before the deletion, and none while a GrpcCall
+//     runs on it.
 //   - Scaling to zero deletes no claim and evacuates no member.
 //   - A second sync of an unchanged world writes nothing.
 package unitset

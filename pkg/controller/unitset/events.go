@@ -41,8 +41,12 @@ const (
 	ReasonPackageBroken = "PackageBroken"
 	// ReasonNotRolledOut: the change reaches units that are made from now on.
 	ReasonNotRolledOut = "NotRolledOut"
-	// ReasonEvacuating: a unit's Replication has not let go of it yet.
+	// ReasonEvacuating: a unit's Replication has been asked to evacuate it.
 	ReasonEvacuating = "Evacuating"
+	// ReasonEvacuationRefused: it refuses to, and somebody has to decide.
+	ReasonEvacuationRefused = "EvacuationRefused"
+	// ReasonMemberOfSeveral: more than one Replication lists the unit.
+	ReasonMemberOfSeveral = "MemberOfSeveral"
 	// ReasonOperationRunning: a call runs on the unit that is to go.
 	ReasonOperationRunning = interlock.ReasonOperationRunning
 	// ReasonHibernating: the set is scaled to zero; its units stop and their claims

@@ -8,6 +8,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
 // hibernating says whether the set is scaled to zero. That is not a scale down to
@@ -19,7 +20,7 @@ func hibernating(set *v1alpha2.UnitSet) bool { return wantedUnits(set) == 0 }
 // changeForSleep undoes what an earlier scale down told a unit: that its claims
 // will be deleted, and, to a member of a Replication, that it must hand over. Nil
 // if it was told neither.
-func changeForSleep(u *observedUnit, members map[string]membership) *unitChange {
+func changeForSleep(u *observedUnit, members map[string]membership.Membership) *unitChange {
 	change := unitChange{unit: u}
 	_, listed := members[u.Name]
 	if _, asked := u.Annotations[v1alpha2.AnnotationEvacuate]; asked && listed && !u.Deleting {
@@ -34,10 +35,15 @@ func changeForSleep(u *observedUnit, members map[string]membership) *unitChange 
 	return &change
 }
 
+func isSource(u *observedUnit, members map[string]membership.Membership) bool {
+	owner := members[u.Name].Owner
+	return owner != nil && owner.Source == u.Name
+}
+
 // planSleep stops the units one at a time, the highest ordinal first and a
 // Replication's source last: the replicas have received all that it committed by
 // then. None stops while an operation runs on it.
-func planSleep(plan *unitPlan, awake []*observedUnit, members map[string]membership, operations map[string]*v1alpha1.GrpcCall) {
+func planSleep(plan *unitPlan, awake []*observedUnit, members map[string]membership.Membership, operations map[string]*v1alpha1.GrpcCall) {
 	if len(awake) == 0 {
 		return
 	}
@@ -46,7 +52,7 @@ func planSleep(plan *unitPlan, awake []*observedUnit, members map[string]members
 		return
 	}
 	next := slices.MaxFunc(awake, func(a, b *observedUnit) int {
-		if a, b := members[a.Name].Source, members[b.Name].Source; a != b {
+		if a, b := isSource(a, members), isSource(b, members); a != b {
 			if a {
 				return -1
 			}

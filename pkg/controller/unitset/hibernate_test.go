@@ -14,6 +14,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
 func deletesClaimsWhenScaled(set *v1alpha2.UnitSet) {
@@ -78,9 +79,7 @@ func TestHibernate(t *testing.T) {
 			replication.Spec.Replica = append(replication.Spec.Replica, v1alpha1.MysqlReplicaMember{MysqlReplicationMember: v1alpha1.MysqlReplicationMember{Name: name}})
 		}
 		replication.Status.CurrentSource = "orders-2"
-		if err := w.mysqls.Set(replication); err != nil {
-			t.Fatal(err)
-		}
+		w.Given(replication)
 		// A scale down had begun.
 		w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
 		w.settle()
@@ -98,7 +97,7 @@ func TestHibernate(t *testing.T) {
 	t.Run("withdraws what it had asked a member", func(t *testing.T) {
 		set := newSet(toZero)
 		asked := unitAt(set, 1, func(u *observedUnit) { u.Annotations[v1alpha2.AnnotationEvacuate] = v1alpha2.EvacuateRemove })
-		plan := planUnits(set, []*observedUnit{unitAt(set, 0), asked}, map[string]membership{"orders-1": {Source: true}}, nil, true)
+		plan := planUnits(set, []*observedUnit{unitAt(set, 0), asked}, map[string]membership.Membership{"orders-1": {Owner: &membership.Replication{Source: "orders-1"}}}, nil, true)
 		if plan.remove == nil || plan.remove.Name != "orders-0" || plan.evacuate != nil {
 			t.Errorf("removes %v, evacuates %v", plan.remove, plan.evacuate)
 		}
@@ -115,7 +114,7 @@ func TestHibernate(t *testing.T) {
 			t.Errorf("the plan is %+v", plan)
 		}
 		// A member's Replication would take the note for a request.
-		plan = planUnits(set, []*observedUnit{unitAt(set, 0), unitAt(set, 1)}, map[string]membership{"orders-1": {}}, running, true)
+		plan = planUnits(set, []*observedUnit{unitAt(set, 0), unitAt(set, 1)}, map[string]membership.Membership{"orders-1": {Owner: &membership.Replication{}}}, running, true)
 		if plan.remove != nil || plan.waiting == nil || plan.evacuate != nil {
 			t.Errorf("the plan is %+v", plan)
 		}

@@ -256,9 +256,7 @@ func TestASetThatIsMeantToReplicateSaysThatItNeedsAReplication(t *testing.T) {
 	w.wantCondition(ConditionNotReplicated, ConditionNotReplicated, "needs a MysqlReplication")
 	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: controllertest.Namespace}}
 	replication.Spec.Source.Name = "orders-0"
-	if err := w.mysqls.Set(replication); err != nil {
-		t.Fatal(err)
-	}
+	w.Given(replication)
 	w.settleUnits()
 	w.wantNoCondition(ConditionNotReplicated)
 }

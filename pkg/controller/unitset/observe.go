@@ -16,6 +16,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -51,7 +52,7 @@ func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 		configMaps: byName(set, configMaps),
 		units:      c.observeUnits(set),
 		orphans:    observeOrphans(set, c.children.Units.ByIndex(slim.ByUnitSet, key.String()), revisions, configMaps),
-		members:    map[string]membership{},
+		members:    map[string]membership.Membership{},
 		operations: map[string]*v1alpha1.GrpcCall{},
 		update:     set.Status.UpdateRevision,
 		current:    set.Status.CurrentRevision,
@@ -145,16 +146,9 @@ func newObservedRevision(set *v1alpha2.UnitSet, obj *slim.Object) (*observedRevi
 
 // observeMembership looks a unit up in the Replications.
 func (c *Controller) observeMembership(s *state, unit string) {
-	key := s.set.Namespace + "/" + unit
-	note := func(kind, name, source string, topology []v1alpha1.ReplicationMemberStatus) {
-		i := slices.IndexFunc(topology, func(m v1alpha1.ReplicationMemberStatus) bool { return m.Name == unit })
-		s.members[unit] = membership{Replication: kind + " " + name, Evacuated: i >= 0 && topology[i].Evacuated, Source: source == unit}
-	}
-	for _, r := range c.mysqlReplications.ByIndex(slim.ByMember, key) {
-		note("MysqlReplication", r.Name, r.Status.CurrentSource, r.Status.Topology)
-	}
-	for _, r := range c.postgresReplications.ByIndex(slim.ByMember, key) {
-		note("PostgresReplication", r.Name, r.Status.CurrentPrimary, r.Status.Topology)
+	m := c.replications.Of(membership.Unit{Namespace: s.set.Namespace, Name: unit, Set: s.set.Name})
+	if m.Owner != nil {
+		s.members[unit] = m
 	}
 }
 

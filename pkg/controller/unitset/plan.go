@@ -9,6 +9,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
 // unitPlan is what one sync does to the Units of a set.
@@ -39,8 +40,8 @@ type unitChange struct {
 func changeOf(set *v1alpha2.UnitSet, u *observedUnit) *unitChange {
 	change := &unitChange{unit: u}
 	labels, annotations := metadataPatch(set, u.Ordinal, u.Labels, u.Annotations)
-	if u.Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRemove {
-		// It was to be removed, and is wanted again.
+	if _, asked := u.Annotations[v1alpha2.AnnotationEvacuate]; asked {
+		// It is wanted, and no step stops it now.
 		if annotations == nil {
 			annotations = map[string]any{}
 		}
@@ -77,7 +78,7 @@ func changeOf(set *v1alpha2.UnitSet, u *observedUnit) *unitChange {
 //
 // A unit that runs another revision, other cpu and memory or smaller claims than
 // the spec asks for is left as it is: see rollout.go.
-func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]membership, operations map[string]*v1alpha1.GrpcCall, mayCreate bool) unitPlan {
+func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]membership.Membership, operations map[string]*v1alpha1.GrpcCall, mayCreate bool) unitPlan {
 	var plan unitPlan
 	wanted := wantedUnits(set)
 	present := make(map[int32]*observedUnit, len(units))
@@ -116,10 +117,10 @@ func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]
 	return plan
 }
 
-// planRemoval takes the highest unit that is too many. A member of a Replication
-// goes only when that reports it evacuated: the source may be on it, and the rest
-// must hold its data. None goes while an operation runs on it.
-func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]membership, operations map[string]*v1alpha1.GrpcCall) {
+// planRemoval takes the highest unit that is too many. A member of a Replication is
+// removed only when that has evacuated it: the source may be on it, and the others
+// must hold its data. None is removed while an operation runs on it.
+func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]membership.Membership, operations map[string]*v1alpha1.GrpcCall) {
 	if len(condemned) == 0 {
 		return
 	}
@@ -130,13 +131,15 @@ func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]m
 		}
 	}
 	highest := slices.MaxFunc(condemned, compareUnits)
-	member, listed := members[highest.Name]
-	if (!listed || member.Evacuated) && operations[highest.Name] == nil {
+	c := clearanceOf(highest, members[highest.Name], v1alpha1.EvacuationRemove)
+	running := operations[highest.Name] != nil
+	if c.granted && !running {
 		plan.remove = highest
 		return
 	}
 	plan.waiting = highest
-	if highest.Annotations[v1alpha2.AnnotationEvacuate] != v1alpha2.EvacuateRemove {
+	told := highest.Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRemove
+	if c.ask || running && !told && !members[highest.Name].Contested() {
 		plan.evacuate = highest
 	}
 }

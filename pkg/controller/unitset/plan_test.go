@@ -7,16 +7,18 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
 // unitAt is a unit as the set wants it.
 func unitAt(set *v1alpha2.UnitSet, ordinal int32, edits ...func(*observedUnit)) *observedUnit {
 	u := &observedUnit{
 		child: child{
-			Name: unitName(set.Name, ordinal), Labels: unitLabels(set, ordinal), Annotations: unitAnnotations(set), Ours: true,
+			Name: unitName(set.Name, ordinal), UID: types.UID("uid of " + unitName(set.Name, ordinal)), Labels: unitLabels(set, ordinal), Annotations: unitAnnotations(set), Ours: true,
 		},
 		Ordinal: ordinal, Phase: v1alpha2.UnitReady, UpdatePolicy: v1alpha2.UpdatePolicyRecreate,
 	}
@@ -30,6 +32,10 @@ func TestPlansForUnits(t *testing.T) {
 	deleting := func(u *observedUnit) { u.Deleting = true }
 	evacuate := func(u *observedUnit) { u.Annotations[v1alpha2.AnnotationEvacuate] = "remove" }
 	relabelled := func(u *observedUnit) { u.Labels["unit-operator.io/type"] = "other" }
+	// member orders-1 of a Replication that answers so.
+	member := func(answer *v1alpha1.MemberEvacuation) map[string]membership.Membership {
+		return map[string]membership.Membership{"orders-1": memberOf("orders-1", answer)}
+	}
 	type units = map[int32][]func(*observedUnit)
 	type plan struct {
 		Create, Patch             []int32
@@ -40,7 +46,7 @@ func TestPlansForUnits(t *testing.T) {
 		name    string
 		wanted  int32
 		units   units
-		members map[string]membership
+		members map[string]membership.Membership
 		blocked bool
 		want    plan
 		running []string
@@ -55,15 +61,15 @@ func TestPlansForUnits(t *testing.T) {
 		{"too many, one is going", 1, units{0: nil, 1: nil, 2: {deleting}}, nil, false, plan{nil, nil, none, none, 2}, nil},
 		{"too many, a lower one is going", 1, units{0: nil, 1: {deleting}, 2: nil}, nil, false, plan{nil, nil, none, none, 1}, nil},
 		{"none is wanted", 0, units{0: nil}, nil, false, plan{nil, nil, 0, none, none}, nil},
-		{"a member is asked to leave", 1, units{0: nil, 1: nil}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, nil, none, 1, 1}, nil},
-		{"a member that was asked", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, nil, none, none, 1}, nil},
-		{"a member that has left", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r", Evacuated: true}}, false, plan{nil, nil, 1, none, none}, nil},
+		{"a member is asked to leave", 1, units{0: nil, 1: nil}, member(nil), false, plan{nil, nil, none, 1, 1}, nil},
+		{"a member that was asked", 1, units{0: nil, 1: {evacuate}}, member(nil), false, plan{nil, nil, none, none, 1}, nil},
+		{"a member that has left", 1, units{0: nil, 1: {evacuate}}, member(&v1alpha1.MemberEvacuation{Request: "remove", State: "Done"}), false, plan{nil, nil, 1, none, none}, nil},
 		{"too many, an operation runs on the highest", 1, units{0: nil, 1: nil, 2: nil}, nil, false, plan{nil, nil, none, 2, 2}, []string{"orders-2"}},
 		{"too many, an operation runs and its calls were told", 1, units{0: nil, 1: {evacuate}}, nil, false, plan{nil, nil, none, none, 1}, []string{"orders-1"}},
 		{"too many, an operation runs on one that stays", 1, units{0: nil, 1: nil}, nil, false, plan{nil, nil, 1, none, none}, []string{"orders-0"}},
 		{"too many, an operation runs on one that comes later", 1, units{0: nil, 1: nil, 2: nil}, nil, false, plan{nil, nil, 2, none, none}, []string{"orders-1"}},
-		{"a member that has left, on which an operation runs", 1, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r", Evacuated: true}}, false, plan{nil, nil, none, none, 1}, []string{"orders-1"}},
-		{"wanted again", 2, units{0: nil, 1: {evacuate}}, map[string]membership{"orders-1": {Replication: "r"}}, false, plan{nil, []int32{1}, none, none, none}, nil},
+		{"a member that has left, on which an operation runs", 1, units{0: nil, 1: {evacuate}}, member(&v1alpha1.MemberEvacuation{Request: "remove", State: "Done"}), false, plan{nil, nil, none, none, 1}, []string{"orders-1"}},
+		{"wanted again", 2, units{0: nil, 1: {evacuate}}, member(nil), false, plan{nil, []int32{1}, none, none, none}, nil},
 	} {
 		set := newSet(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(tc.wanted) })
 		var observed []*observedUnit

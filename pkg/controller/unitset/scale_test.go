@@ -90,9 +90,7 @@ func TestAMemberOfAReplicationGoesWhenThatLetsGoOfIt(t *testing.T) {
 	w.settleUnits()
 	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 	replication.Spec.Source.Name = "orders-2"
-	if err := w.mysqls.Set(replication); err != nil {
-		t.Fatal(err)
-	}
+	w.Given(replication)
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
 	w.settleUnits()
 	u := w.unit(2)
@@ -111,10 +109,10 @@ func TestAMemberOfAReplicationGoesWhenThatLetsGoOfIt(t *testing.T) {
 	w.settleUnits()
 
 	replication = replication.DeepCopy()
-	replication.Status.Topology = []v1alpha1.ReplicationMemberStatus{{Name: "orders-2", Evacuated: true}}
-	if err := w.mysqls.Set(replication); err != nil {
-		t.Fatal(err)
-	}
+	replication.Status.Topology = []v1alpha1.ReplicationMemberStatus{{
+		Name: "orders-2", UnitUID: w.unit(2).UID, Evacuation: &v1alpha1.MemberEvacuation{Request: "remove", State: "Done"},
+	}}
+	w.Given(replication)
 	w.settleUnits()
 	if d := cmp.Diff([]string{"orders-0", "orders-1"}, unitNames(w)); d != "" {
 		t.Errorf("-want +got:\n%s", d)

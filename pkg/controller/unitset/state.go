@@ -13,6 +13,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 )
@@ -31,8 +32,8 @@ type state struct {
 	revisions  []*observedRevision
 	// orphans are left by an earlier set of this name.
 	orphans []orphan
-	// members are the set's units that a Replication lists, by name.
-	members map[string]membership
+	// members are the set's units that a Replication owns, by name.
+	members map[string]membership.Membership
 	// operations are the calls in progress on the set's units, by the unit's name.
 	operations map[string]*v1alpha1.GrpcCall
 
@@ -132,16 +133,6 @@ type observedRevision struct {
 	Ports       []corev1.ContainerPort
 }
 
-// membership of a unit in a Replication.
-type membership struct {
-	// Replication is its kind and name.
-	Replication string
-	// Evacuated as the Replication reports it.
-	Evacuated bool
-	// Source is true if it is where the Replication's writes go.
-	Source bool
-}
-
 // useRevision makes a revision the one that units are to have.
 func (s *state) useRevision(r *observedRevision) {
 	s.update = r.Name
@@ -176,15 +167,15 @@ func (s *state) explainWaiting() {
 	}
 }
 
-// explainWait says what keeps a unit that is to go.
+// explainWait says what a unit that will be removed waits for.
 func (s *state) explainWait(u *observedUnit) {
 	if call := s.operations[u.Name]; call != nil {
 		s.found.add(ConditionScalingDown, ReasonOperationRunning,
 			"Unit %s will be removed after %s; deleting the call cancels it", u.Name, interlock.Describe(call))
 		return
 	}
-	s.found.add(ConditionScalingDown, ReasonEvacuating,
-		"Unit %s will be removed once %s reports it evacuated", u.Name, s.members[u.Name].Replication)
+	c := clearanceOf(u, s.members[u.Name], v1alpha1.EvacuationRemove)
+	s.found.add(ConditionScalingDown, c.because.reason, "%s", c.because.message)
 }
 
 // explainRemoval says what becomes of a removed unit's data.
@@ -204,7 +195,7 @@ func (s *state) explainRemoval(u *observedUnit) {
 		return
 	}
 	if member, listed := s.members[u.Name]; listed {
-		s.found.add(ConditionScalingDown, ReasonScalingDown, "Unit %s is removed after %s let go of it; %s", u.Name, member.Replication, claims)
+		s.found.add(ConditionScalingDown, ReasonScalingDown, "Unit %s is removed, %s has evacuated it; %s", u.Name, member.Owner, claims)
 		return
 	}
 	s.found.add(ConditionScalingDown, ReasonNotReplicated,

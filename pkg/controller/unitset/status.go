@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
 // computeStatus of a set from what was observed and found in this sync.
@@ -177,7 +178,7 @@ func (s *state) statusFindings() findings {
 
 // replicationMissing says whether a set was prepared for replication, has more
 // than one unit, and no Replication lists any of them.
-func replicationMissing(set *v1alpha2.UnitSet, members map[string]membership) bool {
+func replicationMissing(set *v1alpha2.UnitSet, members map[string]membership.Membership) bool {
 	if wantedUnits(set) < 2 || replicationKind(set.Spec.Type) == "" || len(members) > 0 {
 		return false
 	}

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
 var someTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -118,13 +119,13 @@ func TestReplicationIsMissedOnlyWhereItIsMeant(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		edit    func(*v1alpha2.UnitSet)
-		members map[string]membership
+		members map[string]membership.Membership
 		want    bool
 	}{
 		{"independent databases", func(*v1alpha2.UnitSet) {}, nil, false},
 		{"ARCH_MODE", func(s *v1alpha2.UnitSet) { s.Spec.Env = []corev1.EnvVar{{Name: "ARCH_MODE"}} }, nil, true},
 		{"REPL_USER", func(s *v1alpha2.UnitSet) { s.Spec.Env = []corev1.EnvVar{{Name: "REPL_USER"}} }, nil, true},
-		{"a Replication", func(s *v1alpha2.UnitSet) { s.Spec.Env = []corev1.EnvVar{{Name: "ARCH_MODE"}} }, map[string]membership{"orders-0": {}}, false},
+		{"a Replication", func(s *v1alpha2.UnitSet) { s.Spec.Env = []corev1.EnvVar{{Name: "ARCH_MODE"}} }, map[string]membership.Membership{"orders-0": {}}, false},
 		{"one unit", func(s *v1alpha2.UnitSet) {
 			s.Spec.Env, s.Spec.Units = []corev1.EnvVar{{Name: "ARCH_MODE"}}, new(int32(1))
 		}, nil, false},

@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 )
@@ -226,6 +227,19 @@ func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) er
 		}
 	}
 	if u := plan.remove; u != nil {
+		if current, err := c.control.isCurrent(ctx, s.set); err != nil || !current {
+			return err
+		}
+		if !hibernating(s.set) {
+			cleared, err := c.cleared(ctx, s, u, v1alpha1.EvacuationRemove)
+			if err != nil {
+				return err
+			}
+			if !cleared.granted {
+				s.found.add(ConditionScalingDown, cleared.because.reason, "%s", cleared.because.message)
+				return nil
+			}
+		}
 		call, err := c.control.readHolder(ctx, s.set, u)
 		if err != nil {
 			return err

@@ -113,11 +113,18 @@ func (w *world) refresh() {
 		units = append(units, slim.FromUnit(u))
 	}
 	controllertest.Show(w.APIServer, w.children.Units, units)
+	w.refreshReplications()
 	controllertest.Show(w.APIServer, w.calls, controllertest.All[*v1alpha1.GrpcCall](w.APIServer))
 	controllertest.Show(w.APIServer, w.children.Services, controllertest.SlimObjects(w.t, controllertest.All[*corev1.Service](w.APIServer)))
 	controllertest.Show(w.APIServer, w.children.ConfigMaps, controllertest.SlimObjects(w.t, controllertest.All[*corev1.ConfigMap](w.APIServer)))
 	controllertest.Show(w.APIServer, w.children.Revisions, controllertest.SlimObjects(w.t, controllertest.All[*appsv1.ControllerRevision](w.APIServer)))
 	controllertest.Show(w.APIServer, w.children.Disruptions, controllertest.SlimObjects(w.t, controllertest.All[*policyv1.PodDisruptionBudget](w.APIServer)))
+}
+
+// refreshReplications shows informers the Replications.
+func (w *world) refreshReplications() {
+	controllertest.Show(w.APIServer, w.mysqls, controllertest.All[*v1alpha1.MysqlReplication](w.APIServer))
+	controllertest.Show(w.APIServer, w.postgreses, controllertest.All[*v1alpha1.PostgresReplication](w.APIServer))
 }
 
 // refreshSet shows informers the sets only.
