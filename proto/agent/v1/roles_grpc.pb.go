@@ -38,8 +38,9 @@ const (
 // Every mutating call is fenced by {pod_uid, unit_uid, replication_uid, term, seq,
 // epoch}, level-triggered and idempotent: it says what shall be, the agent fsyncs
 // that as its record and then acts, and a call that finds the server already so
-// changes nothing. A call that returns without error has had its whole effect;
-// one that returns Unavailable may be under way, and the same call again finds out.
+// changes nothing. A call that returns without error has had its whole effect. One
+// that returns Unknown is under way and needed more time than it was given; the same
+// call again goes on.
 //
 // Demote and Isolate never wait for an operation of the unit (a backup that runs is
 // interrupted); Promote and Follow are refused with ResourceExhausted while one
@@ -153,8 +154,9 @@ func (c *roleServiceClient) Release(ctx context.Context, in *ReleaseRequest, opt
 // Every mutating call is fenced by {pod_uid, unit_uid, replication_uid, term, seq,
 // epoch}, level-triggered and idempotent: it says what shall be, the agent fsyncs
 // that as its record and then acts, and a call that finds the server already so
-// changes nothing. A call that returns without error has had its whole effect;
-// one that returns Unavailable may be under way, and the same call again finds out.
+// changes nothing. A call that returns without error has had its whole effect. One
+// that returns Unknown is under way and needed more time than it was given; the same
+// call again goes on.
 //
 // Demote and Isolate never wait for an operation of the unit (a backup that runs is
 // interrupted); Promote and Follow are refused with ResourceExhausted while one

@@ -1,0 +1,202 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package roles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/klog/v2"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/state"
+)
+
+// Commit is a fenced and durable change of what is desired: it refuses a caller that
+// does not own the unit or was overtaken, and records the order of the call. A retry
+// of the last call passes.
+type Commit func(ctx context.Context, change func(*state.Desired) error) (state.Desired, error)
+
+// Promotion is what a source must be.
+type Promotion struct {
+	Durability engine.Durability
+	// Open for writes.
+	Open bool
+	// ServerID expected of this server; empty: not checked.
+	ServerID       string
+	DataGeneration int64
+	// Channel is the account that replicas log in with.
+	Channel engine.ChannelAccount
+}
+
+// Following is what a replica must be.
+type Following struct {
+	Upstream engine.Upstream
+	Channel  engine.ChannelAccount
+	// UpstreamExecuted is what the upstream had executed, read for this call.
+	UpstreamExecuted string
+	DataGeneration   int64
+	// Acknowledge says whether this replica may acknowledge commits.
+	Acknowledge bool
+}
+
+// Promote makes the server the source.
+func (m *Manager) Promote(ctx context.Context, commit Commit, p Promotion) error {
+	if err := m.expect(ctx, p.ServerID); err != nil {
+		return err
+	}
+	return m.change(ctx, commit, change{
+		what:    "promote",
+		channel: p.Channel,
+		set: func(r *engine.RoleRecord) error {
+			r.Role, r.Upstream, r.Acknowledge = engine.RoleSource, nil, false
+			r.Durability, r.Open, r.DataGeneration = p.Durability, p.Open, p.DataGeneration
+			return nil
+		},
+	})
+}
+
+// Follow makes the server receive from an upstream.
+func (m *Manager) Follow(ctx context.Context, commit Commit, f Following) error {
+	return m.change(ctx, commit, change{
+		what:             "follow",
+		channel:          f.Channel,
+		upstreamExecuted: f.UpstreamExecuted,
+		set: func(r *engine.RoleRecord) error {
+			if r.Role == engine.RoleSource {
+				return fmt.Errorf("%w: this is the source: demote it first", ErrRefused)
+			}
+			upstream := f.Upstream
+			r.Role, r.Upstream, r.Acknowledge = engine.RoleReplica, &upstream, f.Acknowledge
+			r.Durability, r.Open, r.DataGeneration = engine.Durability{}, false, f.DataGeneration
+			return nil
+		},
+	})
+}
+
+// Demote closes a source.
+func (m *Manager) Demote(ctx context.Context, commit Commit) error {
+	return m.change(ctx, commit, change{what: "demote", urgent: true, demote: true, set: isolated})
+}
+
+// Isolate stops receiving.
+func (m *Manager) Isolate(ctx context.Context, commit Commit) error {
+	return m.change(ctx, commit, change{
+		what:   "isolate",
+		urgent: true,
+		set: func(r *engine.RoleRecord) error {
+			if r.Role == engine.RoleSource {
+				return fmt.Errorf("%w: this is the source: demote it first", ErrRefused)
+			}
+			return isolated(r)
+		},
+	})
+}
+
+func isolated(r *engine.RoleRecord) error {
+	r.Role, r.Upstream, r.Acknowledge = engine.RoleIsolated, nil, false
+	r.Durability, r.Open = engine.Durability{}, false
+	return nil
+}
+
+// Release ends the Replication's ownership. The role stays, and a fence of the
+// Replication is lifted: nobody else could.
+func (m *Manager) Release(ctx context.Context, commit Commit) error {
+	_, err := commit(ctx, func(d *state.Desired) error {
+		if d.Record.Role != "" {
+			d.Record.Released = true
+		}
+		d.Record.ReplicationUID = ""
+		*d = d.SetHold(state.HoldFence, false)
+		return nil
+	})
+	return err
+}
+
+// change is one call that changes the role.
+type change struct {
+	what string
+	// urgent ones wait for nothing and interrupt what is in their way.
+	urgent bool
+	// demote: a server that does not answer is killed.
+	demote           bool
+	channel          engine.ChannelAccount
+	upstreamExecuted string
+	set              func(*engine.RoleRecord) error
+}
+
+func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
+	if c.urgent {
+		m.operations.Interrupt("RoleChanged", "the unit's role changed: "+c.what)
+	} else {
+		release, err := m.operations.Reserve(ctx, "a change of the unit's role ("+c.what+")")
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	held, release, err := m.turn.take(ctx, c.urgent)
+	if err != nil {
+		return fmt.Errorf("%w: %w", engine.ErrNotYet, err)
+	}
+	defer release()
+	var before engine.RoleRecord
+	after, err := commit(held, func(d *state.Desired) error {
+		before = d.Record
+		next := d.Record
+		next.Released = false
+		if err := c.set(&next); err != nil {
+			return err
+		}
+		d.Record = next
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if c.channel.User != "" {
+		if err := m.keeper.SetChannel(held, c.channel); err != nil {
+			return err
+		}
+	}
+	klog.FromContext(ctx).Info("The role is recorded", "call", c.what, "role", after.Record.Role, "epoch", after.Record.Epoch, "term", after.Record.Term, "seq", after.Record.Seq)
+	err = m.enforce(held, enforcing{upstreamExecuted: c.upstreamExecuted, demote: c.demote})
+	if errors.Is(err, engine.ErrWouldLose) {
+		// What was refused must not be taken up at the next start.
+		_, restoreErr := m.keeper.Change(held, func(d *state.Desired) error {
+			if orderOf(d.Record) == orderOf(after.Record) {
+				d.Record = withOrderOf(before, d.Record)
+			}
+			return nil
+		})
+		return errors.Join(err, restoreErr)
+	}
+	if cause := context.Cause(held); err != nil && errors.Is(cause, errInterrupted) {
+		return fmt.Errorf("%w: %w", engine.ErrNotYet, cause)
+	}
+	return err
+}
+
+// withOrderOf is the record r in the order of a later one: the later call was
+// accepted, and nothing older may follow it.
+func withOrderOf(r, later engine.RoleRecord) engine.RoleRecord {
+	r.ReplicationUID, r.Term, r.Seq, r.Epoch = later.ReplicationUID, later.Term, later.Seq, later.Epoch
+	return r
+}
+
+// expect refuses a server other than the one that is meant.
+func (m *Manager) expect(ctx context.Context, serverID string) error {
+	if serverID == "" {
+		return nil
+	}
+	r, err := m.engine.ObserveReplication(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: the server's identity cannot be checked: %w", engine.ErrNotYet, err)
+	}
+	if r.ServerID != serverID {
+		return fmt.Errorf("%w: server %s was meant, this is %s", ErrOtherServer, serverID, r.ServerID)
+	}
+	return nil
+}
