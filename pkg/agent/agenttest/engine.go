@@ -91,8 +91,27 @@ func (e fakeEngine) Command(context.Context, engine.Start) (engine.Command, erro
 	return engine.Command{Path: self, Env: append(e.env.Environ, roleVariable+"=server")}, nil
 }
 
-func (e fakeEngine) StopPlan() []engine.StopStep {
+// StopPlan is two signals of a second each. The file plan-REASON in the configuration
+// directory makes it another: "kill" an empty one, "hang" none at all, "wait" one that
+// waits for a minute.
+func (e fakeEngine) StopPlan(ctx context.Context, reason engine.StopReason, _ engine.Start) []engine.StopStep {
+	content, _ := os.ReadFile(filepath.Join(e.env.ConfigDir, "plan-"+string(reason)))
+	switch string(content) {
+	case "kill":
+		return nil
+	case "hang":
+		<-ctx.Done()
+		select {}
+	case "wait":
+		return []engine.StopStep{{Signal: syscall.SIGTERM, Wait: time.Minute}}
+	}
 	return []engine.StopStep{{Signal: syscall.SIGTERM, Wait: time.Second}, {Signal: syscall.SIGINT, Wait: time.Second}}
+}
+
+// NeedsRole as the file needs-role in the configuration directory says.
+func (e fakeEngine) NeedsRole() bool {
+	_, err := os.Stat(filepath.Join(e.env.ConfigDir, "needs-role"))
+	return err == nil
 }
 
 func (e fakeEngine) RestartExitStatus() (int, bool) { return RestartStatus, true }

@@ -48,9 +48,20 @@ type Engine interface {
 	// environment. Managed servers start read-only.
 	Command(ctx context.Context, start Start) (Command, error)
 
-	// StopPlan is how the server is asked to stop, one signal after another, each
-	// with the time it is given. After the last one supervise sends SIGKILL.
-	StopPlan() []StopStep
+	// StopPlan is how the server is stopped for a reason: one signal after another,
+	// each with the time it is given. After the last one supervise sends SIGKILL to all
+	// its processes, so an empty plan kills at once. It may ask the running server, and
+	// close it, within ctx; start is what the server was started with. A plan that is
+	// not there when ctx ends counts as empty.
+	//
+	// StopPodEnd: together with the preStop hook's minute it must fit the pod's grace
+	// period of 600 seconds: at most 530 seconds. StopFence: a few seconds. It is asked
+	// again with StopFence if a fence comes while another stop is under way.
+	StopPlan(ctx context.Context, reason StopReason, start Start) []StopStep
+
+	// NeedsRole is true if a managed server that has been given no role must not be
+	// started even to be read: it would write to its data.
+	NeedsRole() bool
 
 	// RestartExitStatus is the exit status by which the server asks its monitor
 	// to start it again (MySQL: 16); ok is false if it has none.

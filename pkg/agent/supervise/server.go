@@ -179,7 +179,7 @@ func (s *supervisor) serverDied(ctx context.Context, p *process, status int) nex
 // true if it took SIGKILL. It takes as long as it takes, whatever ctx says.
 func (s *supervisor) stop(ctx context.Context, p *process, why string) (status int, killed bool) {
 	s.record.set(ctx, state.StateStopping, why)
-	for _, step := range s.Engine.StopPlan() {
+	for _, step := range s.Engine.StopPlan(ctx, engine.StopPodEnd, engine.Start{}) {
 		klog.FromContext(ctx).Info("Stopping the server", "signal", step.Signal, "wait", step.Wait, "why", why)
 		// An error means that it has just exited.
 		_ = p.cmd.Process.Signal(step.Signal)

@@ -207,7 +207,7 @@ func (s *Server) Pid() int { return s.cmd.Process.Pid }
 // test.
 func (s *Server) Stop() {
 	s.t.Helper()
-	for _, step := range s.engine.StopPlan() {
+	for _, step := range s.engine.StopPlan(context.WithoutCancel(s.t.Context()), engine.StopPodEnd, engine.Start{}) {
 		if err := s.cmd.Process.Signal(step.Signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			s.t.Fatal(err)
 		}

@@ -4,6 +4,7 @@
 package mysql
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -23,9 +24,9 @@ const (
 	// restartStatus is the exit status of a mysqld that wants to be started again
 	// (RESTART, CLONE).
 	restartStatus = 16
-	// stopWait is as long as a pod's grace period in the packages: flushing a
-	// large buffer pool takes its time, and the kubelet ends it anyway.
-	stopWait = 10 * time.Minute
+	// stopWait is as long as the packages' grace period leaves beside the preStop hook:
+	// flushing a large buffer pool takes its time.
+	stopWait = 530 * time.Second
 )
 
 // Engine is a MySQL server.
@@ -46,9 +47,13 @@ func New(env engine.Env) engine.Engine { return &Engine{env: env} }
 func (e *Engine) Type() string { return "mysql" }
 
 // StopPlan implements engine.Engine.
-func (e *Engine) StopPlan() []engine.StopStep {
+func (e *Engine) StopPlan(context.Context, engine.StopReason, engine.Start) []engine.StopStep {
 	return []engine.StopStep{{Signal: syscall.SIGTERM, Wait: stopWait}}
 }
+
+// NeedsRole implements engine.Engine: started super_read_only and with its threads
+// stopped, a MySQL can be read.
+func (e *Engine) NeedsRole() bool { return false }
 
 // RestartExitStatus implements engine.Engine.
 func (e *Engine) RestartExitStatus() (int, bool) { return restartStatus, true }

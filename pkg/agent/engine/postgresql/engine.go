@@ -4,6 +4,7 @@
 package postgresql
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/user"
@@ -48,12 +49,16 @@ func (e *Engine) Type() string { return "postgresql" }
 
 // StopPlan implements engine.Engine. A fast shutdown drops the clients and writes
 // a checkpoint; an immediate one leaves the rest to crash recovery.
-func (e *Engine) StopPlan() []engine.StopStep {
+func (e *Engine) StopPlan(context.Context, engine.StopReason, engine.Start) []engine.StopStep {
 	return []engine.StopStep{
-		{Signal: syscall.SIGINT, Wait: 9 * time.Minute},
+		{Signal: syscall.SIGINT, Wait: 510 * time.Second},
 		{Signal: syscall.SIGQUIT, Wait: 20 * time.Second},
 	}
 }
+
+// NeedsRole implements engine.Engine: without a role nobody knows whether it would start
+// as a primary.
+func (e *Engine) NeedsRole() bool { return true }
 
 // RestartExitStatus implements engine.Engine: a PostgreSQL never asks.
 func (e *Engine) RestartExitStatus() (int, bool) { return 0, false }

@@ -4,6 +4,7 @@
 package proxysql
 
 import (
+	"context"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -52,9 +53,12 @@ func New(env engine.Env) engine.Engine { return &Engine{env: env} }
 func (e *Engine) Type() string { return "proxysql" }
 
 // StopPlan implements engine.Engine. A ProxySQL drops its clients and ends.
-func (e *Engine) StopPlan() []engine.StopStep {
+func (e *Engine) StopPlan(context.Context, engine.StopReason, engine.Start) []engine.StopStep {
 	return []engine.StopStep{{Signal: syscall.SIGTERM, Wait: 30 * time.Second}}
 }
+
+// NeedsRole implements engine.Engine.
+func (e *Engine) NeedsRole() bool { return false }
 
 // RestartExitStatus implements engine.Engine: a ProxySQL never asks.
 func (e *Engine) RestartExitStatus() (int, bool) { return 0, false }
