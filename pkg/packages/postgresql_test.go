@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -49,6 +50,7 @@ func TestPostgreSQLRunsWithTheConfiguration(t *testing.T) {
 						"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "wal_level": "replica",
 						"wal_log_hints": "on", "data_checksums": "on", "max_connections": "200", "max_wal_senders": "16",
 						"password_encryption": "scram-sha-256", "logging_collector": "off", "huge_pages": "off",
+						"archive_mode": "on", "archive_command": "true",
 						"shared_buffers": map[int64]string{0: "256MB", 128 << 20: "32MB", 512 << 20: "128MB", 1 << 30: "256MB"}[memory],
 					}
 					if version.Major >= 13 {
@@ -78,6 +80,54 @@ func TestPostgreSQLRunsWithTheConfiguration(t *testing.T) {
 				})
 			}
 		}
+	})
+}
+
+// A package archives nothing yet: what its command was called for is recycled.
+func TestPostgreSQLRecyclesItsWAL(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		box.Vars["ADM_USER"] = "postgres"
+		box.Secret(t, "postgres", "test-password")
+		e := postgresql.New(box.Env(t))
+		start := startFor(t, Request{Type: "postgresql", Version: postgresVersion(t, box)}, func(f *configtemplate.Facts) { f.Memory = 128 << 20 })
+		box.Initialize(t, e, start)
+		server := box.Start(t, e, start)
+		conn, err := pgx.Connect(t.Context(), "postgres://postgres:test-password@127.0.0.1:5432/postgres?sslmode=disable")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(t.Context())
+		var first string
+		if err := conn.QueryRow(t.Context(), "SELECT pg_walfile_name(pg_current_wal_lsn())").Scan(&first); err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			for _, s := range []string{"CREATE TABLE t (i int)", "DROP TABLE t", "SELECT pg_switch_wal()"} {
+				if _, err := conn.Exec(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		const recycled = `SELECT s.failed_count = 0 AND s.archived_count >= 4
+  AND NOT EXISTS (SELECT FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready')
+  AND NOT EXISTS (SELECT FROM pg_ls_waldir() WHERE name = $1) FROM pg_stat_archiver AS s`
+		for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+			// A checkpoint removes what was archived before it.
+			if _, err := conn.Exec(t.Context(), "CHECKPOINT"); err != nil {
+				t.Fatal(err)
+			}
+			var ok bool
+			if err := conn.QueryRow(t.Context(), recycled, first).Scan(&ok); err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s is kept\n%s", first, server.Log())
+			}
+		}
+		server.Stop()
 	})
 }
 
