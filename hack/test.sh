@@ -14,3 +14,4 @@ export UNIT_OPERATOR_REQUIRE_CLUSTER=1
 export UNIT_OPERATOR_SERVERS=none
 say "running the tests"
 go test -timeout 25m ./... "$@"
+(cd test/proxysql && GOWORK=off go test -timeout 5m ./... "$@")

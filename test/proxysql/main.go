@@ -82,7 +82,7 @@ USAGE: proxysql [OPTIONS]
 -f, --foreground     Runs in the foreground; the stand-in has nothing else
 -c, --config FILE    The configuration file, by default /etc/proxysql.cnf
 -D, --datadir DIR    The directory of proxysql.db
---initial            Makes proxysql.db anew from the configuration file
+--initial            Makes proxysql.db again from the configuration file
 --reload             Merges the configuration file into proxysql.db
 --no-version-check   Has no effect: the stand-in asks nobody
 --idle-threads       Has no effect

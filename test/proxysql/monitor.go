@@ -23,8 +23,8 @@ type monitor struct {
 	layers *layers
 
 	mu sync.Mutex
-	// pool has the connection to each server that ping and read_only use. It goes on
-	// with the account that opened it.
+	// pool has the connection to each server that ping and read_only use. It keeps
+	// the account that opened it.
 	pool map[string]*client.Conn
 	// unanswered counts checks in a row that a server did not answer, by check.
 	unanswered map[[2]string]int
