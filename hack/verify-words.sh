@@ -26,7 +26,7 @@ while IFS=$'\t' read -r max word instead; do
     printf '%s times "%s", at most %s are allowed. Write instead: %s\n' "$count" "$word" "$max" "$instead" >&2
     # Where it stands in what is not committed or not on main yet; else where it stands.
     new=$({ git diff -U0 "$(git merge-base HEAD main 2>/dev/null || echo HEAD)" -- "${where[@]}" 2>/dev/null || true; } | grep -E '^\+' | grep -iwE -e "$word" | head -n 20 || true)
-    if [ -n "$new" ]; then printf '%s\n' "$new" >&2; else find_word -n -e "$word" | head -n 20 | sed 's/^/  /' >&2; fi
+    if [ -n "$new" ]; then printf '%s\n' "$new" >&2; else stands=$(find_word -n -e "$word") && head -n 20 <<<"$stands" >&2; fi
   elif [ "$max" -gt $((count + 40)) ]; then
     say "\"$word\" stands $count times: its maximum in hack/words.txt can fall from $max"
   fi

@@ -26,6 +26,10 @@ import (
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
 
+// patience is how long a test waits for what must come: real servers on a machine that
+// does other things too. It is no claim about speed.
+const patience = 3 * time.Minute
+
 // pod is one unit's pod: two containers that share directories.
 type pod struct {
 	// t is the running subtest, whole the test that owns the processes.
@@ -101,7 +105,7 @@ func (c *container) wait() int {
 	c.t.Helper()
 	select {
 	case <-c.exited:
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		c.t.Fatalf("%s does not end", c.name)
 	}
 	if ws := c.cmd.ProcessState.Sys().(syscall.WaitStatus); ws.Signaled() {
@@ -130,7 +134,7 @@ func (p *pod) applyRequest(change ...func(*agentv1.ApplyRequest)) *agentv1.Apply
 // call runs a call as the operator does: again while the agent is away.
 func call[T any](p *pod, f func(ctx context.Context) (T, error)) T {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	for {
 		result, err := f(ctx)
@@ -172,7 +176,7 @@ func (p *pod) status() *agentv1.GetStatusResponse {
 func (p *pod) waitState(want agentv1.ServerState) *agentv1.GetStatusResponse {
 	p.t.Helper()
 	var s *agentv1.GetStatusResponse
-	deadline := time.Now().Add(90 * time.Second)
+	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
 		if s = p.status(); s.GetServer().GetState() == want {
 			return s
