@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
@@ -35,7 +34,7 @@ func (b *builder) install() corev1.Container {
 		Name:            InstallContainer,
 		Image:           b.AgentImage,
 		Command:         []string{"/unit-agent", "install", installDir},
-		Resources:       agentResources(b.database.Resources),
+		Resources:       b.agentResources(),
 		SecurityContext: b.agentSecurity(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: binVolume, MountPath: installDir}},
 	}
@@ -54,7 +53,7 @@ func (b *builder) sidecar() corev1.Container {
 		Ports:           []corev1.ContainerPort{{Name: "unit-agent", ContainerPort: AgentPort, Protocol: corev1.ProtocolTCP}},
 		EnvFrom:         slices.Clone(b.database.EnvFrom),
 		Env:             b.sidecarEnv(),
-		Resources:       agentResources(b.database.Resources),
+		Resources:       b.agentResources(),
 		SecurityContext: b.agentSecurity(),
 	}
 	if b.Unit.Annotations[v1alpha2.AnnotationMonitoringEnabled] != "false" {
@@ -84,41 +83,4 @@ func (b *builder) agentSecurity() *corev1.SecurityContext {
 	security.RunAsUser, security.RunAsGroup = new(*b.uid), new(*b.gid)
 	security.SeccompProfile = &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}
 	return security
-}
-
-// Resources of an agent container. What it starts (dumps, compression) is charged
-// there too.
-var (
-	agentMemoryRequest = resource.MustParse("64Mi")
-	agentMemoryLimit   = resource.MustParse("1Gi")
-	// agentCPU only where the pod's class asks for it. No whole number, which would
-	// take a core of its own from the static CPU manager.
-	agentCPU = resource.MustParse("500m")
-)
-
-// agentResources keep a Guaranteed pod Guaranteed.
-func agentResources(database corev1.ResourceRequirements) corev1.ResourceRequirements {
-	if guaranteed(database) {
-		all := corev1.ResourceList{corev1.ResourceCPU: agentCPU.DeepCopy(), corev1.ResourceMemory: agentMemoryLimit.DeepCopy()}
-		return corev1.ResourceRequirements{Requests: all, Limits: all.DeepCopy()}
-	}
-	return corev1.ResourceRequirements{
-		Requests: corev1.ResourceList{corev1.ResourceMemory: agentMemoryRequest.DeepCopy()},
-		Limits:   corev1.ResourceList{corev1.ResourceMemory: agentMemoryLimit.DeepCopy()},
-	}
-}
-
-// guaranteed says whether cpu and memory have limits, and requests that equal
-// them. An absent request is its limit.
-func guaranteed(r corev1.ResourceRequirements) bool {
-	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
-		limit, ok := r.Limits[name]
-		if !ok || limit.IsZero() {
-			return false
-		}
-		if request, ok := r.Requests[name]; ok && request.Cmp(limit) != 0 {
-			return false
-		}
-	}
-	return true
 }

@@ -4,6 +4,7 @@
 package podspec
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +20,21 @@ const operatorPrefix = "unit-operator.io/"
 
 // defaultContainer is what kubectl logs and exec pick.
 const defaultContainer = "kubectl.kubernetes.io/default-container"
+
+// safeToEvictLocalVolume of a pod names the emptyDirs that the cluster autoscaler
+// may lose when it removes the node. Without it every pod of ours keeps its node
+// for ever.
+const safeToEvictLocalVolume = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+
+// scratchVolumes are our own emptyDirs, whose content comes back with the next pod.
+// The volume of the data is never among them, and no volume of the user's.
+func scratchVolumes(unit *v1alpha2.Unit) []string {
+	data := dataVolume(unit).name
+	return slices.DeleteFunc(
+		[]string{binVolume, stateVolume, configVolume, sharedMemoryVolume, socketsVolume, tmpVolume},
+		func(name string) bool { return name == data },
+	)
+}
 
 // Labels of a unit's pod. In a set the set's labels win over its package's; a
 // standalone Unit's template says the last word on its own pod.
@@ -55,7 +71,10 @@ func labelsOver(unit *v1alpha2.Unit, template map[string]string) map[string]stri
 // Annotations that a unit's pod has and that follow the Unit in place. What the
 // pod was made from is not among them: see origin.
 func Annotations(unit *v1alpha2.Unit) map[string]string {
-	annotations := map[string]string{defaultContainer: DatabaseType(&unit.Spec.Template)}
+	annotations := map[string]string{
+		defaultContainer:       DatabaseType(&unit.Spec.Template),
+		safeToEvictLocalVolume: strings.Join(scratchVolumes(unit), ","),
+	}
 	for key, value := range unit.Spec.Template.Annotations {
 		if !strings.HasPrefix(key, operatorPrefix) {
 			annotations[key] = value

@@ -50,7 +50,10 @@ func TestAPodsTemplateHashIsThatOfTheUnitWhateverTheNodeAndTheAgent(t *testing.T
 func TestWhatAPodWasMadeFromDoesNotFollowTheUnitInPlace(t *testing.T) {
 	unit := readUnit(t, "set-mysql")
 	unit.Spec.Template.Annotations = map[string]string{v1alpha2.AnnotationTemplateHash: "forged", "team": "shop"}
-	want := map[string]string{"kubectl.kubernetes.io/default-container": "mysql", "team": "shop"}
+	want := map[string]string{
+		"kubectl.kubernetes.io/default-container": "mysql", "team": "shop",
+		"cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "unit-agent-bin,unit-agent-state,unit-config,unit-shm,unit-sockets,unit-tmp",
+	}
 	if d := cmp.Diff(want, Annotations(unit)); d != "" {
 		t.Errorf("in place (-want +got):\n%s", d)
 	}

@@ -51,6 +51,8 @@ const (
 	socketsVolume = "unit-sockets"
 	configVolume  = "unit-config"
 	tmpVolume     = "unit-tmp"
+	// sharedMemoryVolume is in the packages of PostgreSQL.
+	sharedMemoryVolume = "unit-shm"
 )
 
 // unitKind is the kind of the owner of pods and claims; unitSetKind that of a
@@ -127,6 +129,8 @@ type builder struct {
 	// uid and gid that the server and the agent run as: the agent logs in by them.
 	uid, gid *int64
 	data     volumeAt
+	// agentAsked are the resources that the template asks for the agent.
+	agentAsked corev1.ResourceRequirements
 }
 
 // Build makes the pod of a unit.
@@ -165,6 +169,10 @@ func newBuilder(in Input) (*builder, error) {
 		b.ClusterDomain = DefaultClusterDomain
 	}
 	if err := check(in.Unit); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.agentAsked, err = agentAsked(in.Unit); err != nil {
 		return nil, err
 	}
 	b.supervised = !OwnCommand(&in.Unit.Spec.Template)
