@@ -105,6 +105,9 @@ var owned = map[string][]string{
 	},
 }
 
+// OwnedVariables of a type, as globs.
+func OwnedVariables(typ string) []string { return slices.Clone(owned[typ]) }
+
 // OwnedVariable tells whether a variable belongs to the operator.
 func OwnedVariable(typ, name string) bool {
 	name = canonicalVariable(typ, name)
