@@ -10,6 +10,9 @@
 //   - It bounds the lengths that CEL rules look at, so that the API server can
 //     tell that the rules are cheap.
 //
+// In the configuration of a UnitSet, which is a map of any JSON, it lets the keys be
+// refused that belong to the operator.
+//
 // It fails if a field it is meant for is gone.
 package main
 
@@ -21,8 +24,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// embedded are the fields of a spec that hold Kubernetes' own types.
-var embedded = []string{"template", "volumeClaimTemplates", "env", "resources"}
+// embedded are the fields of specs that hold Kubernetes' own types.
+var embedded = []string{
+	"template", "volumeClaimTemplates", "env", "resources", "agentResources", "imagePullSecrets",
+	"scheduling.tolerations", "scheduling.topologySpreadConstraints",
+}
 
 // bound is a limit that one place of a spec's schema gets. [] in a path are the
 // items of a list, {} the values of a map.
@@ -39,6 +45,9 @@ var bounds = []bound{
 	{"Unit", "volumeClaimTemplates.[].spec.resources.requests.{}", "maxLength", 32},
 	{"UnitSet", "resources.limits.{}", "maxLength", 32},
 	{"UnitSet", "resources.requests.{}", "maxLength", 32},
+	{"UnitSet", "agentResources.limits.{}", "maxLength", 32},
+	{"UnitSet", "agentResources.requests.{}", "maxLength", 32},
+	{"UnitSet", "imagePullSecrets.[].name", "maxLength", 253},
 	{"UnitSet", "env.[].name", "maxLength", 253},
 }
 
@@ -74,6 +83,13 @@ func finish(path string) error {
 		if err := limit(kind, spec); err != nil {
 			return err
 		}
+		if kind == "UnitSet" {
+			configuration := walk(spec, "properties", "configuration")
+			if configuration == nil {
+				return fmt.Errorf("no field configuration in the spec of UnitSet")
+			}
+			own(configuration)
+		}
 	}
 	out, err := yaml.Marshal(crd)
 	if err != nil {
@@ -84,10 +100,12 @@ func finish(path string) error {
 
 // slim removes the descriptions below embedded fields, not those fields' own.
 func slim(spec map[string]any) {
-	fields := walk(spec, "properties")
-	for _, name := range embedded {
-		field, ok := fields[name].(map[string]any)
-		if !ok {
+	for _, path := range embedded {
+		field := spec
+		for step := range strings.SplitSeq(path, ".") {
+			field = walk(field, "properties", step)
+		}
+		if field == nil {
 			continue
 		}
 		own := field["description"]

@@ -40,7 +40,26 @@ func TestLargest(t *testing.T) {
 	}
 	containers = append(containers, map[string]any{"name": "mysql", "image": "mysql:8.4.6"})
 	for i := range 64 {
-		replicas = append(replicas, map[string]any{"name": fmt.Sprintf("r%0252d", i), "host": fmt.Sprintf("h%0254d", i), "port": int64(1)})
+		replicas = append(replicas, map[string]any{"name": fmt.Sprintf("r%0252d", i), "host": fmt.Sprintf("h%0254d", i), "port": int64(1), "delaySeconds": int64(1)})
+	}
+	var tolerations, pullSecrets, ranges []any
+	configuration := map[string]any{}
+	for i := range 64 {
+		tolerations = append(tolerations, map[string]any{"key": fmt.Sprintf("k%062d", i), "operator": "Exists"})
+		ranges = append(ranges, fmt.Sprintf("fd00:0000:0000:0000:0000:0000:0000:%04x/128", i))
+	}
+	for i := range 16 {
+		pullSecrets = append(pullSecrets, map[string]any{"name": fmt.Sprintf("s%0252d", i)})
+	}
+	for i := range 256 {
+		configuration[fmt.Sprintf("c%0252d", i)] = strings.Repeat("v", 256)
+	}
+	replication := func(mode string, spec map[string]any) map[string]any {
+		spec["mode"] = mode
+		spec["unitSet"] = "a" + strings.Repeat("b", 48)
+		spec["durability"] = map[string]any{"replicas": int64(64)}
+		spec["service"] = map[string]any{"type": "LoadBalancer", "loadBalancerSourceRanges": ranges}
+		return spec
 	}
 
 	for _, object := range []map[string]any{
@@ -49,8 +68,10 @@ func TestLargest(t *testing.T) {
 			"metadata": map[string]any{"name": "a" + strings.Repeat("b", 48)},
 			"spec": map[string]any{
 				"type": "mysql", "version": "8.4.6-" + strings.Repeat("a", 58), "units": int64(1000), "env": env, "storages": storages, "emptyDir": emptyDirs,
-				"secret":    map[string]any{"name": "s", "mountPath": long + "s"},
-				"resources": map[string]any{"limits": map[string]any{"cpu": "2", "memory": "2Gi"}, "requests": map[string]any{"cpu": "1", "memory": "1Gi"}},
+				"secret":        map[string]any{"name": "s", "mountPath": long + "s"},
+				"configuration": configuration, "imagePullSecrets": pullSecrets, "scheduling": map[string]any{"tolerations": tolerations},
+				"agentResources": map[string]any{"limits": map[string]any{"cpu": "2", "memory": "2Gi"}, "requests": map[string]any{"cpu": "1", "memory": "1Gi"}},
+				"resources":      map[string]any{"limits": map[string]any{"cpu": "2", "memory": "2Gi"}, "requests": map[string]any{"cpu": "1", "memory": "1Gi"}},
 			},
 		},
 		{
@@ -64,18 +85,18 @@ func TestLargest(t *testing.T) {
 		{
 			"apiVersion": "upm.syntropycloud.io/v1alpha1", "kind": "MysqlReplication",
 			"metadata": map[string]any{"name": "a" + strings.Repeat("b", 52)},
-			"spec": map[string]any{
-				"mode": "rpl_async", "secret": map[string]any{"name": "s", "mysql": "m", "replication": "r"},
+			"spec": replication("rpl_semi_sync", map[string]any{
+				"secret": map[string]any{"name": "s", "mysql": "m", "replication": "r"},
 				"source": map[string]any{"name": "s", "host": "h", "port": int64(1)}, "replica": replicas,
-			},
+			}),
 		},
 		{
 			"apiVersion": "upm.syntropycloud.io/v1alpha1", "kind": "PostgresReplication",
 			"metadata": map[string]any{"name": "a" + strings.Repeat("b", 52)},
-			"spec": map[string]any{
-				"mode": "rpl_async", "secret": map[string]any{"name": "s", "postgres": "m", "replication": "r"},
+			"spec": replication("rpl_sync", map[string]any{
+				"secret":  map[string]any{"name": "s", "postgres": "m", "replication": "r"},
 				"primary": map[string]any{"name": "s", "host": "h", "port": int64(1)}, "standby": replicas,
-			},
+			}),
 		},
 	} {
 		u := &unstructured.Unstructured{Object: object}

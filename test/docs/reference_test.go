@@ -23,6 +23,9 @@ import (
 // elsewhere are fields whose content Kubernetes documents.
 var elsewhere = []string{
 	"spec.template", "spec.volumeClaimTemplates", "spec.env", "spec.resources",
+	"spec.agentResources", "spec.imagePullSecrets", "spec.scheduling.tolerations", "spec.scheduling.topologySpreadConstraints",
+	// The variables that belong to the operator are its properties.
+	"spec.configuration",
 	"status.conditions", "status.podIPs",
 }
 

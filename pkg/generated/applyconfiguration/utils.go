@@ -21,6 +21,12 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=upm.syntropycloud.io, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("AcceptedMember"):
+		return &upmv1alpha1.AcceptedMemberApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AcceptedSecret"):
+		return &upmv1alpha1.AcceptedSecretApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DurabilityMember"):
+		return &upmv1alpha1.DurabilityMemberApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrpcCall"):
 		return &upmv1alpha1.GrpcCallApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrpcCallSpec"):
@@ -55,10 +61,26 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &upmv1alpha1.PostgresReplicationStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PostgresStandbyMember"):
 		return &upmv1alpha1.PostgresStandbyMemberApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationAccepted"):
+		return &upmv1alpha1.ReplicationAcceptedApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationData"):
+		return &upmv1alpha1.ReplicationDataApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationDurability"):
+		return &upmv1alpha1.ReplicationDurabilityApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationDurabilityEntry"):
+		return &upmv1alpha1.ReplicationDurabilityEntryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationEndpoints"):
+		return &upmv1alpha1.ReplicationEndpointsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationErrant"):
 		return &upmv1alpha1.ReplicationErrantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationFailover"):
+		return &upmv1alpha1.ReplicationFailoverApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationFence"):
+		return &upmv1alpha1.ReplicationFenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationMemberStatus"):
 		return &upmv1alpha1.ReplicationMemberStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationOperation"):
+		return &upmv1alpha1.ReplicationOperationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationServiceSpec"):
 		return &upmv1alpha1.ReplicationServiceSpecApplyConfiguration{}
 
@@ -81,12 +103,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &upmv1alpha2.PackageReferenceApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("PersistentVolumeClaimRetentionPolicy"):
 		return &upmv1alpha2.PersistentVolumeClaimRetentionPolicyApplyConfiguration{}
+	case v1alpha2.SchemeGroupVersion.WithKind("PlannedStep"):
+		return &upmv1alpha2.PlannedStepApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("PvcCapacity"):
 		return &upmv1alpha2.PvcCapacityApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("PvcInfo"):
 		return &upmv1alpha2.PvcInfoApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("RollingUpdateSpec"):
 		return &upmv1alpha2.RollingUpdateSpecApplyConfiguration{}
+	case v1alpha2.SchemeGroupVersion.WithKind("SchedulingSpec"):
+		return &upmv1alpha2.SchedulingSpecApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("SecretInfo"):
 		return &upmv1alpha2.SecretInfoApplyConfiguration{}
 	case v1alpha2.SchemeGroupVersion.WithKind("StorageSpec"):

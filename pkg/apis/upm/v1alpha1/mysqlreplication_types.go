@@ -52,6 +52,10 @@ type MysqlReplication struct {
 // +kubebuilder:validation:XValidation:rule="self.mode != 'group_replication' || size(self.replica) <= 8",message="a group has at most 9 members: the source and 8 replicas",fieldPath=".replica"
 // +kubebuilder:validation:XValidation:rule="self.replica.all(r, r.name != self.source.name)",message="the source is also listed in replica: a unit is one member",fieldPath=".replica"
 // +kubebuilder:validation:XValidation:rule="self.replica.all(r, r.port != self.source.port || r.host != self.source.host)",message="a member of replica has the host and port of the source: each member has an address of its own",fieldPath=".replica"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'rpl_semi_sync' || (has(self.unitSet) && size(self.unitSet) > 0) || !has(self.durability) || !has(self.durability.replicas) || self.durability.replicas <= self.replica.filter(r, !has(r.isolated) || !r.isolated).size()",message="durability.replicas is more than the members of replica that are not isolated: no commit would ever be acknowledged",fieldPath=".durability"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'group_replication' || !has(self.durability)",message="durability is for rpl_semi_sync: in a group the majority acknowledges",fieldPath=".durability"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'group_replication' || !has(self.failover)",message="failover is for rpl_async and rpl_semi_sync: in a group the members elect their primary",fieldPath=".failover"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'group_replication' || self.replica.all(r, !has(r.delaySeconds) || r.delaySeconds == 0)",message="a member of a group cannot be delayed: delaySeconds is for rpl_async and rpl_semi_sync",fieldPath=".replica"
 type MysqlReplicationSpec struct {
 	// mode is rpl_async, rpl_semi_sync or group_replication.
 	// +required
@@ -63,13 +67,29 @@ type MysqlReplicationSpec struct {
 	// says which one does.
 	// +required
 	Source MysqlReplicationMember `json:"source"`
-	// replica lists the other members.
+	// replica lists the other members; it may be empty.
 	// +required
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.name == b.name || a.port != b.port || a.host != b.host))",message="two members have the same host and port: each member has an address of its own"
 	Replica []MysqlReplicaMember `json:"replica"`
+	// unitSet names a UnitSet of the same namespace: each of its units but the
+	// source is a member, at <unit>.<set>-headless-svc.<namespace> and the set's
+	// port, without being listed in replica. Entries of replica then say what is
+	// special about one of them, such as isolated, or add units beside the set.
+	// +optional
+	// +kubebuilder:validation:MaxLength=49
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="unitSet must be the name of a UnitSet"
+	UnitSet string `json:"unitSet,omitempty"`
+	// failover says when another member becomes the source without being asked to.
+	// Default: never.
+	// +optional
+	Failover *ReplicationFailover `json:"failover,omitempty"`
+	// durability says how many members have a transaction when its commit is
+	// acknowledged, and what happens while too few can.
+	// +optional
+	Durability *ReplicationDurability `json:"durability,omitempty"`
 	// service says how <name>-readwrite and <name>-readonly are published.
 	// +optional
 	Service *ReplicationServiceSpec `json:"service,omitempty"`
@@ -118,6 +138,12 @@ type MysqlReplicationMember struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port"`
+	// priority of the member where one of several that have the same data becomes
+	// the source without being named: the highest is taken. Default 1; 0: never.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	Priority *int32 `json:"priority,omitempty"`
 }
 
 // MysqlReplicaMember is a member that replicates.
@@ -127,6 +153,13 @@ type MysqlReplicaMember struct {
 	// failover. Default false.
 	// +optional
 	Isolated bool `json:"isolated,omitempty"`
+	// delaySeconds is how long the replica waits before it applies what it has
+	// received, as a protection from mistakes; at most 24 days. What it has received
+	// it acknowledges at once, and it is the last choice as a source. Default 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2073600
+	DelaySeconds int32 `json:"delaySeconds,omitempty"`
 }
 
 // MysqlReplicationStatus is the observed topology.
@@ -138,6 +171,28 @@ type MysqlReplicationStatus struct {
 	// calls of a lower one.
 	// +optional
 	Epoch int64 `json:"epoch,omitempty"`
+	// acceptedGeneration is the newest generation of the spec that was valid;
+	// accepted comes from it. observedGeneration is above it while the spec is not.
+	// +optional
+	AcceptedGeneration int64 `json:"acceptedGeneration,omitempty"`
+	// accepted is the last valid topology, by which roles are given and failovers
+	// made.
+	// +optional
+	Accepted *ReplicationAccepted `json:"accepted,omitempty"`
+	// data is what the members replicate.
+	// +optional
+	Data *ReplicationData `json:"data,omitempty"`
+	// durability says who may have acknowledged what was committed. While it
+	// changes there is more than one entry, and all of them hold.
+	// +optional
+	// +listType=atomic
+	Durability []ReplicationDurabilityEntry `json:"durability,omitempty"`
+	// operation that is under way. Absent: none.
+	// +optional
+	Operation *ReplicationOperation `json:"operation,omitempty"`
+	// endpoints are where clients connect.
+	// +optional
+	Endpoints *ReplicationEndpoints `json:"endpoints,omitempty"`
 	// topology says of each member what was observed.
 	// +optional
 	// +listType=map

@@ -48,6 +48,7 @@ type PostgresReplication struct {
 // PostgresReplicationSpec is the wanted topology.
 // +kubebuilder:validation:XValidation:rule="self.standby.all(r, r.name != self.primary.name)",message="the primary is also listed in standby: a unit is one member",fieldPath=".standby"
 // +kubebuilder:validation:XValidation:rule="self.standby.all(r, r.port != self.primary.port || r.host != self.primary.host)",message="a member of standby has the host and port of the primary: each member has an address of its own",fieldPath=".standby"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'rpl_sync' || (has(self.unitSet) && size(self.unitSet) > 0) || !has(self.durability) || !has(self.durability.replicas) || self.durability.replicas <= self.standby.filter(r, !has(r.isolated) || !r.isolated).size()",message="durability.replicas is more than the members of standby that are not isolated: no commit would ever be acknowledged",fieldPath=".durability"
 type PostgresReplicationSpec struct {
 	// mode is rpl_async or rpl_sync.
 	// +required
@@ -59,13 +60,29 @@ type PostgresReplicationSpec struct {
 	// says which one does.
 	// +required
 	Primary PostgresReplicationMember `json:"primary"`
-	// standby lists the other members.
+	// standby lists the other members; it may be empty.
 	// +required
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.name == b.name || a.port != b.port || a.host != b.host))",message="two members have the same host and port: each member has an address of its own"
 	Standby []PostgresStandbyMember `json:"standby"`
+	// unitSet names a UnitSet of the same namespace: each of its units but the
+	// primary is a member, at <unit>.<set>-headless-svc.<namespace> and the set's
+	// port, without being listed in standby. Entries of standby then say what is
+	// special about one of them, such as isolated, or add units beside the set.
+	// +optional
+	// +kubebuilder:validation:MaxLength=49
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="unitSet must be the name of a UnitSet"
+	UnitSet string `json:"unitSet,omitempty"`
+	// failover says when another member becomes the primary without being asked to.
+	// Default: never.
+	// +optional
+	Failover *ReplicationFailover `json:"failover,omitempty"`
+	// durability says how many members have a transaction when its commit is
+	// acknowledged, and what happens while too few can.
+	// +optional
+	Durability *ReplicationDurability `json:"durability,omitempty"`
 	// service says how <name>-readwrite and <name>-readonly are published.
 	// +optional
 	Service *ReplicationServiceSpec `json:"service,omitempty"`
@@ -114,6 +131,12 @@ type PostgresReplicationMember struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port"`
+	// priority of the member where one of several that have the same data becomes
+	// the primary without being named: the highest is taken. Default 1; 0: never.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	Priority *int32 `json:"priority,omitempty"`
 }
 
 // PostgresStandbyMember is a member that replicates.
@@ -123,6 +146,13 @@ type PostgresStandbyMember struct {
 	// failover. Default false.
 	// +optional
 	Isolated bool `json:"isolated,omitempty"`
+	// delaySeconds is how long the standby waits before it applies what it has
+	// received, as a protection from mistakes; at most 24 days. What it has received
+	// it acknowledges at once, and it is the last choice as a primary. Default 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2073600
+	DelaySeconds int32 `json:"delaySeconds,omitempty"`
 }
 
 // PostgresReplicationStatus is the observed topology.
@@ -134,6 +164,28 @@ type PostgresReplicationStatus struct {
 	// calls of a lower one.
 	// +optional
 	Epoch int64 `json:"epoch,omitempty"`
+	// acceptedGeneration is the newest generation of the spec that was valid;
+	// accepted comes from it. observedGeneration is above it while the spec is not.
+	// +optional
+	AcceptedGeneration int64 `json:"acceptedGeneration,omitempty"`
+	// accepted is the last valid topology, by which roles are given and failovers
+	// made.
+	// +optional
+	Accepted *ReplicationAccepted `json:"accepted,omitempty"`
+	// data is what the members replicate.
+	// +optional
+	Data *ReplicationData `json:"data,omitempty"`
+	// durability says who may have acknowledged what was committed. While it
+	// changes there is more than one entry, and all of them hold.
+	// +optional
+	// +listType=atomic
+	Durability []ReplicationDurabilityEntry `json:"durability,omitempty"`
+	// operation that is under way. Absent: none.
+	// +optional
+	Operation *ReplicationOperation `json:"operation,omitempty"`
+	// endpoints are where clients connect.
+	// +optional
+	Endpoints *ReplicationEndpoints `json:"endpoints,omitempty"`
 	// topology says of each member what was observed.
 	// +optional
 	// +listType=map

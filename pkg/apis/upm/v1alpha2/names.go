@@ -77,13 +77,13 @@ const (
 	AnnotationDeletionProtection = "unit-operator.io/deletion-protection"
 
 	// AnnotationPaused "true" on any object of this API: the operator writes none
-	// of its children and changes no server. Its status goes on.
+	// of its children and changes no server. Its status is kept up to date.
 	AnnotationPaused = "unit-operator.io/paused"
 	// AnnotationRestart asks for a restart whenever its value changes: of a
 	// UnitSet, of all units in the order of an update; of a Unit, of that one after
 	// evacuation. Any value will do, such as a time.
 	AnnotationRestart = "unit-operator.io/restart"
-	// AnnotationRebuild of a member's Unit asks for its data to be made anew from
+	// AnnotationRebuild of a member's Unit asks for its data to be made again from
 	// the other members, on new claims. Its value is the system id of the data that
 	// may be given up.
 	AnnotationRebuild = "unit-operator.io/rebuild"

@@ -259,7 +259,7 @@ type UnitReplication struct {
 	// name of the object, in the Unit's namespace.
 	// +required
 	Name string `json:"name"`
-	// uid of the object. One that was made anew under the same name is another.
+	// uid of the object. One that was created again under the same name is another.
 	// +required
 	UID types.UID `json:"uid"`
 	// epoch is the highest one under which it changed the unit's role. One that

@@ -6,6 +6,8 @@ package v1alpha2
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 )
 
 // UnitType names the engine of a unit.
@@ -32,25 +34,14 @@ const (
 	EditionEnterprise Edition = "enterprise"
 )
 
-// SyncStatus says how far the units follow the spec.
-// +kubebuilder:validation:Enum=Synced;NotSynced;Syncing
-type SyncStatus string
-
-const (
-	// Synced means that every unit equals the spec.
-	Synced SyncStatus = "Synced"
-	// NotSynced means that some unit differs and nothing is being done about it
-	// now (held by partition, window or an error); a condition says why.
-	NotSynced SyncStatus = "NotSynced"
-	// Syncing means that a step is under way.
-	Syncing SyncStatus = "Syncing"
-)
-
 // +genclient
+// +genclient:method=GetScale,verb=get,subresource=scale,result=k8s.io/api/autoscaling/v1.Scale
+// +genclient:method=UpdateScale,verb=update,subresource=scale,input=k8s.io/api/autoscaling/v1.Scale,result=k8s.io/api/autoscaling/v1.Scale
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:shortName=us,categories=upm
 // +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.units,statuspath=.status.units,selectorpath=.status.selector
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.spec.version`
 // +kubebuilder:printcolumn:name="Units",type=integer,JSONPath=`.spec.units`
@@ -79,7 +70,7 @@ type UnitSet struct {
 // UnitSetSpec is the wanted set of units.
 // +kubebuilder:validation:XValidation:rule="(self.?edition.orValue('community') == 'enterprise') == (oldSelf.?edition.orValue('community') == 'enterprise')",message="edition cannot change (none is community): create another UnitSet and bring the data over by backup and restore",fieldPath=".edition"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.storages) || (has(self.storages) && oldSelf.storages.all(o, self.storages.exists(n, n.name == o.name)))",message="a storage cannot be removed or renamed: its claims hold data",fieldPath=".storages"
-// +kubebuilder:validation:XValidation:rule="(has(self.emptyDir) && self.emptyDir.exists(e, e.name == 'data') ? 'emptyDir data' : has(self.storages) && self.storages.exists(s, s.name == 'data') ? 'storage data' : has(self.storages) && size(self.storages) > 0 ? 'storage ' + self.storages[0].name : has(self.emptyDir) && size(self.emptyDir) > 0 ? 'emptyDir ' + self.emptyDir[0].name : 'none') == (has(oldSelf.emptyDir) && oldSelf.emptyDir.exists(e, e.name == 'data') ? 'emptyDir data' : has(oldSelf.storages) && oldSelf.storages.exists(s, s.name == 'data') ? 'storage data' : has(oldSelf.storages) && size(oldSelf.storages) > 0 ? 'storage ' + oldSelf.storages[0].name : has(oldSelf.emptyDir) && size(oldSelf.emptyDir) > 0 ? 'emptyDir ' + oldSelf.emptyDir[0].name : 'none')",message="the database must stay on the volume it lies on: the one named data, else the first of storages, else the first of emptyDir"
+// +kubebuilder:validation:XValidation:rule="(has(self.storages) && size(self.storages) > 0 && !(has(self.emptyDir) && self.emptyDir.exists(e, e.name == 'data')) ? 'storage ' + (self.storages.exists(s, s.name == 'data') ? 'data' : self.storages[0].name) : 'emptyDir data') == (has(oldSelf.storages) && size(oldSelf.storages) > 0 && !(has(oldSelf.emptyDir) && oldSelf.emptyDir.exists(e, e.name == 'data')) ? 'storage ' + (oldSelf.storages.exists(s, s.name == 'data') ? 'data' : oldSelf.storages[0].name) : 'emptyDir data')",message="the database must stay on the volume it lies on: the one named data, else the first of storages, else an emptyDir that the operator adds"
 // +kubebuilder:validation:XValidation:rule="!has(self.storages) || !has(self.emptyDir) || self.storages.all(s, !self.emptyDir.exists(e, e.name == s.name))",message="storages and emptyDir must not have an entry of the same name",fieldPath=".emptyDir"
 // +kubebuilder:validation:XValidation:rule="!has(self.storages) || !has(self.emptyDir) || self.storages.all(s, !self.emptyDir.exists(e, (e.mountPath + '/').startsWith(s.mountPath + '/') || (s.mountPath + '/').startsWith(e.mountPath + '/')))",message="a mountPath of emptyDir equals, contains or lies in one of storages: each volume needs a directory of its own",fieldPath=".emptyDir"
 // +kubebuilder:validation:XValidation:rule="!has(self.secret) || !has(self.storages) || !self.storages.exists(s, (s.mountPath + '/').startsWith(self.secret.mountPath + '/') || (self.secret.mountPath + '/').startsWith(s.mountPath + '/'))",message="the mountPath of secret equals, contains or lies in one of storages: each volume needs a directory of its own",fieldPath=".secret"
@@ -126,7 +117,7 @@ type UnitSetSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=256
-	// +kubebuilder:validation:XValidation:rule="self.all(e, !(e.name in ['UNIT_NAME', 'UNIT_NAMESPACE', 'UNIT_UID', 'UNIT_TYPE', 'UNIT_SET', 'UNIT_VERSION', 'UNIT_DATA_STORAGE', 'UNIT_SQL_PORT', 'POD_UID', 'POD_IP', 'DATA_DIR_MOUNT']))",message="UNIT_NAME, UNIT_NAMESPACE, UNIT_UID, UNIT_TYPE, UNIT_SET, UNIT_VERSION, UNIT_DATA_STORAGE, UNIT_SQL_PORT, POD_UID, POD_IP and DATA_DIR_MOUNT are set by the operator"
+	// +kubebuilder:validation:XValidation:rule="self.all(e, !e.name.startsWith('UNIT_') && !(e.name in ['POD_UID', 'POD_IP', 'DATA_DIR_MOUNT']))",message="POD_UID, POD_IP, DATA_DIR_MOUNT and all names that begin with UNIT_ are set by the operator"
 	Env []corev1.EnvVar `json:"env,omitempty"`
 	// storages are volumes that outlive pods, one claim <unit>-<storage> each.
 	// The one named data, else the first, holds the database, and that one stays.
@@ -144,6 +135,15 @@ type UnitSetSpec struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.name == b.name || !(b.mountPath + '/').startsWith(a.mountPath + '/')))",message="two mountPaths are equal or one lies in the other: each volume needs a directory of its own"
 	EmptyDir []EmptyDirSpec `json:"emptyDir,omitempty"`
+	// configuration are values for the template of the servers' configuration, the
+	// same for all units: by the names of the package's default values, which they
+	// replace, and replaced by those of a unit's own ConfigMap. options holds
+	// variables of the server by their own names. A change needs no new pod. What
+	// the operator sets itself is refused: who may write, who replicates from whom,
+	// ports, paths, TLS, server_id, GTID mode.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=256
+	Configuration map[string]v1alpha1.JSON `json:"configuration,omitempty"`
 	// secret is mounted into every unit. Each key is a user name and its value
 	// that user's password.
 	// +optional
@@ -173,10 +173,31 @@ type UnitSetSpec struct {
 	// +optional
 	// +kubebuilder:validation:Enum=soft;hard;""
 	PodAntiAffinityPreset string `json:"podAntiAffinityPreset,omitempty"`
+	// scheduling says which nodes may run the units, beyond the two presets.
+	// +optional
+	Scheduling *SchedulingSpec `json:"scheduling,omitempty"`
+	// imagePullSecrets are Secrets of the same namespace with which images are
+	// pulled, beside those of the package and of the namespace's service account.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(s, has(s.name) && s.name != '')",message="each of imagePullSecrets needs the name of a Secret"
+	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
+	// agentResources of the agent beside each server. A resource that is named
+	// neither in requests nor in limits keeps the operator's default.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="!has(self.limits) || !has(self.requests) || ['cpu', 'memory'].all(r, !(r in self.limits) || !(r in self.requests) || quantity(string(self.requests[r])).compareTo(quantity(string(self.limits[r]))) <= 0)",message="requests of cpu and memory must not exceed the limits"
+	AgentResources *corev1.ResourceRequirements `json:"agentResources,omitempty"`
 	// persistentVolumeClaimRetentionPolicy says what becomes of claims when the
 	// set is deleted or scaled down. Default: Retain for both.
 	// +optional
 	PersistentVolumeClaimRetentionPolicy *PersistentVolumeClaimRetentionPolicy `json:"persistentVolumeClaimRetentionPolicy,omitempty"`
+
+	// These names are taken, for backups as a service: backup {destination, archive,
+	// schedules} and bootstrap {restore, clone} here, backup {lastSuccess,
+	// firstRecoverable, lastRecoverable, lastVerified} in the status, and targetTime,
+	// targetGTID and targetLSN among the parameters of a GrpcCall's restore.
 }
 
 // StorageSpec is a volume that outlives pods.
@@ -188,7 +209,7 @@ type StorageSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=48
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="name must be a DNS label: lower case letters, digits and '-', beginning and ending with a letter or digit"
-	// +kubebuilder:validation:XValidation:rule="!(self in ['secret', 'cert', 'data-dir']) && !self.startsWith('unit-agent')",message="the names secret, cert, data-dir and those that begin with unit-agent are the operator's own"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['secret', 'cert', 'data-dir']) && !self.startsWith('unit-')",message="the names secret, cert, data-dir and those that begin with unit- are the operator's own"
 	Name string `json:"name"`
 	// mountPath is an absolute path in every container, outside the mounts of all
 	// other volumes.
@@ -218,7 +239,7 @@ type EmptyDirSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=48
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="name must be a DNS label: lower case letters, digits and '-', beginning and ending with a letter or digit"
-	// +kubebuilder:validation:XValidation:rule="!(self in ['secret', 'cert', 'data-dir']) && !self.startsWith('unit-agent')",message="the names secret, cert, data-dir and those that begin with unit-agent are the operator's own"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['secret', 'cert', 'data-dir']) && !self.startsWith('unit-')",message="the names secret, cert, data-dir and those that begin with unit- are the operator's own"
 	Name string `json:"name"`
 	// mountPath is an absolute path in every container, outside the mounts of all
 	// other volumes.
@@ -304,6 +325,12 @@ type UpdateStrategySpec struct {
 	// type is RollingUpdate (default) or OnDelete.
 	// +optional
 	Type UpdateStrategyType `json:"type,omitempty"`
+	// paused lets a change of the spec wait: status.plan says what it would do to
+	// which unit, and nothing is done to units that exist until it is false (the
+	// default). What heals a unit is still
+	// done.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
 	// rollingUpdate refines RollingUpdate.
 	// +optional
 	RollingUpdate *RollingUpdateSpec `json:"rollingUpdate,omitempty"`
@@ -319,24 +346,6 @@ type RollingUpdateSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	MaxUnavailable *int32 `json:"maxUnavailable,omitempty"`
-}
-
-// NodeAffinityPresetSpec is one required node label.
-type NodeAffinityPresetSpec struct {
-	// key of the node's label.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$')",message="key must be the key of a node's label, such as kubernetes.io/arch"
-	Key string `json:"key"`
-	// values of which the node must have one.
-	// +required
-	// +listType=set
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=256
-	// +kubebuilder:validation:items:MaxLength=63
-	// +kubebuilder:validation:items:Pattern=`^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$`
-	Values []string `json:"values"`
 }
 
 // ClaimRetention is what becomes of a claim.
@@ -359,69 +368,6 @@ type PersistentVolumeClaimRetentionPolicy struct {
 	// Retain.
 	// +optional
 	WhenScaled ClaimRetention `json:"whenScaled,omitempty"`
-}
-
-// UnitSetStatus is what was observed of the set.
-type UnitSetStatus struct {
-	// units is how many Units exist.
-	// +optional
-	Units int32 `json:"units"`
-	// readyUnits is how many of them are in phase Ready.
-	// +optional
-	ReadyUnits int32 `json:"readyUnits"`
-	// inUpdate is "true" while units are being brought to the current revision,
-	// else "false".
-	// +optional
-	InUpdate string `json:"inUpdate,omitempty"`
-	// unitPVCSynced says whether every claim has the wanted size.
-	// +optional
-	UnitPVCSynced SyncStatus `json:"unitPVCSynced,omitempty"`
-	// unitImageSynced says whether every unit runs the wanted revision.
-	// +optional
-	UnitImageSynced SyncStatus `json:"unitImageSynced,omitempty"`
-	// unitResourceSynced says whether every unit has the wanted cpu and memory.
-	// +optional
-	UnitResourceSynced SyncStatus `json:"unitResourceSynced,omitempty"`
-	// currentRevision names the ControllerRevision all units came from, before
-	// an update that is under way.
-	// +optional
-	CurrentRevision string `json:"currentRevision,omitempty"`
-	// updateRevision names the ControllerRevision that units are brought to.
-	// +optional
-	UpdateRevision string `json:"updateRevision,omitempty"`
-	// updatedUnits is how many units carry updateRevision.
-	// +optional
-	UpdatedUnits int32 `json:"updatedUnits,omitempty"`
-	// availableRevision is the hash of what a newer renderer or an edited
-	// package would give. It is taken up with the next change of the spec or by
-	// the annotation unit-operator.io/adopt-revision.
-	// +optional
-	AvailableRevision string `json:"availableRevision,omitempty"`
-	// package is the package in use.
-	// +optional
-	Package *PackageReference `json:"package,omitempty"`
-	// collisionCount makes revision names unique after a hash collision.
-	// +optional
-	CollisionCount *int32 `json:"collisionCount,omitempty"`
-	// observedGeneration is the generation of the spec this status speaks of.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions are Ready, Progressing, and one for whatever is missing or
-	// waited for.
-	// +optional
-	// +listType=map
-	// +listMapKey=type
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-}
-
-// PackageReference is a package as it was read.
-type PackageReference struct {
-	// name of the package's PodTemplate in the operator's namespace.
-	// +required
-	Name string `json:"name"`
-	// revision is the hash of the package's content.
-	// +required
-	Revision string `json:"revision"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -14,6 +14,10 @@ type MysqlReplicaMemberApplyConfiguration struct {
 	// isolated keeps the replica out of the read-only Service and out of
 	// failover. Default false.
 	Isolated *bool `json:"isolated,omitempty"`
+	// delaySeconds is how long the replica waits before it applies what it has
+	// received, as a protection from mistakes; at most 24 days. What it has received
+	// it acknowledges at once, and it is the last choice as a source. Default 0.
+	DelaySeconds *int32 `json:"delaySeconds,omitempty"`
 }
 
 // MysqlReplicaMemberApplyConfiguration constructs a declarative configuration of the MysqlReplicaMember type for use with
@@ -46,10 +50,26 @@ func (b *MysqlReplicaMemberApplyConfiguration) WithPort(value int32) *MysqlRepli
 	return b
 }
 
+// WithPriority sets the Priority field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Priority field is set to the value of the last call.
+func (b *MysqlReplicaMemberApplyConfiguration) WithPriority(value int32) *MysqlReplicaMemberApplyConfiguration {
+	b.MysqlReplicationMemberApplyConfiguration.Priority = &value
+	return b
+}
+
 // WithIsolated sets the Isolated field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Isolated field is set to the value of the last call.
 func (b *MysqlReplicaMemberApplyConfiguration) WithIsolated(value bool) *MysqlReplicaMemberApplyConfiguration {
 	b.Isolated = &value
+	return b
+}
+
+// WithDelaySeconds sets the DelaySeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DelaySeconds field is set to the value of the last call.
+func (b *MysqlReplicaMemberApplyConfiguration) WithDelaySeconds(value int32) *MysqlReplicaMemberApplyConfiguration {
+	b.DelaySeconds = &value
 	return b
 }

@@ -16,6 +16,9 @@ type MysqlReplicationMemberApplyConfiguration struct {
 	Host *string `json:"host,omitempty"`
 	// port of the server, 1 to 65535.
 	Port *int32 `json:"port,omitempty"`
+	// priority of the member where one of several that have the same data becomes
+	// the source without being named: the highest is taken. Default 1; 0: never.
+	Priority *int32 `json:"priority,omitempty"`
 }
 
 // MysqlReplicationMemberApplyConfiguration constructs a declarative configuration of the MysqlReplicationMember type for use with
@@ -45,5 +48,13 @@ func (b *MysqlReplicationMemberApplyConfiguration) WithHost(value string) *Mysql
 // If called multiple times, the Port field is set to the value of the last call.
 func (b *MysqlReplicationMemberApplyConfiguration) WithPort(value int32) *MysqlReplicationMemberApplyConfiguration {
 	b.Port = &value
+	return b
+}
+
+// WithPriority sets the Priority field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Priority field is set to the value of the last call.
+func (b *MysqlReplicationMemberApplyConfiguration) WithPriority(value int32) *MysqlReplicationMemberApplyConfiguration {
+	b.Priority = &value
 	return b
 }

@@ -21,8 +21,19 @@ type MysqlReplicationSpecApplyConfiguration struct {
 	// source is the member that is asked to accept writes. status.currentSource
 	// says which one does.
 	Source *MysqlReplicationMemberApplyConfiguration `json:"source,omitempty"`
-	// replica lists the other members.
+	// replica lists the other members; it may be empty.
 	Replica []MysqlReplicaMemberApplyConfiguration `json:"replica,omitempty"`
+	// unitSet names a UnitSet of the same namespace: each of its units but the
+	// source is a member, at <unit>.<set>-headless-svc.<namespace> and the set's
+	// port, without being listed in replica. Entries of replica then say what is
+	// special about one of them, such as isolated, or add units beside the set.
+	UnitSet *string `json:"unitSet,omitempty"`
+	// failover says when another member becomes the source without being asked to.
+	// Default: never.
+	Failover *ReplicationFailoverApplyConfiguration `json:"failover,omitempty"`
+	// durability says how many members have a transaction when its commit is
+	// acknowledged, and what happens while too few can.
+	Durability *ReplicationDurabilityApplyConfiguration `json:"durability,omitempty"`
 	// service says how <name>-readwrite and <name>-readonly are published.
 	Service *ReplicationServiceSpecApplyConfiguration `json:"service,omitempty"`
 	// aesSecret is accepted so that objects written for other operators of this
@@ -71,6 +82,30 @@ func (b *MysqlReplicationSpecApplyConfiguration) WithReplica(values ...*MysqlRep
 		}
 		b.Replica = append(b.Replica, *values[i])
 	}
+	return b
+}
+
+// WithUnitSet sets the UnitSet field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnitSet field is set to the value of the last call.
+func (b *MysqlReplicationSpecApplyConfiguration) WithUnitSet(value string) *MysqlReplicationSpecApplyConfiguration {
+	b.UnitSet = &value
+	return b
+}
+
+// WithFailover sets the Failover field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Failover field is set to the value of the last call.
+func (b *MysqlReplicationSpecApplyConfiguration) WithFailover(value *ReplicationFailoverApplyConfiguration) *MysqlReplicationSpecApplyConfiguration {
+	b.Failover = value
+	return b
+}
+
+// WithDurability sets the Durability field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Durability field is set to the value of the last call.
+func (b *MysqlReplicationSpecApplyConfiguration) WithDurability(value *ReplicationDurabilityApplyConfiguration) *MysqlReplicationSpecApplyConfiguration {
+	b.Durability = value
 	return b
 }
 

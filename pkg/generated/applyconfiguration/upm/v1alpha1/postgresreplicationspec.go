@@ -21,8 +21,19 @@ type PostgresReplicationSpecApplyConfiguration struct {
 	// primary is the member that is asked to accept writes. status.currentPrimary
 	// says which one does.
 	Primary *PostgresReplicationMemberApplyConfiguration `json:"primary,omitempty"`
-	// standby lists the other members.
+	// standby lists the other members; it may be empty.
 	Standby []PostgresStandbyMemberApplyConfiguration `json:"standby,omitempty"`
+	// unitSet names a UnitSet of the same namespace: each of its units but the
+	// primary is a member, at <unit>.<set>-headless-svc.<namespace> and the set's
+	// port, without being listed in standby. Entries of standby then say what is
+	// special about one of them, such as isolated, or add units beside the set.
+	UnitSet *string `json:"unitSet,omitempty"`
+	// failover says when another member becomes the primary without being asked to.
+	// Default: never.
+	Failover *ReplicationFailoverApplyConfiguration `json:"failover,omitempty"`
+	// durability says how many members have a transaction when its commit is
+	// acknowledged, and what happens while too few can.
+	Durability *ReplicationDurabilityApplyConfiguration `json:"durability,omitempty"`
 	// service says how <name>-readwrite and <name>-readonly are published.
 	Service *ReplicationServiceSpecApplyConfiguration `json:"service,omitempty"`
 	// aesSecret is accepted so that objects written for other operators of this
@@ -71,6 +82,30 @@ func (b *PostgresReplicationSpecApplyConfiguration) WithStandby(values ...*Postg
 		}
 		b.Standby = append(b.Standby, *values[i])
 	}
+	return b
+}
+
+// WithUnitSet sets the UnitSet field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UnitSet field is set to the value of the last call.
+func (b *PostgresReplicationSpecApplyConfiguration) WithUnitSet(value string) *PostgresReplicationSpecApplyConfiguration {
+	b.UnitSet = &value
+	return b
+}
+
+// WithFailover sets the Failover field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Failover field is set to the value of the last call.
+func (b *PostgresReplicationSpecApplyConfiguration) WithFailover(value *ReplicationFailoverApplyConfiguration) *PostgresReplicationSpecApplyConfiguration {
+	b.Failover = value
+	return b
+}
+
+// WithDurability sets the Durability field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Durability field is set to the value of the last call.
+func (b *PostgresReplicationSpecApplyConfiguration) WithDurability(value *ReplicationDurabilityApplyConfiguration) *PostgresReplicationSpecApplyConfiguration {
+	b.Durability = value
 	return b
 }
 

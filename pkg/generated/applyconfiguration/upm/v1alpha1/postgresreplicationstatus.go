@@ -19,6 +19,21 @@ type PostgresReplicationStatusApplyConfiguration struct {
 	// epoch is raised before the first change of each operation. Agents refuse
 	// calls of a lower one.
 	Epoch *int64 `json:"epoch,omitempty"`
+	// acceptedGeneration is the newest generation of the spec that was valid;
+	// accepted comes from it. observedGeneration is above it while the spec is not.
+	AcceptedGeneration *int64 `json:"acceptedGeneration,omitempty"`
+	// accepted is the last valid topology, by which roles are given and failovers
+	// made.
+	Accepted *ReplicationAcceptedApplyConfiguration `json:"accepted,omitempty"`
+	// data is what the members replicate.
+	Data *ReplicationDataApplyConfiguration `json:"data,omitempty"`
+	// durability says who may have acknowledged what was committed. While it
+	// changes there is more than one entry, and all of them hold.
+	Durability []ReplicationDurabilityEntryApplyConfiguration `json:"durability,omitempty"`
+	// operation that is under way. Absent: none.
+	Operation *ReplicationOperationApplyConfiguration `json:"operation,omitempty"`
+	// endpoints are where clients connect.
+	Endpoints *ReplicationEndpointsApplyConfiguration `json:"endpoints,omitempty"`
 	// topology says of each member what was observed.
 	Topology []ReplicationMemberStatusApplyConfiguration `json:"topology,omitempty"`
 	// observedGeneration is the generation of the spec this status speaks of.
@@ -46,6 +61,59 @@ func (b *PostgresReplicationStatusApplyConfiguration) WithCurrentPrimary(value s
 // If called multiple times, the Epoch field is set to the value of the last call.
 func (b *PostgresReplicationStatusApplyConfiguration) WithEpoch(value int64) *PostgresReplicationStatusApplyConfiguration {
 	b.Epoch = &value
+	return b
+}
+
+// WithAcceptedGeneration sets the AcceptedGeneration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AcceptedGeneration field is set to the value of the last call.
+func (b *PostgresReplicationStatusApplyConfiguration) WithAcceptedGeneration(value int64) *PostgresReplicationStatusApplyConfiguration {
+	b.AcceptedGeneration = &value
+	return b
+}
+
+// WithAccepted sets the Accepted field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Accepted field is set to the value of the last call.
+func (b *PostgresReplicationStatusApplyConfiguration) WithAccepted(value *ReplicationAcceptedApplyConfiguration) *PostgresReplicationStatusApplyConfiguration {
+	b.Accepted = value
+	return b
+}
+
+// WithData sets the Data field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Data field is set to the value of the last call.
+func (b *PostgresReplicationStatusApplyConfiguration) WithData(value *ReplicationDataApplyConfiguration) *PostgresReplicationStatusApplyConfiguration {
+	b.Data = value
+	return b
+}
+
+// WithDurability adds the given value to the Durability field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Durability field.
+func (b *PostgresReplicationStatusApplyConfiguration) WithDurability(values ...*ReplicationDurabilityEntryApplyConfiguration) *PostgresReplicationStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDurability")
+		}
+		b.Durability = append(b.Durability, *values[i])
+	}
+	return b
+}
+
+// WithOperation sets the Operation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Operation field is set to the value of the last call.
+func (b *PostgresReplicationStatusApplyConfiguration) WithOperation(value *ReplicationOperationApplyConfiguration) *PostgresReplicationStatusApplyConfiguration {
+	b.Operation = value
+	return b
+}
+
+// WithEndpoints sets the Endpoints field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Endpoints field is set to the value of the last call.
+func (b *PostgresReplicationStatusApplyConfiguration) WithEndpoints(value *ReplicationEndpointsApplyConfiguration) *PostgresReplicationStatusApplyConfiguration {
+	b.Endpoints = value
 	return b
 }
 

@@ -14,6 +14,10 @@ type PostgresStandbyMemberApplyConfiguration struct {
 	// isolated keeps the standby out of the read-only Service and out of
 	// failover. Default false.
 	Isolated *bool `json:"isolated,omitempty"`
+	// delaySeconds is how long the standby waits before it applies what it has
+	// received, as a protection from mistakes; at most 24 days. What it has received
+	// it acknowledges at once, and it is the last choice as a primary. Default 0.
+	DelaySeconds *int32 `json:"delaySeconds,omitempty"`
 }
 
 // PostgresStandbyMemberApplyConfiguration constructs a declarative configuration of the PostgresStandbyMember type for use with
@@ -46,10 +50,26 @@ func (b *PostgresStandbyMemberApplyConfiguration) WithPort(value int32) *Postgre
 	return b
 }
 
+// WithPriority sets the Priority field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Priority field is set to the value of the last call.
+func (b *PostgresStandbyMemberApplyConfiguration) WithPriority(value int32) *PostgresStandbyMemberApplyConfiguration {
+	b.PostgresReplicationMemberApplyConfiguration.Priority = &value
+	return b
+}
+
 // WithIsolated sets the Isolated field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Isolated field is set to the value of the last call.
 func (b *PostgresStandbyMemberApplyConfiguration) WithIsolated(value bool) *PostgresStandbyMemberApplyConfiguration {
 	b.Isolated = &value
+	return b
+}
+
+// WithDelaySeconds sets the DelaySeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DelaySeconds field is set to the value of the last call.
+func (b *PostgresStandbyMemberApplyConfiguration) WithDelaySeconds(value int32) *PostgresStandbyMemberApplyConfiguration {
+	b.DelaySeconds = &value
 	return b
 }

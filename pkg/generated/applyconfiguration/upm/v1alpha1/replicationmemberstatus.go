@@ -17,7 +17,7 @@ import (
 type ReplicationMemberStatusApplyConfiguration struct {
 	// name of the Unit.
 	Name *string `json:"name,omitempty"`
-	// unitUID is the Unit that this entry speaks of. One that was made anew under
+	// unitUID is the Unit that this entry speaks of. One that was created again under
 	// the same name is another member.
 	UnitUID *types.UID `json:"unitUID,omitempty"`
 	// podUID is the pod that was observed.

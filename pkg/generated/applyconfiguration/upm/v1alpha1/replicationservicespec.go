@@ -12,12 +12,22 @@ import (
 // ReplicationServiceSpecApplyConfiguration represents a declarative configuration of the ReplicationServiceSpec type for use
 // with apply.
 //
+// What MysqlReplication and PostgresReplication have in common in their specs.
 // ReplicationServiceSpec says how the read-write and read-only Services of a
 // replication are published.
 type ReplicationServiceSpecApplyConfiguration struct {
 	// type of the <name>-readwrite and <name>-readonly Services: ClusterIP,
 	// NodePort or LoadBalancer. Default ClusterIP.
 	Type *v1.ServiceType `json:"type,omitempty"`
+	// annotations of both Services, such as those that make a load balancer an
+	// internal one.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// loadBalancerSourceRanges are the networks, in CIDR notation, that may connect
+	// through the load balancer. Empty: all.
+	LoadBalancerSourceRanges []string `json:"loadBalancerSourceRanges,omitempty"`
+	// externalTrafficPolicy is Cluster (default), or Local: a node forwards to
+	// members on itself only, and clients' addresses are kept.
+	ExternalTrafficPolicy *v1.ServiceExternalTrafficPolicy `json:"externalTrafficPolicy,omitempty"`
 }
 
 // ReplicationServiceSpecApplyConfiguration constructs a declarative configuration of the ReplicationServiceSpec type for use with
@@ -31,5 +41,37 @@ func ReplicationServiceSpec() *ReplicationServiceSpecApplyConfiguration {
 // If called multiple times, the Type field is set to the value of the last call.
 func (b *ReplicationServiceSpecApplyConfiguration) WithType(value v1.ServiceType) *ReplicationServiceSpecApplyConfiguration {
 	b.Type = &value
+	return b
+}
+
+// WithAnnotations puts the entries into the Annotations field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the Annotations field,
+// overwriting an existing map entries in Annotations field with the same key.
+func (b *ReplicationServiceSpecApplyConfiguration) WithAnnotations(entries map[string]string) *ReplicationServiceSpecApplyConfiguration {
+	if b.Annotations == nil && len(entries) > 0 {
+		b.Annotations = make(map[string]string, len(entries))
+	}
+	for k, v := range entries {
+		b.Annotations[k] = v
+	}
+	return b
+}
+
+// WithLoadBalancerSourceRanges adds the given value to the LoadBalancerSourceRanges field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the LoadBalancerSourceRanges field.
+func (b *ReplicationServiceSpecApplyConfiguration) WithLoadBalancerSourceRanges(values ...string) *ReplicationServiceSpecApplyConfiguration {
+	for i := range values {
+		b.LoadBalancerSourceRanges = append(b.LoadBalancerSourceRanges, values[i])
+	}
+	return b
+}
+
+// WithExternalTrafficPolicy sets the ExternalTrafficPolicy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExternalTrafficPolicy field is set to the value of the last call.
+func (b *ReplicationServiceSpecApplyConfiguration) WithExternalTrafficPolicy(value v1.ServiceExternalTrafficPolicy) *ReplicationServiceSpecApplyConfiguration {
+	b.ExternalTrafficPolicy = &value
 	return b
 }

@@ -19,7 +19,7 @@ type UnitReplicationApplyConfiguration struct {
 	Kind *upmv1alpha2.ReplicationKind `json:"kind,omitempty"`
 	// name of the object, in the Unit's namespace.
 	Name *string `json:"name,omitempty"`
-	// uid of the object. One that was made anew under the same name is another.
+	// uid of the object. One that was created again under the same name is another.
 	UID *types.UID `json:"uid,omitempty"`
 	// epoch is the highest one under which it changed the unit's role. One that
 	// takes the unit over begins above it. 0: it has not changed it yet.

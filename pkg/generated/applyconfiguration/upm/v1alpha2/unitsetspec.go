@@ -6,6 +6,7 @@
 package v1alpha2
 
 import (
+	v1alpha1 "github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	upmv1alpha2 "github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	v1 "k8s.io/api/core/v1"
 )
@@ -45,6 +46,13 @@ type UnitSetSpecApplyConfiguration struct {
 	Storages []StorageSpecApplyConfiguration `json:"storages,omitempty"`
 	// emptyDir are volumes that die with their pod.
 	EmptyDir []EmptyDirSpecApplyConfiguration `json:"emptyDir,omitempty"`
+	// configuration are values for the template of the servers' configuration, the
+	// same for all units: by the names of the package's default values, which they
+	// replace, and replaced by those of a unit's own ConfigMap. options holds
+	// variables of the server by their own names. A change needs no new pod. What
+	// the operator sets itself is refused: who may write, who replicates from whom,
+	// ports, paths, TLS, server_id, GTID mode.
+	Configuration map[string]v1alpha1.JSON `json:"configuration,omitempty"`
 	// secret is mounted into every unit. Each key is a user name and its value
 	// that user's password.
 	Secret *SecretInfoApplyConfiguration `json:"secret,omitempty"`
@@ -63,6 +71,14 @@ type UnitSetSpecApplyConfiguration struct {
 	// podAntiAffinityPreset prefers (soft) or requires (hard) that no two units
 	// share a node. Empty: no rule.
 	PodAntiAffinityPreset *string `json:"podAntiAffinityPreset,omitempty"`
+	// scheduling says which nodes may run the units, beyond the two presets.
+	Scheduling *SchedulingSpecApplyConfiguration `json:"scheduling,omitempty"`
+	// imagePullSecrets are Secrets of the same namespace with which images are
+	// pulled, beside those of the package and of the namespace's service account.
+	ImagePullSecrets []v1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
+	// agentResources of the agent beside each server. A resource that is named
+	// neither in requests nor in limits keeps the operator's default.
+	AgentResources *v1.ResourceRequirements `json:"agentResources,omitempty"`
 	// persistentVolumeClaimRetentionPolicy says what becomes of claims when the
 	// set is deleted or scaled down. Default: Retain for both.
 	PersistentVolumeClaimRetentionPolicy *PersistentVolumeClaimRetentionPolicyApplyConfiguration `json:"persistentVolumeClaimRetentionPolicy,omitempty"`
@@ -158,6 +174,20 @@ func (b *UnitSetSpecApplyConfiguration) WithEmptyDir(values ...*EmptyDirSpecAppl
 	return b
 }
 
+// WithConfiguration puts the entries into the Configuration field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the Configuration field,
+// overwriting an existing map entries in Configuration field with the same key.
+func (b *UnitSetSpecApplyConfiguration) WithConfiguration(entries map[string]v1alpha1.JSON) *UnitSetSpecApplyConfiguration {
+	if b.Configuration == nil && len(entries) > 0 {
+		b.Configuration = make(map[string]v1alpha1.JSON, len(entries))
+	}
+	for k, v := range entries {
+		b.Configuration[k] = v
+	}
+	return b
+}
+
 // WithSecret sets the Secret field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Secret field is set to the value of the last call.
@@ -216,6 +246,32 @@ func (b *UnitSetSpecApplyConfiguration) WithNodeAffinityPreset(values ...*NodeAf
 // If called multiple times, the PodAntiAffinityPreset field is set to the value of the last call.
 func (b *UnitSetSpecApplyConfiguration) WithPodAntiAffinityPreset(value string) *UnitSetSpecApplyConfiguration {
 	b.PodAntiAffinityPreset = &value
+	return b
+}
+
+// WithScheduling sets the Scheduling field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Scheduling field is set to the value of the last call.
+func (b *UnitSetSpecApplyConfiguration) WithScheduling(value *SchedulingSpecApplyConfiguration) *UnitSetSpecApplyConfiguration {
+	b.Scheduling = value
+	return b
+}
+
+// WithImagePullSecrets adds the given value to the ImagePullSecrets field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ImagePullSecrets field.
+func (b *UnitSetSpecApplyConfiguration) WithImagePullSecrets(values ...v1.LocalObjectReference) *UnitSetSpecApplyConfiguration {
+	for i := range values {
+		b.ImagePullSecrets = append(b.ImagePullSecrets, values[i])
+	}
+	return b
+}
+
+// WithAgentResources sets the AgentResources field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AgentResources field is set to the value of the last call.
+func (b *UnitSetSpecApplyConfiguration) WithAgentResources(value v1.ResourceRequirements) *UnitSetSpecApplyConfiguration {
+	b.AgentResources = &value
 	return b
 }
 

@@ -19,6 +19,8 @@ type UnitSetStatusApplyConfiguration struct {
 	Units *int32 `json:"units,omitempty"`
 	// readyUnits is how many of them are in phase Ready.
 	ReadyUnits *int32 `json:"readyUnits,omitempty"`
+	// selector of the set's pods, as a string, for the scale subresource.
+	Selector *string `json:"selector,omitempty"`
 	// inUpdate is "true" while units are being brought to the current revision,
 	// else "false".
 	InUpdate *string `json:"inUpdate,omitempty"`
@@ -39,6 +41,9 @@ type UnitSetStatusApplyConfiguration struct {
 	// package would give. It is taken up with the next change of the spec or by
 	// the annotation unit-operator.io/adopt-revision.
 	AvailableRevision *string `json:"availableRevision,omitempty"`
+	// plan lists the steps by which the units are brought to the spec, in their
+	// order. While updateStrategy.paused is true none of them is begun.
+	Plan []PlannedStepApplyConfiguration `json:"plan,omitempty"`
 	// package is the package in use.
 	Package *PackageReferenceApplyConfiguration `json:"package,omitempty"`
 	// collisionCount makes revision names unique after a hash collision.
@@ -69,6 +74,14 @@ func (b *UnitSetStatusApplyConfiguration) WithUnits(value int32) *UnitSetStatusA
 // If called multiple times, the ReadyUnits field is set to the value of the last call.
 func (b *UnitSetStatusApplyConfiguration) WithReadyUnits(value int32) *UnitSetStatusApplyConfiguration {
 	b.ReadyUnits = &value
+	return b
+}
+
+// WithSelector sets the Selector field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Selector field is set to the value of the last call.
+func (b *UnitSetStatusApplyConfiguration) WithSelector(value string) *UnitSetStatusApplyConfiguration {
+	b.Selector = &value
 	return b
 }
 
@@ -133,6 +146,19 @@ func (b *UnitSetStatusApplyConfiguration) WithUpdatedUnits(value int32) *UnitSet
 // If called multiple times, the AvailableRevision field is set to the value of the last call.
 func (b *UnitSetStatusApplyConfiguration) WithAvailableRevision(value string) *UnitSetStatusApplyConfiguration {
 	b.AvailableRevision = &value
+	return b
+}
+
+// WithPlan adds the given value to the Plan field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Plan field.
+func (b *UnitSetStatusApplyConfiguration) WithPlan(values ...*PlannedStepApplyConfiguration) *UnitSetStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithPlan")
+		}
+		b.Plan = append(b.Plan, *values[i])
+	}
 	return b
 }
 

@@ -16,6 +16,11 @@ import (
 type UpdateStrategySpecApplyConfiguration struct {
 	// type is RollingUpdate (default) or OnDelete.
 	Type *upmv1alpha2.UpdateStrategyType `json:"type,omitempty"`
+	// paused lets a change of the spec wait: status.plan says what it would do to
+	// which unit, and nothing is done to units that exist until it is false (the
+	// default). What heals a unit is still
+	// done.
+	Paused *bool `json:"paused,omitempty"`
 	// rollingUpdate refines RollingUpdate.
 	RollingUpdate *RollingUpdateSpecApplyConfiguration `json:"rollingUpdate,omitempty"`
 }
@@ -31,6 +36,14 @@ func UpdateStrategySpec() *UpdateStrategySpecApplyConfiguration {
 // If called multiple times, the Type field is set to the value of the last call.
 func (b *UpdateStrategySpecApplyConfiguration) WithType(value upmv1alpha2.UpdateStrategyType) *UpdateStrategySpecApplyConfiguration {
 	b.Type = &value
+	return b
+}
+
+// WithPaused sets the Paused field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Paused field is set to the value of the last call.
+func (b *UpdateStrategySpecApplyConfiguration) WithPaused(value bool) *UpdateStrategySpecApplyConfiguration {
+	b.Paused = &value
 	return b
 }
 

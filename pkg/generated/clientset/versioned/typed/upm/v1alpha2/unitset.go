@@ -11,6 +11,7 @@ import (
 	upmv1alpha2 "github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	applyconfigurationupmv1alpha2 "github.com/upmio/unit-operator/pkg/generated/applyconfiguration/upm/v1alpha2"
 	scheme "github.com/upmio/unit-operator/pkg/generated/clientset/versioned/scheme"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	types "k8s.io/apimachinery/pkg/types"
 	watch "k8s.io/apimachinery/pkg/watch"
@@ -38,6 +39,9 @@ type UnitSetInterface interface {
 	Apply(ctx context.Context, unitSet *applyconfigurationupmv1alpha2.UnitSetApplyConfiguration, opts v1.ApplyOptions) (result *upmv1alpha2.UnitSet, err error)
 	// Add a +genclient:noStatus comment above the type to avoid generating ApplyStatus().
 	ApplyStatus(ctx context.Context, unitSet *applyconfigurationupmv1alpha2.UnitSetApplyConfiguration, opts v1.ApplyOptions) (result *upmv1alpha2.UnitSet, err error)
+	GetScale(ctx context.Context, unitSetName string, options v1.GetOptions) (*autoscalingv1.Scale, error)
+	UpdateScale(ctx context.Context, unitSetName string, scale *autoscalingv1.Scale, opts v1.UpdateOptions) (*autoscalingv1.Scale, error)
+
 	UnitSetExpansion
 }
 
@@ -58,4 +62,33 @@ func newUnitSets(c *UpmV1alpha2Client, namespace string) *unitSets {
 			func() *upmv1alpha2.UnitSetList { return &upmv1alpha2.UnitSetList{} },
 		),
 	}
+}
+
+// GetScale takes name of the unitSet, and returns the corresponding autoscalingv1.Scale object, and an error if there is any.
+func (c *unitSets) GetScale(ctx context.Context, unitSetName string, options v1.GetOptions) (result *autoscalingv1.Scale, err error) {
+	result = &autoscalingv1.Scale{}
+	err = c.GetClient().Get().
+		Namespace(c.GetNamespace()).
+		Resource("unitsets").
+		Name(unitSetName).
+		SubResource("scale").
+		VersionedParams(&options, scheme.ParameterCodec).
+		Do(ctx).
+		Into(result)
+	return
+}
+
+// UpdateScale takes the top resource name and the representation of a scale and updates it. Returns the server's representation of the scale, and an error, if there is any.
+func (c *unitSets) UpdateScale(ctx context.Context, unitSetName string, scale *autoscalingv1.Scale, opts v1.UpdateOptions) (result *autoscalingv1.Scale, err error) {
+	result = &autoscalingv1.Scale{}
+	err = c.GetClient().Put().
+		Namespace(c.GetNamespace()).
+		Resource("unitsets").
+		Name(unitSetName).
+		SubResource("scale").
+		VersionedParams(&opts, scheme.ParameterCodec).
+		Body(scale).
+		Do(ctx).
+		Into(result)
+	return
 }

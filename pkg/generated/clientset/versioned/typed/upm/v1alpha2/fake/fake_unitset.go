@@ -6,10 +6,15 @@
 package fake
 
 import (
+	context "context"
+
 	v1alpha2 "github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	upmv1alpha2 "github.com/upmio/unit-operator/pkg/generated/applyconfiguration/upm/v1alpha2"
 	typedupmv1alpha2 "github.com/upmio/unit-operator/pkg/generated/clientset/versioned/typed/upm/v1alpha2"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gentype "k8s.io/client-go/gentype"
+	testing "k8s.io/client-go/testing"
 )
 
 // fakeUnitSets implements UnitSetInterface
@@ -35,4 +40,28 @@ func newFakeUnitSets(fake *FakeUpmV1alpha2, namespace string) typedupmv1alpha2.U
 		),
 		fake,
 	}
+}
+
+// GetScale takes name of the unitSet, and returns the corresponding scale object, and an error if there is any.
+func (c *fakeUnitSets) GetScale(ctx context.Context, unitSetName string, options v1.GetOptions) (result *autoscalingv1.Scale, err error) {
+	emptyResult := &autoscalingv1.Scale{}
+	obj, err := c.Fake.
+		Invokes(testing.NewGetSubresourceActionWithOptions(c.Resource(), c.Namespace(), "scale", unitSetName, options), emptyResult)
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*autoscalingv1.Scale), err
+}
+
+// UpdateScale takes the representation of a scale and updates it. Returns the server's representation of the scale, and an error, if there is any.
+func (c *fakeUnitSets) UpdateScale(ctx context.Context, unitSetName string, scale *autoscalingv1.Scale, opts v1.UpdateOptions) (result *autoscalingv1.Scale, err error) {
+	emptyResult := &autoscalingv1.Scale{}
+	obj, err := c.Fake.
+		Invokes(testing.NewUpdateSubresourceActionWithOptions(c.Resource(), "scale", c.Namespace(), scale, opts), &autoscalingv1.Scale{})
+
+	if obj == nil {
+		return emptyResult, err
+	}
+	return obj.(*autoscalingv1.Scale), err
 }
