@@ -175,12 +175,25 @@ func (b *bench) awaitView(id string, ok func(View) bool) View {
 // awaitFree waits until nothing has the unit.
 func (b *bench) awaitFree() {
 	b.Helper()
-	agenttest.Eventually(b, "the unit is free", func() bool {
-		info, err := b.m.Info(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		return info.Current == nil
+	agenttest.Eventually(b, "the unit is free", b.free)
+}
+
+func (b *bench) free() bool {
+	b.Helper()
+	info, err := b.m.Info(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return info.Current == nil
+}
+
+// retryUntil lets retryInterval pass, again until ok: who tells that it will try again
+// may not wait yet when the clock steps.
+func (b *bench) retryUntil(what string, ok func() bool) {
+	b.Helper()
+	agenttest.Eventually(b, what, func() bool {
+		b.clock.Step(retryInterval)
+		return ok()
 	})
 }
 

@@ -271,8 +271,7 @@ func TestAHoldThatCannotBeClearedKeepsTheUnit(t *testing.T) {
 		t.Errorf("another one: %v", err)
 	}
 	broken.Store(false)
-	b.clock.Step(retryInterval)
-	b.awaitFree()
+	b.retryUntil("the unit is free", b.free)
 	if holds := b.holds(); len(holds) > 0 {
 		t.Errorf("holds %q", holds)
 	}
