@@ -19,6 +19,7 @@ import (
 var elsewhere = map[apiproxy.Call]string{
 	{Verb: "create", Resource: "pods/portforward"}:                        "agents are dialled on real nodes only (test/e2e)",
 	{Verb: "get", Resource: "pods/portforward"}:                           "agents are dialled on real nodes only (test/e2e)",
+	{Verb: "get", Resource: "nodes"}:                                      "a member's pod that is being deleted on a node that the cache does not show, or out of service (pkg/controller/unit)",
 	{Verb: "get", Resource: "persistentvolumeclaims"}:                     "a claim that a cache did not show yet (pkg/controller/unit)",
 	{Verb: "update", Resource: "secrets"}:                                 "a certificate or a CA that is renewed (pkg/controller/unit, pkg/agenttls)",
 	{Verb: "patch", Resource: "secrets"}:                                  "labels of a certificate's Secret (pkg/controller/unit)",

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -90,7 +91,18 @@ func (s *APIServer) Delete(obj runtime.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tracker, gvr := s.of(obj)
-	if err := s.remove(tracker, gvr, obj); err != nil {
+	if err := s.remove(tracker, gvr, obj, nil); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ForceDelete a pod as a user does with --force: without a grace period.
+func (s *APIServer) ForceDelete(pod *corev1.Pod) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tracker, gvr := s.of(pod)
+	if err := s.remove(tracker, gvr, pod, new(int64(0))); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -236,7 +248,7 @@ func (s *APIServer) write(tracker clienttesting.ObjectTracker, base clienttestin
 	}
 	switch a := action.(type) {
 	case clienttesting.DeleteActionImpl:
-		return nil, s.remove(tracker, gvr, before)
+		return nil, s.remove(tracker, gvr, before, a.DeleteOptions.GracePeriodSeconds)
 	case clienttesting.CreateActionImpl:
 		a.Object = a.Object.DeepCopyObject()
 		s.born(accessor(a.Object))
@@ -265,15 +277,28 @@ func (s *APIServer) write(tracker clienttesting.ObjectTracker, base clienttestin
 }
 
 // remove an object, or mark it: a pod that runs goes by its kubelet, what has
-// finalizers with the last of them.
-func (s *APIServer) remove(tracker clienttesting.ObjectTracker, gvr schema.GroupVersionResource, obj runtime.Object) error {
+// finalizers with the last of them. A pod's deletion is marked with the time at which
+// its grace period ends; another one can only shorten that.
+func (s *APIServer) remove(tracker clienttesting.ObjectTracker, gvr schema.GroupVersionResource, obj runtime.Object, grace *int64) error {
 	m := accessor(obj)
 	pod, isPod := obj.(*corev1.Pod)
 	runs := isPod && pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded && pod.Spec.NodeName != ""
-	if !runs && len(m.GetFinalizers()) == 0 {
+	switch {
+	case !runs:
+		grace = new(int64(0))
+	case grace == nil && pod.Spec.TerminationGracePeriodSeconds != nil:
+		grace = pod.Spec.TerminationGracePeriodSeconds
+	case grace == nil:
+		grace = new(int64(corev1.DefaultTerminationGracePeriodSeconds))
+	}
+	if before := m.GetDeletionGracePeriodSeconds(); m.GetDeletionTimestamp() != nil && (before == nil || *before <= *grace) {
+		return nil
+	}
+	if *grace == 0 && len(m.GetFinalizers()) == 0 {
 		return tracker.Delete(gvr, m.GetNamespace(), m.GetName())
 	}
-	m.SetDeletionTimestamp(new(metav1.NewTime(s.clock.Now())))
+	m.SetDeletionTimestamp(new(metav1.NewTime(s.clock.Now().Add(time.Duration(*grace) * time.Second))))
+	m.SetDeletionGracePeriodSeconds(grace)
 	return s.store(tracker, gvr, obj)
 }
 

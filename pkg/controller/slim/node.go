@@ -10,7 +10,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Node is what controllers look at of a node: whether it is there and reports.
+// Node is what controllers look at of a node: whether it is there, reports, and is in
+// service.
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 type Node struct {
 	metav1.TypeMeta
@@ -19,6 +20,8 @@ type Node struct {
 	// Ready is the status of its condition Ready; Unknown means that its kubelet
 	// does not report.
 	Ready corev1.ConditionStatus
+	// OutOfService: a person says by the taint of that name that nothing runs on it.
+	OutOfService bool
 }
 
 // FromNode makes a Node.
@@ -29,6 +32,11 @@ func FromNode(n *corev1.Node) *Node {
 	for i := range n.Status.Conditions {
 		if n.Status.Conditions[i].Type == corev1.NodeReady {
 			out.Ready = n.Status.Conditions[i].Status
+		}
+	}
+	for i := range n.Spec.Taints {
+		if n.Spec.Taints[i].Key == corev1.TaintNodeOutOfService {
+			out.OutOfService = true
 		}
 	}
 	return out

@@ -36,6 +36,9 @@ const (
 	ConditionRefused = "Refused"
 	// ConditionClaimTerminating: a claim of the unit is being deleted.
 	ConditionClaimTerminating = "ClaimTerminating"
+	// ConditionPodEndUnproven: nothing proves that the processes of a member's last pod
+	// have ended, and no other pod is made before that.
+	ConditionPodEndUnproven = "PodEndUnproven"
 	// ConditionPodTerminating: the pod is on its way out and the next one waits.
 	ConditionPodTerminating = interlock.ReasonPodTerminating
 	// ConditionUnschedulable: no node takes the pod.
@@ -97,6 +100,7 @@ var (
 		ConditionQuotaExceeded,
 		ConditionRefused,
 		ConditionClaimTerminating,
+		ConditionPodEndUnproven,
 		ConditionNodeNotReporting,
 		ConditionPodTerminating,
 		ConditionUnschedulable,
@@ -132,6 +136,7 @@ var preventers = []string{
 	ConditionQuotaExceeded,
 	ConditionRefused,
 	ConditionClaimTerminating,
+	ConditionPodEndUnproven,
 }
 
 // finding is why a condition is there.

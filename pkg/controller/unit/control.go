@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -205,6 +206,38 @@ func (c *control) patchPod(ctx context.Context, unit *slim.Unit, pod *slim.Pod, 
 	}
 	c.record(unit, podsResource, written)
 	return nil
+}
+
+// setPodFinalizers of the pod as it was seen.
+func (c *control) setPodFinalizers(ctx context.Context, unit *slim.Unit, pod *slim.Pod, finalizers []string) error {
+	patch, err := mergePatch(pod.UID, map[string]any{"resourceVersion": pod.ResourceVersion, "finalizers": finalizers}, nil)
+	if err != nil {
+		return err
+	}
+	written, err := c.kube.CoreV1().Pods(unit.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, patchOptions)
+	if err != nil {
+		return err
+	}
+	c.record(unit, podsResource, written)
+	return nil
+}
+
+// releasePod takes the finalizer off a pod, and no other.
+func (c *control) releasePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod) error {
+	finalizers := slices.DeleteFunc(slices.Clone(pod.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerPodEnded })
+	err := c.setPodFinalizers(ctx, unit, pod, finalizers)
+	if apierrors.IsNotFound(err) {
+		return nil // gone meanwhile
+	}
+	return err
+}
+
+// forceDeletePod that has ended on a node whose kubelet does not say so.
+func (c *control) forceDeletePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod) error {
+	err := c.kube.CoreV1().Pods(unit.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
+		GracePeriodSeconds: new(int64(0)), Preconditions: metav1.NewUIDPreconditions(string(pod.UID)),
+	})
+	return ignoreGone(err)
 }
 
 func (c *control) patchClaim(ctx context.Context, unit *slim.Unit, claim *slim.Claim, metadata, spec map[string]any) error {

@@ -130,7 +130,8 @@ func TestDataOnAnEmptyDirIsMadeAnewWithItsPodUnlessAReplicationHasIt(t *testing.
 		t.Fatal(err)
 	}
 	w.live()
-	w.Erase(w.pod())
+	// A member's pod goes by its kubelet: that its object is gone proves nothing.
+	w.Delete(w.pod())
 	w.live()
 	w.wantPhase(v1alpha2.UnitFailed)
 	w.wantCondition(ConditionDataMissing, ConditionDataMissing, "MysqlReplication orders provisions the unit anew")

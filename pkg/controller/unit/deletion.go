@@ -5,8 +5,10 @@ package unit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,29 +18,36 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
+// unseenRecheck is how soon a pod that the cache does not show is looked at again: one
+// that has lost our label raises no event here.
+const unseenRecheck = 5 * time.Second
+
 // syncDeletion of a Unit: the server stops at its own pace while all it needs is
 // still there, then the claims go if they are to, then the Unit.
-func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) error {
+func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) (again time.Duration, err error) {
 	if !slices.Contains(unit.Finalizers, v1alpha2.FinalizerUnit) {
-		return nil
+		return 0, nil
 	}
 	s := c.observe(unit)
 	// Who orphans the children wants them to live on.
 	if !slices.Contains(unit.Finalizers, metav1.FinalizerOrphanDependents) {
 		gone, err := c.stopPod(ctx, s)
+		if errors.Is(err, errWritten) {
+			return 0, nil
+		}
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if !gone {
-			return c.syncStatus(ctx, s)
+			return s.again, c.syncStatus(ctx, s)
 		}
 		if err := c.leaveClaims(ctx, s); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	c.agents.Forget(unit.Status.PodUID)
 	finalizers := slices.DeleteFunc(slices.Clone(unit.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerUnit })
-	return c.control.setFinalizers(ctx, unit, finalizers)
+	return 0, c.control.setFinalizers(ctx, unit, finalizers)
 }
 
 // stopPod deletes the pod and says whether it is gone. What the cache does not
@@ -56,9 +65,10 @@ func (c *Controller) stopPod(ctx context.Context, s *state) (gone bool, err erro
 			return true, nil
 		}
 		s.pod = slim.FromPod(live)
+		s.retryAfter(unseenRecheck)
 	}
 	if s.pod.DeletionTimestamp != nil {
-		return false, nil
+		return false, c.syncEnd(ctx, s)
 	}
 	return false, c.control.deletePod(ctx, s.unit, s.pod, "the Unit is being deleted")
 }

@@ -12,7 +12,12 @@
 // Invariants:
 //
 //   - Never two pods: a pod has the Unit's name, is deleted only by UID, and the
-//     next one is made when the API server says that it is gone.
+//     next one is made when the API server says that it is gone. That is not enough
+//     for the member of a Replication: its pod has a finalizer until the end of its
+//     processes is proven (ended.go), and what proved it is in the status first.
+//   - Who owns a unit is in the status (status.replication) before its agent hears of
+//     it, and its pod is held before that (ownership.go). A unit that its Replication
+//     leaves goes on in its role.
 //   - A Unit that has a recorded database (status.dataIdentity) is never given
 //     an empty one: its agent is told what to expect. The record is given up only
 //     on request (annotation unit-operator.io/reinit), or when it lay on an

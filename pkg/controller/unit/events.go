@@ -55,6 +55,9 @@ const (
 	// longer.
 	ReasonAdopted  = "Adopted"
 	ReasonReleased = "Released"
+	// ReasonPodEndProven: something else than its kubelet proves that a member's pod has
+	// ended.
+	ReasonPodEndProven = "PodEndProven"
 	// ReasonDataGivenUp: the record of the unit's database was given up; an empty
 	// volume is initialised.
 	ReasonDataGivenUp = "DataGivenUp"

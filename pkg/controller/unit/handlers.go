@@ -21,7 +21,13 @@ import (
 func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error {
 	errs := []error{
 		c.children.Units.AddHandler(handler(func(u *slim.Unit) { c.loop.Enqueue(cache.MetaObjectToName(u)) })),
-		c.children.Pods.AddHandler(handler(func(p *slim.Pod) { c.enqueueOwner(p) })),
+		c.children.Pods.AddHandler(handler(func(p *slim.Pod) {
+			c.enqueueOwner(p)
+			if held(p) && p.DeletionTimestamp != nil {
+				// Whether its Unit is there or not.
+				c.loop.Enqueue(cache.MetaObjectToName(p))
+			}
+		})),
 		c.children.Pods.AddHandler(cache.TypedResourceEventHandlerFuncs[*slim.Pod]{
 			DeleteFunc: func(deleted cache.DeletedObject[*slim.Pod]) {
 				if deleted.OptionalObj != nil {
@@ -84,13 +90,13 @@ func changed(old, current any) bool {
 	return !oldOK || !newOK || o.GetResourceVersion() == "" || o.GetResourceVersion() != n.GetResourceVersion()
 }
 
-// nodeHandler looks only at what matters: a node that comes or goes, or falls silent,
-// or reports again.
+// nodeHandler looks only at what matters: a node that comes or goes, falls silent or
+// reports again, or is taken out of service.
 func (c *Controller) nodeHandler() cache.TypedResourceEventHandlerFuncs[*slim.Node] {
 	return cache.TypedResourceEventHandlerFuncs[*slim.Node]{
 		AddFunc: func(added *slim.Node) { c.enqueueNode(added.Name) },
 		UpdateFunc: func(old, current *slim.Node) {
-			if old.Ready != current.Ready {
+			if old.Ready != current.Ready || old.OutOfService != current.OutOfService {
 				c.enqueueNode(current.Name)
 			}
 		},
@@ -98,11 +104,17 @@ func (c *Controller) nodeHandler() cache.TypedResourceEventHandlerFuncs[*slim.No
 	}
 }
 
-// enqueueNode wakes the Units that are on a node or bound to it.
+// enqueueNode wakes the Units that are, or were last, on a node or bound to it, and
+// those whose pods have lost their Unit.
 func (c *Controller) enqueueNode(name string) {
 	for _, u := range c.children.Units.List() {
-		if u.NodeName == name || u.Status.NodeName == name {
+		if u.NodeName == name || u.Status.NodeName == name || u.Status.LastPod != nil && u.Status.LastPod.NodeName == name {
 			c.loop.Enqueue(cache.MetaObjectToName(u))
+		}
+	}
+	for _, p := range c.children.Pods.List() {
+		if p.NodeName == name && p.DeletionTimestamp != nil && held(p) {
+			c.loop.Enqueue(cache.MetaObjectToName(p))
 		}
 	}
 }

@@ -130,6 +130,10 @@ func (c *Controller) syncOwnership(ctx context.Context, s *state) error {
 	}
 	err := c.record(ctx, s, func(status *v1alpha2.UnitStatus) {
 		status.Replication, status.Released = plan.recorded, plan.released
+		if s.pod == nil && in.recorded == nil {
+			// The pod before was no member's: nothing is to be proven of it.
+			status.PodUID, status.NodeName = "", ""
+		}
 		// Its agent has to hear of it.
 		if changed || !ptr.Equal(plan.released, in.released) {
 			status.ConfigSyncStatus.AppliedGeneration = 0

@@ -298,7 +298,7 @@ func TestAUnitWhoseReplicationIsMadeAnewKeepsItsRole(t *testing.T) {
 			w.restart()
 			old := w.pod()
 			w.agents.ResetCalls()
-			w.Erase(old)
+			w.Erase(old) // no Replication's member any more
 			w.replaced(old)
 			if a := w.applies(); len(a) == 0 || a[0].Released == nil || a[0].Released.Role != tc.role {
 				t.Errorf("the new pod's agent is told %+v", a)

@@ -67,7 +67,7 @@ func findInPod(found findings, pod *slim.Pod, silent bool) {
 	}
 	if pod.DeletionTimestamp != nil {
 		found.because(ConditionPodTerminating,
-			"the pod on node %s is being stopped since %s; the next one is made when it is gone", pod.NodeName, pod.DeletionTimestamp.UTC().Format("15:04:05Z"))
+			"the pod on node %s is being stopped since %s; the next one is made when it is gone", pod.NodeName, deletionRequest(pod).UTC().Format("15:04:05Z"))
 		return
 	}
 	if c := pod.Condition(corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {

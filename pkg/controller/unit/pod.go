@@ -150,6 +150,11 @@ func (c *Controller) syncPod(ctx context.Context, s *state) error {
 		}
 		return c.control.deletePod(ctx, s.unit, s.pod, plan.why)
 	case podKeep:
+		if s.unit.Status.Replication != nil {
+			if held, err := c.holdPod(ctx, s); !held || err != nil {
+				return err
+			}
+		}
 		return c.followPod(ctx, s)
 	}
 	return nil
@@ -186,6 +191,9 @@ func (c *Controller) makePod(ctx context.Context, s *state) error {
 	}
 	pod.Annotations[annotationCopied] = copied(pod.Labels)
 	pod.Annotations[annotationResources] = resourcesHash(s.unit)
+	if s.unit.Status.Replication != nil {
+		pod.Finalizers = append(pod.Finalizers, v1alpha2.FinalizerPodEnded)
+	}
 	written, err := c.control.createPod(ctx, s.unit, pod)
 	if err != nil {
 		return s.refusal(err)

@@ -27,12 +27,15 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 		return 0, err
 	}
 	unit, there := c.children.Units.Get(key)
+	if err := c.syncStrayPod(ctx, key, unit); err != nil && !errors.Is(err, errWritten) {
+		return 0, err
+	}
 	if !there {
 		c.forget(key)
 		return 0, nil
 	}
 	if unit.DeletionTimestamp != nil {
-		return 0, c.syncDeletion(ctx, unit)
+		return c.syncDeletion(ctx, unit)
 	}
 	if !slices.Contains(unit.Finalizers, v1alpha2.FinalizerUnit) {
 		return 0, c.control.setFinalizers(ctx, unit, append(slices.Clone(unit.Finalizers), v1alpha2.FinalizerUnit))
@@ -54,6 +57,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 func (c *Controller) work(ctx context.Context, s *state) error {
 	for _, step := range []func(context.Context, *state) error{
 		c.syncReferences,
+		c.syncEnd,
 		c.syncOwnership,
 		c.syncBlueprint,
 		c.syncBinding,

@@ -113,9 +113,25 @@ func (w *world) restart() {
 	w.controller = c
 }
 
-func (w *world) node(name string, ready corev1.ConditionStatus) {
+func (w *world) node(name string, ready corev1.ConditionStatus, taints ...corev1.Taint) {
 	w.t.Helper()
-	if err := w.nodes.Set(&slim.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Ready: ready}); err != nil {
+	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.NodeSpec{Taints: taints}}
+	node.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
+	w.Given(node)
+	if err := w.nodes.Set(slim.FromNode(node)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// removeNode as its provider does with a machine that is gone.
+func (w *world) removeNode(name string) {
+	w.t.Helper()
+	node, ok := w.nodes.Get(cache.NewObjectName("", name))
+	if !ok {
+		w.t.Fatalf("there is no node %s", name)
+	}
+	w.Erase(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	if err := w.nodes.Unset(node); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -220,8 +236,7 @@ func (w *world) kubelet() (worked bool) {
 	for _, pod := range controllertest.All[*corev1.Pod](w.APIServer) {
 		old := pod.DeepCopy()
 		if pod.DeletionTimestamp != nil {
-			w.Erase(pod)
-			worked = true
+			worked = w.end(pod) || worked
 			continue
 		}
 		if pod.Status.Phase == corev1.PodFailed {
@@ -247,6 +262,28 @@ func (w *world) kubelet() (worked bool) {
 		}
 	}
 	return worked
+}
+
+// end a pod that is being deleted as its kubelet does: its object goes with the last of
+// its finalizers.
+func (w *world) end(pod *corev1.Pod) (worked bool) {
+	w.t.Helper()
+	if len(pod.Finalizers) == 0 {
+		w.Erase(pod)
+		return true
+	}
+	if pod.Status.Phase == corev1.PodSucceeded {
+		return false
+	}
+	pod.Status.Phase = corev1.PodSucceeded
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range list {
+			list[i].Ready = false
+			list[i].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{FinishedAt: metav1.NewTime(w.clock.Now())}}
+		}
+	}
+	w.Given(pod)
+	return true
 }
 
 // said are the events since the last call.
