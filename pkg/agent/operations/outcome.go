@@ -24,11 +24,11 @@ const resultMessage = "message"
 func success(result map[string]string, secrets map[string][]byte) outcome {
 	o := outcome{state: journal.Succeeded, message: "done", result: maps.Clone(result)}
 	if m := result[resultMessage]; m != "" {
-		o.message = forPeople(m, secrets)
+		o.message = sanitize(m, secrets)
 	}
 	delete(o.result, resultMessage)
 	for key, text := range o.result {
-		o.result[key] = forPeople(text, secrets)
+		o.result[key] = sanitize(text, secrets)
 	}
 	return o
 }
@@ -47,7 +47,7 @@ func abandoned(cancelled bool, phase string, err error, secrets map[string][]byt
 		if reason == ReasonFailed {
 			reason = ReasonCleanupFailed
 		}
-		return outcome{state: journal.Failed, reason: reason, message: forPeople(fmt.Sprintf("%s; cleaning up: %v", what, err), secrets)}
+		return outcome{state: journal.Failed, reason: reason, message: sanitize(fmt.Sprintf("%s; cleaning up: %v", what, err), secrets)}
 	case cancelled:
 		return outcome{state: journal.Cancelled, message: what}
 	}
@@ -57,9 +57,9 @@ func abandoned(cancelled bool, phase string, err error, secrets map[string][]byt
 // notSecret are the contents handed over as secrets that people may read.
 var notSecret = map[string]bool{"s3.endpoint": true, "s3.region": true, "s3.pathStyle": true, "s3.ca": true}
 
-// forPeople makes a text fit for status, logs and the protocol: valid, bounded, and
+// sanitize makes a text fit for status, logs and the protocol: valid, bounded, and
 // without the secrets that a tool may have quoted.
-func forPeople(text string, secrets map[string][]byte) string {
+func sanitize(text string, secrets map[string][]byte) string {
 	for name, content := range secrets {
 		// Shorter ones would take ordinary words out of the text.
 		if s := strings.TrimSpace(string(content)); !notSecret[name] && len(s) >= 4 {

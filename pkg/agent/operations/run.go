@@ -73,7 +73,7 @@ func (r *run) SetPhase(name string, data any) error {
 func (r *run) Progress(text string, done, total int64) {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
-	r.progress, r.done, r.total = forPeople(text, r.secrets), done, total
+	r.progress, r.done, r.total = sanitize(text, r.secrets), done, total
 	r.m.notify()
 }
 
@@ -154,7 +154,7 @@ func (r *run) run(ctx context.Context) {
 		klog.FromContext(ctx).Info("Operation cancelled")
 		r.abandon(ctx)
 	default:
-		r.finish(ctx, outcome{state: journal.Failed, reason: ReasonOf(err), message: forPeople(err.Error(), secrets)})
+		r.finish(ctx, outcome{state: journal.Failed, reason: ReasonOf(err), message: sanitize(err.Error(), secrets)})
 	}
 }
 
@@ -286,7 +286,7 @@ func (r *run) insist(ctx context.Context, do func() error) bool {
 		}
 		klog.FromContext(ctx).Error(err, "An operation's record cannot be written, trying again", "interval", retryInterval)
 		r.m.mu.Lock()
-		r.progress = forPeople("the operation's record cannot be written: "+err.Error(), nil)
+		r.progress = sanitize("the operation's record cannot be written: "+err.Error(), nil)
 		r.m.notify()
 		r.m.mu.Unlock()
 		select {

@@ -67,7 +67,7 @@ func (s *state) answered() bool {
 }
 
 // syncAgent tells the agent what its server needs, unless it has acknowledged that
-// already, and asks after a server that does not run yet. At rest it does nothing.
+// already, and looks again while the server does not run yet. At rest it does nothing.
 func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 	since, up := agentUp(s.pod)
 	if !up || s.unit.OwnCommand {

@@ -48,8 +48,8 @@ func dataHash(data map[string]string) string {
 	return slim.ContentHash([]any{data, map[string][]byte(nil)})
 }
 
-// hasAlienKeys says whether a ConfigMap has keys that are not wanted.
-func hasAlienKeys(have *corev1.ConfigMap, want *corev1ac.ConfigMapApplyConfiguration) bool {
+// hasForeignKeys says whether a ConfigMap has keys that are not wanted.
+func hasForeignKeys(have *corev1.ConfigMap, want *corev1ac.ConfigMapApplyConfiguration) bool {
 	for key := range have.Data {
 		if _, wanted := want.Data[key]; !wanted {
 			return true

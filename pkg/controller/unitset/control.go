@@ -215,7 +215,7 @@ func (c *control) applyService(ctx context.Context, set *v1alpha2.UnitSet, want 
 	}
 	if there {
 		want.WithUID(have.UID)
-		if hasAlienPorts(have.Spec.Ports, want.Spec.Ports) {
+		if hasForeignPorts(have.Spec.Ports, want.Spec.Ports) {
 			patch, err := replace(have, "/spec/ports", replacementPorts(have.Spec.Ports, want.Spec.Ports))
 			if err != nil {
 				return err
@@ -242,7 +242,7 @@ func (c *control) applyConfigMap(ctx context.Context, set *v1alpha2.UnitSet, wan
 	}
 	if there {
 		want.WithUID(have.UID)
-		if hasAlienKeys(have, want) {
+		if hasForeignKeys(have, want) {
 			have.Data, have.BinaryData = want.Data, nil
 			if _, err := configMaps.Update(ctx, have, metav1.UpdateOptions{FieldManager: fieldManager}); err != nil {
 				return err

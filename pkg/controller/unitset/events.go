@@ -47,7 +47,7 @@ const (
 	ReasonEvacuationRefused = "EvacuationRefused"
 	// ReasonMemberOfSeveral: more than one Replication lists the unit.
 	ReasonMemberOfSeveral = "MemberOfSeveral"
-	// ReasonOperationRunning: a call runs on the unit that is to go.
+	// ReasonOperationRunning: a call runs on the unit that will be removed.
 	ReasonOperationRunning = interlock.ReasonOperationRunning
 	// ReasonHibernating: the set is scaled to zero; its units stop and their claims
 	// stay.

@@ -132,10 +132,10 @@ func serviceSpec(want *corev1ac.ServiceApplyConfiguration) *corev1.ServiceSpec {
 	return spec
 }
 
-// hasAlienPorts says whether a Service has ports that are not wanted. Applying
+// hasForeignPorts says whether a Service has ports that are not wanted. Applying
 // does not remove what another manager owns, and a renumbered port would clash
 // with ours by its name.
-func hasAlienPorts(have []corev1.ServicePort, want []corev1ac.ServicePortApplyConfiguration) bool {
+func hasForeignPorts(have []corev1.ServicePort, want []corev1ac.ServicePortApplyConfiguration) bool {
 	return slices.ContainsFunc(have, func(h corev1.ServicePort) bool {
 		return !slices.ContainsFunc(want, func(w corev1ac.ServicePortApplyConfiguration) bool {
 			return *w.Port == h.Port && *w.Protocol == h.Protocol

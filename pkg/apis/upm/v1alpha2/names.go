@@ -53,7 +53,7 @@ const (
 	// EvacuateRestart as the value of AnnotationEvacuate: the unit's server is to
 	// stop for a while and comes back as a member.
 	EvacuateRestart = "restart"
-	// EvacuateRemove as the value of AnnotationEvacuate: the unit is to go for good,
+	// EvacuateRemove as the value of AnnotationEvacuate: the unit will be removed for good,
 	// and no GrpcCall starts on it any more.
 	EvacuateRemove = "remove"
 	// AnnotationReinit of a Unit allows its data to be initialised anew. Its

@@ -30,14 +30,14 @@ func (s *sink) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// spring remembers why what a process reads has ended: the process only knows that it
+// source remembers why what a process reads has ended: the process only knows that it
 // has.
-type spring struct {
+type source struct {
 	from io.Reader
 	end  error
 }
 
-func (s *spring) Read(p []byte) (int, error) {
+func (s *source) Read(p []byte) (int, error) {
 	n, err := s.from.Read(p)
 	if err != nil {
 		s.end = err
@@ -51,9 +51,9 @@ func (s *spring) Read(p []byte) (int, error) {
 func Run(ctx context.Context, cmd *exec.Cmd, in io.Reader, out io.Writer, secrets ...string) error {
 	var messages Tail
 	cmd.Stderr = &messages
-	var from *spring
+	var from *source
 	if in != nil {
-		from = &spring{from: in}
+		from = &source{from: in}
 		cmd.Stdin = from
 	}
 	var to *sink
