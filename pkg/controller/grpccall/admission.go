@@ -11,6 +11,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
@@ -18,6 +19,8 @@ import (
 const (
 	// unitWait is how long a call waits for what it needs before it has Failed.
 	unitWait = 10 * time.Minute
+	// totalWait is how long it waits for one thing after the other.
+	totalWait = 30 * time.Minute
 	// secretWait is that for a Secret, which holds up the calls behind.
 	secretWait = time.Minute
 )
@@ -52,21 +55,13 @@ func waits(reason, format string, args ...any) decision {
 	return decision{verdict: wait, reason: reason, message: fmt.Sprintf(format, args...), limit: unitWait}
 }
 
-// membership of a unit in a Replication.
-type membership struct {
-	// replication as kind and name; empty for none.
-	replication string
-	// source is the member that accepts writes, empty if none does.
-	source string
-}
-
 // admission is what is known of a call that has not started.
 type admission struct {
 	call *v1alpha1.GrpcCall
 	// unit is nil if there is none.
 	unit   *slim.Unit
 	podUp  bool
-	member membership
+	member membership.Membership
 	queue  queue
 }
 
@@ -94,7 +89,9 @@ func decide(in admission) decision {
 	}
 	switch {
 	case unit.Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRemove:
-		return waits(ReasonUnitLeaving, "Unit %s is to be removed", unit.Name)
+		return waits(ReasonUnitLeaving, "Unit %s is being removed", unit.Name)
+	case unit.Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRestart:
+		return waits(ReasonUnitRestarting, "Unit %s is evacuated and restarted first", unit.Name)
 	case interlock.RestartDue(unit.Status.Conditions):
 		return waits(ReasonUnitRestarting, "Unit %s is restarted first", unit.Name)
 	case !in.podUp:
@@ -114,13 +111,14 @@ func replacesData(action v1alpha1.Action) bool {
 // decideMember of a Replication: data is replaced on its source only, and only if
 // that is asked for.
 func decideMember(in admission, params operation.Params) (decision, bool) {
-	if in.member.replication == "" {
+	owner := in.member.Owner
+	if owner == nil {
 		return decision{}, false
 	}
 	var overwrite bool
 	switch p := params.(type) {
 	case *operation.GTIDPurge:
-		return refused(ReasonMemberOfReplication, "Unit %s is a member of %s, which keeps its GTIDs", in.unit.Name, in.member.replication), true
+		return refused(ReasonMemberOfReplication, "Unit %s is a member of %s, which keeps its GTIDs", in.unit.Name, owner), true
 	case *operation.Restore:
 		overwrite = p.Overwrite
 	case *operation.Clone:
@@ -128,13 +126,15 @@ func decideMember(in admission, params operation.Params) (decision, bool) {
 	default:
 		return decision{}, false
 	}
-	switch action, source := in.call.Spec.Action, in.member.source; {
+	switch action, source := in.call.Spec.Action, owner.Source; {
+	case in.member.Contested():
+		return waits(ReasonMemberTaken, "Unit %s is listed by %s and by %s: %s waits until it is by one of them only", in.unit.Name, owner, in.member.Names(), action), true
 	case source == "":
-		return waits(ReasonNoSource, "Unit %s is a member of %s, which has no source now: %s runs on the source only", in.unit.Name, in.member.replication, action), true
+		return waits(ReasonNoSource, "Unit %s is a member of %s, which has no source now: %s runs on the source only", in.unit.Name, owner, action), true
 	case source != in.unit.Name:
-		return refused(ReasonNotTheSource, "Unit %s is a replica of %s: %s runs on its source only, which is %s", in.unit.Name, in.member.replication, action, source), true
+		return refused(ReasonNotTheSource, "Unit %s is a replica of %s: %s runs on its source only, which is %s", in.unit.Name, owner, action, source), true
 	case !overwrite:
-		return refused(ReasonOverwriteRequired, "Unit %s is the source of %s: %s replaces the data of all members and wants parameter overwrite \"true\"", in.unit.Name, in.member.replication, action), true
+		return refused(ReasonOverwriteRequired, "Unit %s is the source of %s: %s replaces the data of all members and wants parameter overwrite \"true\"", in.unit.Name, owner, action), true
 	}
 	return decision{}, false
 }

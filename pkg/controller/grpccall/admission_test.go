@@ -10,6 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
@@ -138,6 +139,69 @@ func TestWhatIsMissingIsWaitedForAndNotForEver(t *testing.T) {
 				w.wantFailed("backup", tc.reason, "waited")
 			}
 		})
+	}
+}
+
+func TestEachThingThatIsWaitedForHasItsOwnTimeAndAllOfThemHaveALimit(t *testing.T) {
+	w := newWorld(t)
+	unset(w, w.units, "orders-0")
+	w.dropSecret("backup-storage")
+	w.Given(newCall("backup"))
+	w.settle()
+	w.clock.Step(3 * time.Minute)
+	w.unit("orders-0")
+	w.settle()
+	w.wantPhase("backup", v1alpha1.GrpcCallPending)
+	if s := w.call("backup").Status; s.Conditions[0].Reason != ReasonSecretMissing {
+		t.Errorf("status %+v", s)
+	}
+	w.clock.Step(secretWait - time.Second)
+	w.settle()
+	w.wantPhase("backup", v1alpha1.GrpcCallPending)
+	w.clock.Step(time.Second)
+	w.settle()
+	w.wantFailed("backup", ReasonSecretMissing, "has waited for it for 1m0s")
+
+	w.Given(newCall("other"))
+	for waited := time.Duration(0); waited < totalWait; waited += unitWait / 2 {
+		unset(w, w.units, "orders-0")
+		if waited%unitWait == 0 {
+			w.unit("orders-0", serverStarting)
+		}
+		w.settle()
+		w.wantPhase("other", v1alpha1.GrpcCallPending)
+		w.clock.Step(unitWait / 2)
+	}
+	w.settle()
+	w.wantFailed("other", w.call("other").Status.Conditions[0].Reason, "30m0s")
+}
+
+// The index of Replications has no order.
+func TestTheDataOfAUnitThatTwoReplicationsListIsNotReplaced(t *testing.T) {
+	w := newWorld(t)
+	for i := range 8 {
+		r := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{
+			Name: fmt.Sprintf("r%d", i), Namespace: controllertest.Namespace, UID: types.UID(fmt.Sprintf("r%d", i)),
+			CreationTimestamp: metav1.NewTime(w.clock.Now().Add(-time.Duration(i) * time.Minute)),
+		}}
+		r.Spec.Source.Name, r.Status.CurrentSource = "orders-0", "orders-0"
+		set(w, w.mysqls, r)
+	}
+	w.Given(newCall("restore", action(v1alpha1.ActionRestore, `{"source":"s3://backups/","overwrite":"true"}`)))
+	w.settle()
+	w.wantPhase("restore", v1alpha1.GrpcCallPending)
+	s := w.call("restore").Status
+	if s.Conditions[0].Reason != ReasonMemberTaken || !strings.Contains(s.Message, "listed by MysqlReplication r7 and by MysqlReplication r6, ") || len(w.methods()) > 0 {
+		t.Errorf("status %+v, calls %v", s, w.methods())
+	}
+	w.Written()
+	for range 50 {
+		if _, err := w.sync("restore"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if writes := w.Written(); len(writes) > 0 {
+		t.Errorf("the status is written again and again: %v", writes)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/loop"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 )
@@ -55,12 +56,11 @@ type Controller struct {
 	wrote   *consistency.Store
 	clock   clock.PassiveClock
 
-	calls                *slim.Informer[*v1alpha1.GrpcCall]
-	units                *slim.Informer[*slim.Unit]
-	pods                 *slim.Informer[*slim.Pod]
-	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
-	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
-	agents               agentclient.Operations
+	calls   *slim.Informer[*v1alpha1.GrpcCall]
+	units   *slim.Informer[*slim.Unit]
+	pods    *slim.Informer[*slim.Pod]
+	members membership.Resolver
+	agents  agentclient.Operations
 
 	mu       sync.Mutex
 	memories map[cache.ObjectName]*memory
@@ -70,6 +70,9 @@ type Controller struct {
 // seconds, no more.
 type memory struct {
 	uid types.UID
+	// waitingSince is when a call that has not started began to wait for what it needs;
+	// zero while it does not.
+	waitingSince time.Time
 	// silentSince is when the agent first did not answer; zero while it does.
 	silentSince time.Time
 	// progressAt is when progress was last written.
@@ -84,16 +87,15 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	}
 	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{callsResource: cfg.Calls})
 	c := &Controller{
-		control:              &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
-		wrote:                wrote,
-		clock:                cfg.Clock,
-		calls:                cfg.Calls,
-		units:                cfg.Units,
-		pods:                 cfg.Pods,
-		mysqlReplications:    cfg.MysqlReplications,
-		postgresReplications: cfg.PostgresReplications,
-		agents:               cfg.Agents,
-		memories:             map[cache.ObjectName]*memory{},
+		control:  &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
+		wrote:    wrote,
+		clock:    cfg.Clock,
+		calls:    cfg.Calls,
+		units:    cfg.Units,
+		pods:     cfg.Pods,
+		members:  membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
+		agents:   cfg.Agents,
+		memories: map[cache.ObjectName]*memory{},
 	}
 	c.loop = loop.New(loop.Config{
 		Name: ControllerName, Kind: "grpcCall", Sync: c.sync, Clock: cfg.Clock, Observe: cfg.Observe,

@@ -11,10 +11,12 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
 const (
-	// cancelLimit is how long a deleted call waits for its operation to end.
+	// cancelLimit is how long a deleted call waits for its operation to end, from the
+	// first try to cancel it: the operator may have been away before.
 	cancelLimit = 5 * time.Minute
 	cancelRetry = 2 * time.Second
 )
@@ -28,7 +30,15 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 		// Never dispatched, or its unit went with its pod.
 		return c.removeFinalizer(ctx, s)
 	}
-	left := s.call.DeletionTimestamp.Add(cancelLimit).Sub(c.clock.Now())
+	since := c.clock.Now()
+	if old := conditions.Find(s.status.Conditions, ConditionCancelling); old != nil {
+		since = old.LastTransitionTime.Time
+	}
+	left := since.Add(cancelLimit).Sub(c.clock.Now())
+	ended, err := c.cancel(ctx, s)
+	if ended || err != nil {
+		return err
+	}
 	if left <= 0 {
 		if err := c.removeFinalizer(ctx, s); err != errWritten { //nolint:errorlint // A sentinel of this package.
 			return err
@@ -37,7 +47,7 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 			"%s of Unit %s was not seen to end within %v of its cancellation; it may still run", s.call.Spec.Action, s.call.Spec.TargetUnit, cancelLimit)
 		return errWritten
 	}
-	if s.status.Phase != v1alpha1.GrpcCallCancelling {
+	if c.set(s, ConditionCancelling, metav1.ConditionTrue, ReasonCancelling, "the GrpcCall was deleted: its operation is being cancelled") {
 		s.status.Phase, s.status.QueuePosition = v1alpha1.GrpcCallCancelling, 0
 		s.status.Message = "was deleted: the operation is being cancelled"
 		s.events = append(s.events, func() {
@@ -45,20 +55,27 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 		})
 	}
 	s.retryAfter(left)
-	if s.pod == nil {
-		return nil
+	if s.pod != nil {
+		s.retryAfter(cancelRetry)
 	}
-	s.retryAfter(cancelRetry)
+	return nil
+}
+
+// cancel the operation of a deleted call, and say whether it is over.
+func (c *Controller) cancel(ctx context.Context, s *state) (ended bool, err error) {
+	if s.pod == nil {
+		return false, nil
+	}
 	op, err := c.agents.CancelOperation(ctx, s.target(), s.ref())
 	switch {
 	case agentclient.IsNotFound(err), agentclient.IsOtherJournal(err):
-		return c.removeFinalizer(ctx, s)
+		return true, c.removeFinalizer(ctx, s)
 	case err != nil:
-		return nil
+		return false, nil //nolint:nilerr // It is tried again until the limit.
 	case op.State.Final():
 		c.finishWith(s, op)
-		return nil
+		return true, nil
 	}
 	c.set(s, ConditionRunning, metav1.ConditionTrue, ReasonCancelling, "the agent is cancelling the operation")
-	return nil
+	return false, nil
 }

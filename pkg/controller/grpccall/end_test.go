@@ -5,6 +5,7 @@ package grpccall
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,30 @@ func TestADeletedCallWhoseAgentIsAwayGoesAfterFiveMinutesWithAnEvent(t *testing.
 				t.Errorf("events:\n%s", said)
 			}
 		})
+	}
+}
+
+// The limit counts from the first try: an operator that was away has not tried.
+func TestACallThatWasDeletedWhileTheOperatorWasAwayIsCancelledAllTheSame(t *testing.T) {
+	w := newWorld(t)
+	call := newCall("backup")
+	w.Given(call)
+	w.settle()
+	w.remove("backup")
+	w.clock.Step(2 * cancelLimit)
+	w.restart()
+	w.settle()
+	w.wantPhase("backup", v1alpha1.GrpcCallCancelling)
+	if op := w.operation("pod-1", call.UID); op.State != agentclient.OperationCancelling {
+		t.Fatalf("operation %+v", op)
+	}
+	// It is tried once more before it is given up.
+	w.restart()
+	w.agents.ResetCalls()
+	w.clock.Step(cancelLimit)
+	w.settle()
+	if _, ok := w.lookup("backup"); ok || !slices.Contains(w.methods(), "CancelOperation") {
+		t.Errorf("the call is there: %t, calls %v", ok, w.methods())
 	}
 }
 

@@ -20,6 +20,9 @@ const (
 	// ConditionRunning is True while the agent works on the operation, Unknown while
 	// it does not answer.
 	ConditionRunning = "Running"
+	// ConditionCancelling is True since the first try to cancel the operation of a call
+	// that was deleted.
+	ConditionCancelling = "Cancelling"
 	// ConditionComplete is True once there is a result; its reason is that of the
 	// result.
 	ConditionComplete = "Complete"
@@ -43,6 +46,8 @@ const (
 	ReasonOverwriteRequired   = "OverwriteRequired"
 	ReasonNoSource            = "NoSource"
 	ReasonMemberOfReplication = "MemberOfReplication"
+	// ReasonMemberTaken: several Replications list the unit.
+	ReasonMemberTaken = "MemberTaken"
 	// ReasonUnitRestarting and ReasonUnitLeaving: the unit's pod is replaced first, or
 	// the unit is to be removed.
 	ReasonUnitRestarting = "UnitRestarting"

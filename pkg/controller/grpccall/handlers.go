@@ -24,7 +24,8 @@ func (c *Controller) addHandlers() error {
 					return
 				}
 				c.enqueueCall(current)
-				if standing(old) != standing(current) {
+				if standing(old) != standing(current) || targetOf(old) != targetOf(current) {
+					c.enqueueOpen(targetOf(old))
 					c.enqueueOpen(targetOf(current))
 				}
 			},
@@ -38,12 +39,14 @@ func (c *Controller) addHandlers() error {
 		c.units.AddHandler(handler(func(u *slim.Unit) { c.enqueueOpen(cache.MetaObjectToName(u)) })),
 		// A pod has its unit's name.
 		c.pods.AddHandler(handler(func(p *slim.Pod) { c.enqueueOpen(cache.MetaObjectToName(p)) })),
-		c.mysqlReplications.AddHandler(handler(func(r *v1alpha1.MysqlReplication) {
-			c.enqueueMembers(slim.MysqlMembers()[slim.ByMember](r))
-		})),
-		c.postgresReplications.AddHandler(handler(func(r *v1alpha1.PostgresReplication) {
-			c.enqueueMembers(slim.PostgresMembers()[slim.ByMember](r))
-		})),
+		c.members.AddHandlers(func(names, sets []string) {
+			c.enqueueMembers(names)
+			for _, set := range sets {
+				for _, u := range c.units.ByIndex(slim.ByUnitSet, set) {
+					c.enqueueOpen(cache.MetaObjectToName(u))
+				}
+			}
+		}),
 	)
 }
 

@@ -39,6 +39,11 @@ func TestACallWaitsForTheRestartThatIsDueBeforeItsTurn(t *testing.T) {
 				u.Annotations = map[string]string{v1alpha2.AnnotationEvacuate: v1alpha2.EvacuateRemove}
 			})
 		},
+		"evacuate for a restart": func(w *world) {
+			w.unit("orders-0", func(u *slim.Unit) {
+				u.Annotations = map[string]string{v1alpha2.AnnotationEvacuate: v1alpha2.EvacuateRestart}
+			})
+		},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			w := newWorld(t)

@@ -6,14 +6,13 @@ package grpccall
 import (
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/tools/cache"
-
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
+	corev1 "k8s.io/api/core/v1"
 )
 
 // state is what one sync knows of a call.
@@ -74,13 +73,10 @@ func (s *state) ref() agentclient.OperationRef {
 	}
 }
 
-// membership of the unit, from caches.
-func (c *Controller) membership(unit cache.ObjectName) membership {
-	for _, r := range c.mysqlReplications.ByIndex(slim.ByMember, unit.String()) {
-		return membership{"MysqlReplication " + r.Name, r.Status.CurrentSource}
+// member is the membership of the unit, from caches.
+func (c *Controller) member(s *state) membership.Membership {
+	if s.unit == nil {
+		return membership.Membership{}
 	}
-	for _, r := range c.postgresReplications.ByIndex(slim.ByMember, unit.String()) {
-		return membership{"PostgresReplication " + r.Name, r.Status.CurrentPrimary}
-	}
-	return membership{}
+	return c.members.Of(membership.Of(s.unit))
 }

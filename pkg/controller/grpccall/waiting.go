@@ -30,7 +30,7 @@ const (
 func (c *Controller) syncWaiting(ctx context.Context, s *state) error {
 	in := admission{
 		call: s.call, unit: s.unit, podUp: s.pod != nil && s.pod.DeletionTimestamp == nil,
-		member: c.membership(targetOf(s.call)),
+		member: c.member(s),
 		queue:  queueOf(s.call, c.calls.ByIndex(slim.ByTarget, targetOf(s.call).String())),
 	}
 	d := decide(in)
@@ -51,22 +51,41 @@ func (c *Controller) settle(s *state, d decision, position int) {
 		c.waitFor(s, d)
 		return
 	}
+	s.memory.waitingSince = time.Time{}
 	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallQueued, d.message, int32(position)
 	c.set(s, ConditionAccepted, metav1.ConditionTrue, ReasonValid, "the call is valid")
 }
 
-// waitFor what is missing, since the call began to wait.
+// waitFor what is missing: each thing for as long as its limit, and one after the other
+// for totalWait.
 func (c *Controller) waitFor(s *state, d decision) {
 	since := c.clock.Now()
 	if old := conditions.Find(s.status.Conditions, ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
-		since = old.LastTransitionTime.Time
+		if s.memory.waitingSince.IsZero() {
+			s.memory.waitingSince = old.LastTransitionTime.Time
+		}
+		if old.Reason == d.reason {
+			since = old.LastTransitionTime.Time
+		} else {
+			// What is waited for now has its own time.
+			conditions.Remove(&s.status.Conditions, ConditionAccepted)
+		}
 	}
-	end := since.Add(d.limit)
-	left := end.Sub(c.clock.Now())
-	if left <= 0 {
+	if s.memory.waitingSince.IsZero() {
+		s.memory.waitingSince = since
+	}
+	now, end, lastEnd := c.clock.Now(), since.Add(d.limit), s.memory.waitingSince.Add(totalWait)
+	switch {
+	case !now.Before(end):
 		c.fail(s, d.reason, "%s; the call has waited for it for %v", d.message, d.limit)
 		return
+	case !now.Before(lastEnd):
+		c.fail(s, d.reason, "%s; the call has waited for this and other things for %v", d.message, totalWait)
+		return
+	case lastEnd.Before(end):
+		end = lastEnd
 	}
+	left := end.Sub(now)
 	s.status.Phase, s.status.QueuePosition = v1alpha1.GrpcCallPending, 0
 	s.status.Message = d.message
 	c.set(s, ConditionAccepted, metav1.ConditionFalse, d.reason,

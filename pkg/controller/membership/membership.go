@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
-	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -28,11 +27,8 @@ type Unit struct {
 	Set string
 }
 
-// Of a Unit. Its label says which set it is part of: the owner reference is for
-// garbage collection only, and is taken off by --cascade=orphan.
-func Of(u *slim.Unit) Unit {
-	return Unit{Namespace: u.Namespace, Name: u.Name, Set: u.Labels[v1alpha2.LabelUnitSet]}
-}
+// Of a Unit.
+func Of(u *slim.Unit) Unit { return Unit{Namespace: u.Namespace, Name: u.Name, Set: slim.SetOf(u)} }
 
 // Replication is one that lists a unit, as far as that unit is concerned.
 type Replication struct {
@@ -48,7 +44,7 @@ type Replication struct {
 	Source     string
 	SourceHost string
 	SourcePort int32
-	// Listed: its spec names the unit. Member is what its status.topology says of the
+	// Listed: its spec names the unit, or the unit's set. Member is what its status.topology says of the
 	// unit; nil if that does not name it.
 	Listed bool
 	Member *v1alpha1.ReplicationMemberStatus
@@ -112,6 +108,14 @@ type aged struct {
 	created int64
 }
 
+// members that a spec lists: by their names, and the units of a set.
+type members struct {
+	named map[string]address
+	set   string
+	// port of the units of the set that are not named.
+	port int32
+}
+
 // address of a member.
 type address struct {
 	host string
@@ -119,9 +123,11 @@ type address struct {
 }
 
 func newMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
-	members := map[string]address{r.Spec.Source.Name: {r.Spec.Source.Host, r.Spec.Source.Port}}
+	members := members{set: r.Spec.UnitSet, port: r.Spec.Source.Port, named: map[string]address{
+		r.Spec.Source.Name: {r.Spec.Source.Host, r.Spec.Source.Port},
+	}}
 	for _, m := range r.Spec.Replica {
-		members[m.Name] = address{m.Host, m.Port}
+		members.named[m.Name] = address{m.Host, m.Port}
 	}
 	out := &Replication{
 		Kind: KindMysql, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
@@ -131,9 +137,11 @@ func newMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
 }
 
 func newPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
-	members := map[string]address{r.Spec.Primary.Name: {r.Spec.Primary.Host, r.Spec.Primary.Port}}
+	members := members{set: r.Spec.UnitSet, port: r.Spec.Primary.Port, named: map[string]address{
+		r.Spec.Primary.Name: {r.Spec.Primary.Host, r.Spec.Primary.Port},
+	}}
 	for _, m := range r.Spec.Standby {
-		members[m.Name] = address{m.Host, m.Port}
+		members.named[m.Name] = address{m.Host, m.Port}
 	}
 	out := &Replication{
 		Kind: KindPostgres, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
@@ -143,11 +151,15 @@ func newPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
 }
 
 // of completes a Replication with what it says of the unit.
-func (r *Replication) of(unit Unit, members map[string]address, topology []v1alpha1.ReplicationMemberStatus) *Replication {
-	if source, ok := members[r.Source]; ok {
+func (r *Replication) of(unit Unit, spec members, topology []v1alpha1.ReplicationMemberStatus) *Replication {
+	if source, ok := spec.named[r.Source]; ok {
 		r.SourceHost, r.SourcePort = source.host, source.port
+	} else if r.Source != "" && spec.set != "" {
+		// A unit of the set, by the name that it has in the set's headless Service.
+		r.SourceHost, r.SourcePort = r.Source+"."+spec.set+"-headless-svc."+unit.Namespace, spec.port
 	}
-	_, r.Listed = members[unit.Name]
+	_, named := spec.named[unit.Name]
+	r.Listed = named || spec.set != "" && spec.set == unit.Set
 	if i := slices.IndexFunc(topology, func(m v1alpha1.ReplicationMemberStatus) bool { return m.Name == unit.Name }); i >= 0 {
 		r.Member = &topology[i]
 	}

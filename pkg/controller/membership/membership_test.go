@@ -55,7 +55,7 @@ func edited[T any](r *T, edit func(*T)) *T {
 }
 
 func TestResolve(t *testing.T) {
-	unit := Unit{Namespace: "ns", Name: "u1"}
+	unit := Unit{Namespace: "ns", Name: "u1", Set: "u"}
 	deleting := func(r *v1alpha1.MysqlReplication) { r.DeletionTimestamp = new(metav1.NewTime(testNow)) }
 	inTopology := func(r *v1alpha1.MysqlReplication) {
 		r.Status.Topology = []v1alpha1.ReplicationMemberStatus{{Name: "u0"}, {Name: "u1", Role: "replica"}}
@@ -80,6 +80,12 @@ func TestResolve(t *testing.T) {
 			"PostgresReplication b; MysqlReplication a, MysqlReplication c",
 		},
 		"one that took it out of its spec and not out of its topology": {mysqls{edited(givenMysql("a", "1", 0, "u0"), inTopology)}, nil, "MysqlReplication a"},
+		"one whose members are the units of its set": {
+			mysqls{edited(givenMysql("a", "1", 0, "u0"), func(r *v1alpha1.MysqlReplication) { r.Spec.UnitSet = "u" })}, nil, "MysqlReplication a",
+		},
+		"one whose members are those of another set": {
+			mysqls{edited(givenMysql("a", "1", 0, "u0"), func(r *v1alpha1.MysqlReplication) { r.Spec.UnitSet = "v" })}, nil, "",
+		},
 		"one that is being deleted and has not released it": {
 			mysqls{edited(edited(givenMysql("a", "1", time.Hour, "u0", "u1"), deleting), inTopology), givenMysql("b", "2", 0, "u0", "u1")}, nil,
 			"MysqlReplication a; MysqlReplication b",
@@ -124,6 +130,13 @@ func TestTheOwnerSaysWhatItKnowsOfTheUnit(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
+	// A source that only its set names.
+	p.Spec.Standby, p.Spec.UnitSet, p.Status.CurrentPrimary = nil, "u", "u2"
+	want = &Replication{Kind: KindPostgres, Name: "b", UID: "2", Source: "u2", SourceHost: "u2.u-headless-svc.ns", SourcePort: 5432, Listed: true}
+	got = Resolve(Unit{Namespace: "ns", Name: "u1", Set: "u"}, nil, []*v1alpha1.PostgresReplication{p}).Owner
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
 }
 
 // The index of an informer has no order.
@@ -139,13 +152,18 @@ func TestTheResolverAnswersTheSameEveryTime(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	set := givenMysql("set", "set", time.Millisecond, "u0", "u1")
+	set.Spec.UnitSet = "u"
+	if err := mysqls.Set(set); err != nil {
+		t.Fatal(err)
+	}
 	resolver := NewResolver(mysqls, postgreses)
-	first := resolver.Of(Unit{Namespace: "ns", Name: "u1"})
-	if first.Owner == nil || first.Owner.Name != "p7" && first.Owner.Name != "m7" || len(first.Others) != 15 {
+	first := resolver.Of(Unit{Namespace: "ns", Name: "u1", Set: "u"})
+	if first.Owner == nil || first.Owner.Name != "p7" && first.Owner.Name != "m7" || len(first.Others) != 16 {
 		t.Fatalf("owner %v, others %s", first.Owner, first.Names())
 	}
 	for range 50 {
-		if d := cmp.Diff(first, resolver.Of(Unit{Namespace: "ns", Name: "u1"})); d != "" {
+		if d := cmp.Diff(first, resolver.Of(Unit{Namespace: "ns", Name: "u1", Set: "u"})); d != "" {
 			t.Fatalf("it changed: -first +now:\n%s", d)
 		}
 	}

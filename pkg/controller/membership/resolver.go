@@ -4,6 +4,9 @@
 package membership
 
 import (
+	"errors"
+	"slices"
+
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
@@ -42,5 +45,50 @@ func (r Resolver) Get(unit Unit, kind, name string, uid types.UID) *Replication 
 // Of a unit.
 func (r Resolver) Of(unit Unit) Membership {
 	key := cache.NewObjectName(unit.Namespace, unit.Name).String()
-	return Resolve(unit, r.mysql.ByIndex(slim.ByMember, key), r.postgres.ByIndex(slim.ByMember, key))
+	mysql, postgres := r.mysql.ByIndex(slim.ByMember, key), r.postgres.ByIndex(slim.ByMember, key)
+	if unit.Set != "" {
+		set := cache.NewObjectName(unit.Namespace, unit.Set).String()
+		mysql, postgres = union(mysql, r.mysql.ByIndex(slim.ByMemberSet, set)), union(postgres, r.postgres.ByIndex(slim.ByMemberSet, set))
+	}
+	return Resolve(unit, mysql, postgres)
+}
+
+// union of two answers of one informer, each object once.
+func union[T comparable](a, b []T) []T {
+	for _, x := range b {
+		if !slices.Contains(a, x) {
+			a = append(a, x)
+		}
+	}
+	return a
+}
+
+// AddHandlers enqueues the units that a Replication lists when it appears, changes or goes:
+// names are "<namespace>/<unit>", sets "<namespace>/<unitset>" of which all units are
+// meant.
+func (r Resolver) AddHandlers(wake func(names, sets []string)) error {
+	return errors.Join(
+		r.mysql.AddHandler(handler(slim.MysqlMembers(), wake)),
+		r.postgres.AddHandler(handler(slim.PostgresMembers(), wake)),
+	)
+}
+
+// handler wakes with both sides of a change: a unit may have been taken out.
+func handler[T slim.Type](index map[string]func(T) []string, wake func(names, sets []string)) cache.TypedResourceEventHandlerFuncs[T] {
+	f := func(obj T) { wake(index[slim.ByMember](obj), index[slim.ByMemberSet](obj)) }
+	return cache.TypedResourceEventHandlerFuncs[T]{
+		AddFunc: f,
+		UpdateFunc: func(old, current T) {
+			if old.GetResourceVersion() == "" || old.GetResourceVersion() != current.GetResourceVersion() {
+				f(old)
+				f(current)
+			}
+		},
+		DeleteFunc: func(deleted cache.DeletedObject[T]) {
+			var none T
+			if deleted.OptionalObj != none {
+				f(deleted.OptionalObj)
+			}
+		},
+	}
 }

@@ -5,6 +5,7 @@ package slim
 
 import (
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -107,6 +108,22 @@ func DatabaseContainer(spec *corev1.PodSpec) *corev1.Container {
 		}
 	}
 	return nil
+}
+
+// SetOf a Unit is the name of the UnitSet it belongs to; empty for a standalone one.
+// Owner references are for garbage collection only: --cascade=orphan takes them off, and
+// what a set made stays its own by its labels. A Unit that somebody wrote with a set's
+// labels alone was not made by it.
+func SetOf(unit metav1.Object) string {
+	if ref := metav1.GetControllerOfNoCopy(unit); ref != nil && ref.Kind == "UnitSet" && strings.HasPrefix(ref.APIVersion, v1alpha2.GroupName+"/") {
+		return ref.Name
+	}
+	labels := unit.GetLabels()
+	set := labels[v1alpha2.LabelUnitSet]
+	if set != "" && unit.GetAnnotations()[v1alpha2.AnnotationRevision] != "" && unit.GetName() == set+"-"+labels[v1alpha2.LabelOrdinal] {
+		return set
+	}
+	return ""
 }
 
 // references are the Secrets and ConfigMaps without which the kubelet does not

@@ -18,6 +18,10 @@ import (
 // for package membership to say.
 const ByMember = "member"
 
+// ByMemberSet finds the Replications whose members are the units of a UnitSet. Its
+// values are "<namespace>/<unitset>".
+const ByMemberSet = "memberset"
+
 // NewUnitSets makes the informer of UnitSets: whole ones, there are few.
 func NewUnitSets(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha2.UnitSet], error) {
 	return newInformer(source[*v1alpha2.UnitSet]{
@@ -72,26 +76,39 @@ func CallTargets() map[string]func(*v1alpha1.GrpcCall) []string {
 	}}
 }
 
-// MysqlMembers is the index ByMember of MysqlReplications.
+// MysqlMembers are the indexes ByMember and ByMemberSet of MysqlReplications.
 func MysqlMembers() map[string]func(*v1alpha1.MysqlReplication) []string {
-	return map[string]func(*v1alpha1.MysqlReplication) []string{ByMember: func(r *v1alpha1.MysqlReplication) []string {
-		members := []string{r.Spec.Source.Name}
-		for _, m := range r.Spec.Replica {
-			members = append(members, m.Name)
-		}
-		return membersOf(r.Namespace, members, r.Status.Topology)
-	}}
+	return map[string]func(*v1alpha1.MysqlReplication) []string{
+		ByMember: func(r *v1alpha1.MysqlReplication) []string {
+			members := []string{r.Spec.Source.Name}
+			for _, m := range r.Spec.Replica {
+				members = append(members, m.Name)
+			}
+			return membersOf(r.Namespace, members, r.Status.Topology)
+		},
+		ByMemberSet: func(r *v1alpha1.MysqlReplication) []string { return memberSet(r.Namespace, r.Spec.UnitSet) },
+	}
 }
 
-// PostgresMembers is the index ByMember of PostgresReplications.
+// PostgresMembers are the indexes ByMember and ByMemberSet of PostgresReplications.
 func PostgresMembers() map[string]func(*v1alpha1.PostgresReplication) []string {
-	return map[string]func(*v1alpha1.PostgresReplication) []string{ByMember: func(r *v1alpha1.PostgresReplication) []string {
-		members := []string{r.Spec.Primary.Name}
-		for _, m := range r.Spec.Standby {
-			members = append(members, m.Name)
-		}
-		return membersOf(r.Namespace, members, r.Status.Topology)
-	}}
+	return map[string]func(*v1alpha1.PostgresReplication) []string{
+		ByMember: func(r *v1alpha1.PostgresReplication) []string {
+			members := []string{r.Spec.Primary.Name}
+			for _, m := range r.Spec.Standby {
+				members = append(members, m.Name)
+			}
+			return membersOf(r.Namespace, members, r.Status.Topology)
+		},
+		ByMemberSet: func(r *v1alpha1.PostgresReplication) []string { return memberSet(r.Namespace, r.Spec.UnitSet) },
+	}
+}
+
+func memberSet(namespace, set string) []string {
+	if set == "" {
+		return nil
+	}
+	return []string{namespace + "/" + set}
 }
 
 // membersOf a Replication are the units that its spec names, and those that it has not

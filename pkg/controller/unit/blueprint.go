@@ -15,20 +15,14 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 	"github.com/upmio/unit-operator/pkg/packages"
 )
 
-var unitSetKind = v1alpha2.SchemeGroupVersion.WithKind("UnitSet")
-
-// ofSet says whether a UnitSet controls the Unit: its template is complete then.
-func ofSet(unit *slim.Unit) bool {
-	_, _, ok := ownerref.Controller(unit, unitSetKind)
-	return ok
-}
+// ofSet says whether a UnitSet made the Unit: its template is complete then.
+func ofSet(unit *slim.Unit) bool { return slim.SetOf(unit) != "" }
 
 // syncBlueprint finds the package of a standalone Unit, and what follows from the
 // whole spec.

@@ -97,17 +97,15 @@ type Controller struct {
 	wrote   *consistency.Store
 	clock   clock.PassiveClock
 
-	children             *slim.Informers
-	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
-	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
-	members              membership.Resolver
-	calls                *slim.Informer[*v1alpha1.GrpcCall]
-	nodes                *slim.Informer[*slim.Node]
-	packages             packages.Lister
-	references           References
-	agents               agentclient.Interface
-	order                func() (term, seq int64)
-	ca                   CA
+	children   *slim.Informers
+	members    membership.Resolver
+	calls      *slim.Informer[*v1alpha1.GrpcCall]
+	nodes      *slim.Informer[*slim.Node]
+	packages   packages.Lister
+	references References
+	agents     agentclient.Interface
+	order      func() (term, seq int64)
+	ca         CA
 
 	agentImage    string
 	clusterUID    types.UID
@@ -138,24 +136,22 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		callsResource:   cfg.Calls,
 	})
 	c := &Controller{
-		control:              &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
-		wrote:                wrote,
-		clock:                cfg.Clock,
-		children:             cfg.Children,
-		mysqlReplications:    cfg.MysqlReplications,
-		postgresReplications: cfg.PostgresReplications,
-		members:              membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
-		calls:                cfg.Calls,
-		nodes:                cfg.Nodes,
-		packages:             cfg.Packages,
-		references:           cfg.References,
-		agents:               cfg.Agents,
-		order:                cfg.Order,
-		ca:                   cfg.CA,
-		agentImage:           cfg.AgentImage,
-		clusterUID:           cfg.ClusterUID,
-		clusterDomain:        cfg.ClusterDomain,
-		memories:             map[cache.ObjectName]*memory{},
+		control:       &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
+		wrote:         wrote,
+		clock:         cfg.Clock,
+		children:      cfg.Children,
+		members:       membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
+		calls:         cfg.Calls,
+		nodes:         cfg.Nodes,
+		packages:      cfg.Packages,
+		references:    cfg.References,
+		agents:        cfg.Agents,
+		order:         cfg.Order,
+		ca:            cfg.CA,
+		agentImage:    cfg.AgentImage,
+		clusterUID:    cfg.ClusterUID,
+		clusterDomain: cfg.ClusterDomain,
+		memories:      map[cache.ObjectName]*memory{},
 	}
 	synced := []cache.InformerSynced{
 		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Claims.HasSynced,

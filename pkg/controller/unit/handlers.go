@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
@@ -37,12 +36,14 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 		}),
 		c.children.Claims.AddHandler(handler(func(p *slim.Claim) { c.enqueueOwner(p) })),
 		c.children.Secrets.AddHandler(handler(func(o *slim.Object) { c.enqueueOwner(o) })),
-		c.mysqlReplications.AddHandler(handler(func(r *v1alpha1.MysqlReplication) {
-			c.enqueueMembers(slim.MysqlMembers()[slim.ByMember](r))
-		})),
-		c.postgresReplications.AddHandler(handler(func(r *v1alpha1.PostgresReplication) {
-			c.enqueueMembers(slim.PostgresMembers()[slim.ByMember](r))
-		})),
+		c.members.AddHandlers(func(names, sets []string) {
+			c.enqueueMembers(names)
+			for _, set := range sets {
+				for _, u := range c.children.Units.ByIndex(slim.ByUnitSet, set) {
+					c.loop.Enqueue(cache.MetaObjectToName(u))
+				}
+			}
+		}),
 		c.calls.AddHandler(interlock.Handler(c.enqueueMembers)),
 	}
 	if c.nodes != nil {

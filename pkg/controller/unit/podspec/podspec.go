@@ -55,12 +55,8 @@ const (
 	sharedMemoryVolume = "unit-shm"
 )
 
-// unitKind is the kind of the owner of pods and claims; unitSetKind that of a
-// Unit's owner.
-var (
-	unitKind    = v1alpha2.SchemeGroupVersion.WithKind("Unit")
-	unitSetKind = v1alpha2.SchemeGroupVersion.WithKind("UnitSet")
-)
+// unitKind is the kind of the owner of pods and claims.
+var unitKind = v1alpha2.SchemeGroupVersion.WithKind("Unit")
 
 // Input is all that a pod depends on.
 type Input struct {
@@ -92,12 +88,7 @@ func TLSSecretName(unit string) string { return unit + "-agent-tls" }
 
 // SetName is the name of the UnitSet that a Unit belongs to, empty for a
 // standalone one.
-func SetName(unit *v1alpha2.Unit) string {
-	if key, _, ok := ownerref.Controller(unit, unitSetKind); ok {
-		return key.Name
-	}
-	return ""
-}
+func SetName(unit *v1alpha2.Unit) string { return slim.SetOf(unit) }
 
 // DatabaseType is the name of the database container: mysql, postgresql or
 // proxysql. Empty if there is none.
