@@ -5,6 +5,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -175,7 +176,8 @@ func newServeCommand() *cobra.Command {
 		Short: "Serve the operator (gRPC) and people (HTTP): the container agent",
 		Long: `Serves upm.agent.v1.UnitService, upm.agent.v1.OperationService and grpc.health.v1.Health
 at --grpc-address, with mutual TLS: only the operator's certificate is let in. The
-certificate is read from the directory /unit-agent/tls (tls.crt, tls.key, ca.crt) and read again when it changes.
+certificate is read from the directory /unit-agent/tls (tls.crt, tls.key, ca.crt) and read again when it changes;
+while there is none nobody is let in, and /livez says so.
 
 At --http-address, without TLS: /health (GET or POST: JSON of the server's state, 200 as
 long as the agent is healthy), /readyz (200 when the database answers), /livez, /metrics.
@@ -192,10 +194,6 @@ The database does not depend on it: it may end and come back at any time.`,
 				return err
 			}
 			ctx := loggerFor(command.Context(), env)
-			tlsConfig, err := agenttls.ServerConfig(env.TLSDir)
-			if err != nil {
-				return err
-			}
 			grpcListener, err := new(net.ListenConfig).Listen(ctx, "tcp", grpcAddress)
 			if err != nil {
 				return err
@@ -205,7 +203,8 @@ The database does not depend on it: it may end and come back at any time.`,
 				return err
 			}
 			return serve.Run(ctx, serve.Options{
-				Env: env, Engine: eng, TLS: tlsConfig, GRPC: grpcListener, HTTP: httpListener, Actions: NewActions,
+				Env: env, Engine: eng, GRPC: grpcListener, HTTP: httpListener, Actions: NewActions,
+				LoadTLS: func() (*tls.Config, error) { return agenttls.ServerConfig(env.TLSDir) },
 			})
 		},
 	}

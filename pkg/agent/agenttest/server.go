@@ -29,6 +29,7 @@ import (
 //	session     answers ok to every line until the connection ends
 //	exit N      exits with status N
 //	orphan      leaves an orphan that exits at once, answers its pid
+//	daemon      starts a process in another session, answers its pid
 //	stubborn    ignores SIGTERM and SIGINT from now on
 func serverMain(env engine.Env) int {
 	log := func(event string) {
@@ -120,6 +121,15 @@ func serveLine(conn net.Conn, id string, exit chan<- int, stubborn chan<- struct
 		case "stubborn":
 			stubborn <- struct{}{}
 			fmt.Fprintln(conn, "ok")
+		case "daemon":
+			// In a session of its own, with nothing of the server's open.
+			child := exec.Command("/bin/sleep", "600")
+			child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+			if err := child.Start(); err != nil {
+				fmt.Fprintln(conn, err)
+				continue
+			}
+			fmt.Fprintln(conn, child.Process.Pid)
 		case "orphan":
 			// The shell in the middle ends at once, its child a little later.
 			out, err := exec.Command("/bin/sh", "-c", "sleep 0.1 >/dev/null 2>&1 & echo $!").Output()

@@ -141,6 +141,7 @@ func identityToRecord(in Input) *state.DataIdentity {
 		identity.DataGeneration = in.Identity.DataGeneration
 		identity.ClaimUIDs = maps.Clone(in.Identity.ClaimUIDs)
 		identity.Replaced = slices.Clone(in.Identity.Replaced)
+		identity.HighestVersion = in.Identity.HighestVersion
 	}
 	if e := in.Desired.Expected; e != nil && e.SystemID == in.Data.SystemID {
 		identity.DataGeneration = max(identity.DataGeneration, e.DataGeneration)

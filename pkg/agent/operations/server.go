@@ -148,7 +148,7 @@ func (s *server) down(context.Context) (bool, error) {
 		return false, err
 	}
 	if !supervised {
-		locked, err := state.Locked(filepath.Join(s.env.AgentDir(), state.DataLock))
+		locked, err := state.Locked(filepath.Join(s.env.StateDir, state.ServerLock))
 		return !locked, err
 	}
 	observed, err := s.observed()

@@ -144,11 +144,13 @@ func TestAnotherDatabaseIsStartedOnlyIfTheOperationSaysSo(t *testing.T) {
 	if id := b.unit.Ask("id"); id != "restored" {
 		t.Errorf("the server runs on %q", id)
 	}
-	identity, err := state.ReadIdentity(b.unit.Env.AgentDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := &state.DataIdentity{SystemID: "restored", DataGeneration: 5, ClaimUIDs: map[string]string{"data": "c1"}, Replaced: []string{old}}
+	var identity *state.DataIdentity
+	agenttest.Eventually(t, "the server's version is recorded", func() bool {
+		var err error
+		identity, err = state.ReadIdentity(b.unit.Env.AgentDir())
+		return err == nil && identity != nil && identity.HighestVersion != ""
+	})
+	want := &state.DataIdentity{SystemID: "restored", HighestVersion: "1.2.3", DataGeneration: 5, ClaimUIDs: map[string]string{"data": "c1"}, Replaced: []string{old}}
 	if diff := cmp.Diff(want, identity); diff != "" {
 		t.Errorf("identity.json (-want +got):\n%s", diff)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/upmio/unit-operator/pkg/agent/state"
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
 
@@ -36,9 +37,11 @@ type serverAnswer struct {
 	Writable bool       `json:"writable"`
 }
 
-func newHandler(reader *statusReader, m *metrics) http.Handler {
+func newHandler(reader *statusReader, m *metrics, certificates *tlsSource) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(alive(reader.store, certificates)))
+	})
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), httpTimeout)
 		defer cancel()
@@ -57,6 +60,21 @@ func newHandler(reader *statusReader, m *metrics) http.Handler {
 	mux.HandleFunc("POST /health", health)
 	mux.Handle("GET /metrics", m.handler())
 	return mux
+}
+
+// alive is ok, for a restart would heal nothing, and what keeps the operator from doing
+// its work.
+func alive(store *state.Store, certificates *tlsSource) string {
+	text := "ok\n"
+	if certificates != nil {
+		if _, err := certificates.get(); err != nil {
+			text += "no certificate, the operator is not let in: " + err.Error() + "\n"
+		}
+	}
+	if _, err := store.Desired(); err != nil {
+		text += "what is desired cannot be read, changes are refused: " + err.Error() + "\n"
+	}
+	return text
 }
 
 func writeHealth(ctx context.Context, w http.ResponseWriter, reader *statusReader) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,6 +16,8 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"k8s.io/klog/v2"
+
+	"github.com/upmio/unit-operator/pkg/agent/state"
 )
 
 // withLogger gives every call a logger and says how it went: what was called, by
@@ -37,6 +40,24 @@ func streamWithLogger(logger klog.Logger) grpc.StreamServerInterceptor {
 		err := handler(server, stream)
 		logCall(logger, err, time.Since(start))
 		return err
+	}
+}
+
+// operatorNoteInterval is how often it is noted that the operator calls.
+const operatorNoteInterval = 5 * time.Second
+
+// noteOperator notes when the operator has called, for the preStop hook: a source waits
+// for its Replication only if there is somebody to move the role.
+func noteOperator(store *state.Store) grpc.UnaryServerInterceptor {
+	var last atomic.Int64
+	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		now := time.Now()
+		if before := last.Load(); now.UnixNano()-before > int64(operatorNoteInterval) && last.CompareAndSwap(before, now.UnixNano()) {
+			if err := store.OperatorCalled(now); err != nil {
+				klog.FromContext(ctx).Error(err, "The operator's call cannot be noted")
+			}
+		}
+		return handler(ctx, request)
 	}
 }
 

@@ -21,7 +21,6 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
-	"github.com/upmio/unit-operator/pkg/agent/journal"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
@@ -30,6 +29,8 @@ import (
 const (
 	// stopTimeout is how long calls in flight may take after the end was asked for.
 	stopTimeout = 10 * time.Second
+	// openTimeout is how long serve waits for the journal before it lets callers in.
+	openTimeout = 2 * time.Second
 	// bufferSize of a connection: the operator holds hundreds, and gRPC's default
 	// of 32 KiB each way is of no use to small messages.
 	bufferSize = 4 << 10
@@ -42,6 +43,9 @@ type Options struct {
 	// TLS is the server's side: it requires and verifies the operator's
 	// certificate.
 	TLS *tls.Config
+	// LoadTLS makes TLS where that is nil. While it fails nobody is let in, and each
+	// client that comes has it tried again.
+	LoadTLS func() (*tls.Config, error)
 	// GRPC and HTTP are listened on; serve closes them.
 	GRPC, HTTP net.Listener
 	// Files writes files; its zero value is right outside tests.
@@ -55,31 +59,38 @@ func Run(ctx context.Context, opts Options) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	store := state.NewStore(opts.Env.StateDir, opts.Files)
+	// What is wrong with the state directory is for people to see: an agent that ends is
+	// no help.
 	if err := state.Sweep(opts.Env.StateDir, state.DesiredFile); err != nil {
-		return fmt.Errorf("sweeping the state directory: %w", err)
+		klog.FromContext(ctx).Error(err, "The state directory cannot be swept")
 	}
-	if err := journal.Ensure(opts.Files, opts.Env.AgentDir()); err != nil {
-		// A full volume must not keep the agent from being asked; the next mutating
-		// call tries again.
-		klog.FromContext(ctx).Error(err, "There is no journal")
+	if _, err := store.Desired(); err != nil {
+		klog.FromContext(ctx).Error(err, "What is desired cannot be read: all calls that would change it are refused")
 	}
-	status := &statusReader{env: opts.Env, engine: opts.Engine, store: store}
+	status := newStatusReader(ctx, opts.Env, opts.Engine, store)
 	metrics := newMetrics(ctx, status)
 
-	unit := newUnitService(ctx, opts.Env, store, status, opts.Files)
+	unit := newUnitService(ctx, opts.Env, store, status)
 	manager := newManager(opts, store, unit, metrics)
-	// Before anybody can call: what an operation keeps down stays down.
-	manager.Open(ctx)
 	resting := make(chan struct{})
 	go func() {
+		defer close(resting)
+		unit.open(ctx, func() { manager.Open(ctx) })
 		manager.Run(ctx)
-		close(resting)
 	}()
+	// Before anybody can call, unless the data volume hangs: what an operation keeps down
+	// stays down.
+	select {
+	case <-unit.opened:
+	case <-time.After(openTimeout):
+		klog.FromContext(ctx).Info("The data volume does not answer: serving without its operations")
+	}
 
-	grpcServer, healthServer := newGRPCServer(ctx, unit, &operationService{unit: unit, manager: manager}, metrics, credentials.NewTLS(opts.TLS))
+	certificates := newTLSSource(ctx, opts.loadTLS)
+	grpcServer, healthServer := newGRPCServer(ctx, metrics, store, credentials.NewTLS(certificates.config()), services(unit, manager)...)
 
 	httpServer := &http.Server{
-		Handler:           newHandler(status, metrics),
+		Handler:           newHandler(status, metrics, certificates),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -124,12 +135,36 @@ func newManager(opts Options, store *state.Store, unit *unitService, m *metrics)
 	})
 }
 
+// service is one gRPC service of the agent.
+type service struct {
+	desc *grpc.ServiceDesc
+	impl any
+}
+
+// services of the agent.
+func services(unit *unitService, manager *operations.Manager) []service {
+	return []service{
+		{&agentv1.UnitService_ServiceDesc, unit},
+		{&agentv1.OperationService_ServiceDesc, &operationService{unit: unit, manager: manager}},
+	}
+}
+
+func (o Options) loadTLS() (*tls.Config, error) {
+	switch {
+	case o.TLS != nil:
+		return o.TLS, nil
+	case o.LoadTLS != nil:
+		return o.LoadTLS()
+	}
+	return nil, errors.New("serve was given no TLS")
+}
+
 // newGRPCServer has the services and what goes around every call. There is no
 // reflection: who may call knows the protocol.
-func newGRPCServer(ctx context.Context, unit *unitService, operation *operationService, m *metrics, creds credentials.TransportCredentials) (*grpc.Server, *health.Server) {
+func newGRPCServer(ctx context.Context, m *metrics, store *state.Store, creds credentials.TransportCredentials, services ...service) (*grpc.Server, *health.Server) {
 	server := grpc.NewServer(
 		grpc.Creds(creds),
-		grpc.ChainUnaryInterceptor(withLogger(klog.FromContext(ctx)), m.observeCall, recoverPanic),
+		grpc.ChainUnaryInterceptor(withLogger(klog.FromContext(ctx)), m.observeCall, noteOperator(store), recoverPanic),
 		grpc.ChainStreamInterceptor(streamWithLogger(klog.FromContext(ctx)), recoverStreamPanic), //nolint:contextcheck // a stream has its own
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
@@ -138,11 +173,10 @@ func newGRPCServer(ctx context.Context, unit *unitService, operation *operationS
 		grpc.ReadBufferSize(bufferSize),
 		grpc.WriteBufferSize(bufferSize),
 	)
-	agentv1.RegisterUnitServiceServer(server, unit)
-	agentv1.RegisterOperationServiceServer(server, operation)
 	healthServer := health.NewServer()
-	for _, service := range []string{agentv1.UnitService_ServiceDesc.ServiceName, agentv1.OperationService_ServiceDesc.ServiceName} {
-		healthServer.SetServingStatus(service, grpc_health_v1.HealthCheckResponse_SERVING)
+	for _, s := range services {
+		server.RegisterService(s.desc, s.impl)
+		healthServer.SetServingStatus(s.desc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
 	}
 	grpc_health_v1.RegisterHealthServer(server, healthServer)
 	return server, healthServer

@@ -6,14 +6,13 @@ package serve
 import (
 	"context"
 	"errors"
-	"maps"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"k8s.io/klog/v2"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
-	"github.com/upmio/unit-operator/pkg/agent/journal"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
@@ -25,14 +24,15 @@ type unitService struct {
 	store  *state.Store
 	keeper *state.Keeper
 	status *statusReader
-	files  state.Files
 
+	// opened is closed when the journal was read, or cannot be.
+	opened chan struct{}
 	// stopping is closed when the agent ends: no stream goes on after it.
 	stopping <-chan struct{}
 }
 
-func newUnitService(ctx context.Context, env engine.Env, store *state.Store, reader *statusReader, files state.Files) *unitService {
-	return &unitService{env: env, store: store, keeper: state.NewKeeper(env, store), status: reader, files: files, stopping: ctx.Done()}
+func newUnitService(ctx context.Context, env engine.Env, store *state.Store, reader *statusReader) *unitService {
+	return &unitService{env: env, store: store, keeper: state.NewKeeper(env, store), status: reader, opened: make(chan struct{}), stopping: ctx.Done()}
 }
 
 func (s *unitService) GetStatus(ctx context.Context, _ *agentv1.GetStatusRequest) (*agentv1.GetStatusResponse, error) {
@@ -43,15 +43,20 @@ func (s *unitService) Apply(ctx context.Context, request *agentv1.ApplyRequest) 
 	if err := validateApply(request); err != nil {
 		return nil, err
 	}
-	if err := s.change(ctx, request.GetFence(), func(d *state.Desired) error {
-		hash := request.GetConfiguration().GetHash()
-		if err := s.store.WriteConfig(hash, configFiles(request)); err != nil {
-			if errors.Is(err, state.ErrConfigConflict) {
-				return status.Error(codes.InvalidArgument, err.Error())
+	if _, _, err := s.fencedChange(ctx, request.GetFence(), request, func(d *state.Desired) error {
+		if c := request.GetConfiguration(); c != nil {
+			if err := s.store.WriteConfig(c.GetHash(), configFiles(c)); err != nil {
+				if errors.Is(err, state.ErrConfigConflict) {
+					return status.Error(codes.InvalidArgument, err.Error())
+				}
+				return status.Errorf(codes.Internal, "storing the configuration: %v", err)
 			}
-			return status.Errorf(codes.Internal, "storing the configuration: %v", err)
 		}
+		first := !d.Applied
 		*d = applied(*d, request)
+		if first && !s.isOpen() {
+			*d = d.SetHold(holdUnread, true)
+		}
 		return nil
 	}); err != nil {
 		return nil, err
@@ -67,7 +72,7 @@ func (s *unitService) SetHold(ctx context.Context, request *agentv1.SetHoldReque
 	if err := checkHold(request.GetName(), request.GetFence()); err != nil {
 		return nil, err
 	}
-	if err := s.change(ctx, request.GetFence(), func(d *state.Desired) error {
+	if _, _, err := s.fencedChange(ctx, request.GetFence(), request, func(d *state.Desired) error {
 		*d = d.SetHold(request.GetName(), request.GetHeld())
 		return nil
 	}); err != nil {
@@ -80,6 +85,28 @@ func (s *unitService) SetHold(ctx context.Context, request *agentv1.SetHoldReque
 	return &agentv1.SetHoldResponse{Status: response}, nil
 }
 
+// holdUnread keeps the server of a new pod down while the journal on its data volume has
+// not been read: an operation that an earlier pod has not ended may need it so.
+const holdUnread = state.HoldOperationPrefix + "unread-journal"
+
+func (s *unitService) isOpen() bool {
+	select {
+	case <-s.opened:
+		return true
+	default:
+		return false
+	}
+}
+
+// open reads the journal, and lifts what was to wait for that.
+func (s *unitService) open(ctx context.Context, read func()) {
+	read()
+	close(s.opened)
+	if err := s.keeper.ChangeDesired(ctx, func(d *state.Desired) { *d = d.SetHold(holdUnread, false) }); err != nil {
+		klog.FromContext(ctx).Error(err, "The hold of an unread journal is not lifted yet", "hold", holdUnread)
+	}
+}
+
 func (s *unitService) read(ctx context.Context) (*agentv1.GetStatusResponse, error) {
 	response, err := s.status.read(ctx)
 	if err != nil {
@@ -89,38 +116,57 @@ func (s *unitService) read(ctx context.Context) (*agentv1.GetStatusResponse, err
 }
 
 // fenced runs a change of something else, after its fence was checked and stored. It
-// holds no lock meanwhile: a data volume that hangs must not keep a hold off.
+// holds no lock meanwhile: a data volume that hangs must not keep a hold off. Calls of
+// operations have ids, and need no order.
 func (s *unitService) fenced(ctx context.Context, fence *agentv1.Fence, do func() error) error {
-	if err := s.change(ctx, fence, func(*state.Desired) error { return nil }); err != nil {
+	if _, _, err := s.fencedChange(ctx, fence, nil, func(*state.Desired) error { return nil }); err != nil {
 		return err
 	}
 	return do()
 }
 
-// change runs one fenced, serialised, durable change of desired.json.
-func (s *unitService) change(ctx context.Context, fence *agentv1.Fence, do func(*state.Desired) error) error {
-	if err := journal.Ensure(s.files, s.env.AgentDir()); err != nil {
-		// Operations need it and say so. A hold does not: it matters most where the
-		// volume fails.
-		klog.FromContext(ctx).Error(err, "There is no journal")
+// fencedChange checks the fence of a call and runs its change of desired.json, at once
+// and durably; after is what is desired then. A call that is the last one again is a
+// retry: what it wanted is on disk, and do is not called.
+//
+// Nothing in it touches the data volume: a fence is for the volume that hangs, too.
+func (s *unitService) fencedChange(ctx context.Context, fence *agentv1.Fence, request proto.Message, do func(*state.Desired) error) (after state.Desired, retry bool, err error) {
+	digest := ""
+	if request != nil {
+		if digest, err = digestOf(request); err != nil {
+			return after, false, status.Error(codes.InvalidArgument, err.Error())
+		}
 	}
 	var before state.Desired
-	after, err := s.keeper.Change(ctx, func(d *state.Desired) error {
+	after, err = s.keeper.Change(ctx, func(d *state.Desired) error {
 		before = *d
 		if err := checkFence(fence, s.env.PodUID, s.env.UID, d); err != nil {
 			return err
 		}
-		raise(d, fence)
+		if request != nil {
+			if retry, err = checkOrder(fence, digest, d); err != nil || retry {
+				return err
+			}
+		}
+		raise(d, fence, digest)
 		return do(d)
 	})
 	if err != nil {
-		if _, ok := status.FromError(err); ok {
-			return err
-		}
-		return status.Error(codes.Internal, err.Error())
+		return after, false, callError(err)
 	}
 	s.prune(ctx, before.ConfigHash, after.ConfigHash)
-	return nil
+	return after, retry, nil
+}
+
+// callError puts an error into the protocol's words unless it is.
+func callError(err error) error {
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return status.FromContextError(err).Err()
+	}
+	return status.Error(codes.Internal, err.Error())
 }
 
 // prune removes configurations that nobody needs any more: not the next start,
@@ -137,53 +183,4 @@ func (s *unitService) prune(ctx context.Context, before, next string) {
 	if err != nil {
 		klog.FromContext(ctx).Error(err, "Old configurations cannot be removed")
 	}
-}
-
-func validateApply(request *agentv1.ApplyRequest) error {
-	if request.GetFence().GetUnitGeneration() == 0 {
-		return status.Error(codes.InvalidArgument, "fence: unit_generation is required, Apply belongs to the Unit")
-	}
-	if request.GetConfiguration() == nil {
-		return status.Error(codes.InvalidArgument, "configuration is required")
-	}
-	files := configFiles(request)
-	if len(files) != len(request.GetConfiguration().GetFiles()) {
-		return status.Error(codes.InvalidArgument, "configuration: a file name comes twice")
-	}
-	if err := state.ValidateConfig(request.GetConfiguration().GetHash(), files); err != nil {
-		return status.Error(codes.InvalidArgument, err.Error())
-	}
-	if request.GetExpected() != nil && request.GetExpected().GetSystemId() == "" {
-		return status.Error(codes.InvalidArgument, "expected: system_id is required; leave expected unset for a unit that never had data")
-	}
-	return nil
-}
-
-func configFiles(request *agentv1.ApplyRequest) map[string][]byte {
-	files := make(map[string][]byte, len(request.GetConfiguration().GetFiles()))
-	for _, f := range request.GetConfiguration().GetFiles() {
-		files[f.GetName()] = f.GetContent()
-	}
-	return files
-}
-
-// applied is what the request makes of d. The role is the Replication's to
-// change; Apply only says whether the unit has one.
-func applied(d state.Desired, request *agentv1.ApplyRequest) state.Desired {
-	d = d.SetHold(state.HoldStartup, request.GetStartupHold())
-	d.Applied = true
-	d.ConfigHash = request.GetConfiguration().GetHash()
-	d.Expected = nil
-	if e := request.GetExpected(); e != nil {
-		d.Expected = &state.DataIdentity{
-			SystemID:       e.GetSystemId(),
-			ClaimUIDs:      maps.Clone(e.GetClaimUids()),
-			DataGeneration: e.GetDataGeneration(),
-			Virgin:         e.GetVirgin(),
-		}
-	}
-	d.GivenUpSystemID = request.GetGivenUpSystemId()
-	d.ClaimUIDs = maps.Clone(request.GetClaimUids())
-	d.Managed = request.GetManaged()
-	return d
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
@@ -38,6 +39,9 @@ type agent struct {
 	client agentv1.UnitServiceClient
 	conn   *grpc.ClientConn
 	http   http.Handler
+	// reader and metrics of it.
+	reader  *statusReader
+	metrics *metrics
 }
 
 func newAgent(t *testing.T, u *agenttest.Unit, files state.Files, wrap func(engine.Engine) engine.Engine) *agent {
@@ -52,12 +56,16 @@ func newAgentWith(t *testing.T, u *agenttest.Unit, files state.Files, wrap func(
 		eng = wrap(eng)
 	}
 	store := state.NewStore(u.Env.StateDir, files)
-	reader := &statusReader{env: u.Env, engine: eng, store: store}
+	reader := newStatusReader(t.Context(), u.Env, eng, store)
 	m := newMetrics(context.Background(), reader)
-	unit := newUnitService(t.Context(), u.Env, store, reader, state.Files{})
+	unit := newUnitService(t.Context(), u.Env, store, reader)
 	manager := newManager(Options{Env: u.Env, Actions: func(operations.Deps) map[string]operations.Action { return actions }}, store, unit, m)
-	manager.Open(t.Context())
-	server, _ := newGRPCServer(t.Context(), unit, &operationService{unit: unit, manager: manager}, m, insecure.NewCredentials())
+	go unit.open(t.Context(), func() { manager.Open(t.Context()) })
+	select {
+	case <-unit.opened:
+	case <-time.After(openTimeout): // a volume that hangs
+	}
+	server, _ := newGRPCServer(t.Context(), m, store, insecure.NewCredentials(), services(unit, manager)...)
 	listener := bufconn.Listen(1 << 16)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
@@ -68,7 +76,7 @@ func newAgentWith(t *testing.T, u *agenttest.Unit, files state.Files, wrap func(
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	return &agent{unit: u, client: agentv1.NewUnitServiceClient(conn), conn: conn, http: newHandler(reader, m)}
+	return &agent{unit: u, client: agentv1.NewUnitServiceClient(conn), conn: conn, http: newHandler(reader, m, nil), reader: reader, metrics: m}
 }
 
 func apply(change ...func(*agentv1.ApplyRequest)) *agentv1.ApplyRequest {
@@ -149,7 +157,6 @@ func TestApplyRefusesWhatCanNeverSucceed(t *testing.T) {
 		want   codes.Code
 	}{
 		{"no unit generation", func(r *agentv1.ApplyRequest) { r.Fence.UnitGeneration = 0; r.Fence.Epoch = 1 }, codes.InvalidArgument},
-		{"no configuration", func(r *agentv1.ApplyRequest) { r.Configuration = nil }, codes.InvalidArgument},
 		{"no files", func(r *agentv1.ApplyRequest) { r.Configuration.Files = nil }, codes.InvalidArgument},
 		{"a file outside the directory", func(r *agentv1.ApplyRequest) { r.Configuration.Files[0].Name = "../../etc/passwd" }, codes.InvalidArgument},
 		{"a file twice", func(r *agentv1.ApplyRequest) {

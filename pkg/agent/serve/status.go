@@ -5,7 +5,10 @@ package serve
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -13,7 +16,6 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/gate"
-	"github.com/upmio/unit-operator/pkg/agent/journal"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 	"github.com/upmio/unit-operator/pkg/version"
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
@@ -22,21 +24,26 @@ import (
 // observeTimeout bounds the one query of a status.
 const observeTimeout = 2 * time.Second
 
-// statusReader puts together what the files, the locks and the server say. It
-// keeps nothing in memory: every answer is of now.
+// statusReader puts together what the files, the locks and the server say, now. What
+// lies on the data volume may be older, where the volume hangs.
 type statusReader struct {
 	env    engine.Env
 	engine engine.Engine
 	store  *state.Store
+	volume *volume
+}
+
+func newStatusReader(ctx context.Context, env engine.Env, eng engine.Engine, store *state.Store) *statusReader {
+	return &statusReader{env: env, engine: eng, store: store, volume: newVolume(ctx, env, eng)}
 }
 
 // facts are what a status is made from.
 type facts struct {
 	desired  *state.Desired
 	observed *state.Observed
-	// supervised is true while supervise lives; serverLocked while the volume's
-	// lock is held, by supervise or by a server that outlived it.
-	supervised, dataLocked bool
+	// supervised is true while supervise lives; serverLocked while the server's lock is
+	// held, by supervise or by a server that outlived it.
+	supervised, serverLocked bool
 	// answer is what the server said; nil if it was not asked or did not answer.
 	answer *engine.Observation
 	// answerError says why not.
@@ -60,26 +67,49 @@ func (r *statusReader) facts(ctx context.Context) (facts, error) {
 	if f.supervised, err = state.Locked(filepath.Join(r.env.StateDir, state.SuperviseLock)); err != nil {
 		return f, err
 	}
-	if f.dataLocked, err = state.Locked(filepath.Join(r.env.AgentDir(), state.DataLock)); err != nil {
+	if f.serverLocked, err = state.Locked(filepath.Join(r.env.StateDir, state.ServerLock)); err != nil {
 		return f, err
 	}
 	if mayAnswer(f) {
-		queryContext, cancel := context.WithTimeout(ctx, observeTimeout)
-		defer cancel()
-		observation, err := r.engine.Observe(queryContext)
-		if err != nil {
-			f.answerError = err
-		} else {
-			f.answer = &observation
-		}
+		f.answer, f.answerError = r.ask(ctx)
 	}
 	return f, nil
+}
+
+// ask asks the server. Whatever an engine waits for, the answer does not wait with it.
+func (r *statusReader) ask(ctx context.Context) (*engine.Observation, error) {
+	queryContext, cancel := context.WithTimeout(ctx, observeTimeout)
+	type answer struct {
+		observation engine.Observation
+		err         error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		a := answer{err: errPanicked}
+		defer func() {
+			if p := recover(); p != nil {
+				klog.FromContext(ctx).Error(fmt.Errorf("panic: %v", p), "A query has panicked", "stack", string(debug.Stack()))
+			}
+			answers <- a
+		}()
+		a.observation, a.err = r.engine.Observe(queryContext)
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return nil, a.err
+		}
+		return &a.observation, nil
+	case <-time.After(observeTimeout + observeTimeout/4):
+		return nil, context.DeadlineExceeded
+	}
 }
 
 // mayAnswer says whether there may be a server to ask.
 func mayAnswer(f facts) bool {
 	if !f.supervised {
-		return f.dataLocked
+		return f.serverLocked
 	}
 	if f.observed == nil {
 		return false
@@ -108,7 +138,10 @@ func (r *statusReader) read(ctx context.Context) (*agentv1.GetStatusResponse, er
 		response.Epoch = d.Epoch
 		response.UnitGeneration = d.UnitGeneration
 		response.Holds = d.Holds
+		response.HoldsOrder = d.HoldsOrder
 		response.Role = roles[d.Role]
+		response.Record = recordMessage(d.Record)
+		response.OwnerReplicationUid = d.OwnerUID
 		response.Configuration = &agentv1.ConfigurationStatus{AppliedHash: d.ConfigHash}
 		if f.observed != nil && f.supervised && f.observed.RunningConfigHash != "" {
 			response.Configuration.RunningHash = f.observed.RunningConfigHash
@@ -116,49 +149,74 @@ func (r *statusReader) read(ctx context.Context) (*agentv1.GetStatusResponse, er
 			response.Configuration.RestartRequired = f.observed.RunningConfigHash != d.ConfigHash
 		}
 	}
-	if response.Data, err = r.data(ctx, f); err != nil {
+	response.StopProof = stopProof(f, r.env.PodUID, r.env.UID)
+	found, hangsSince := r.volume.read(ctx)
+	if errors.Is(found.err, errPanicked) {
+		return nil, found.err
+	}
+	if found.err != nil {
 		// The rest of the status is worth having; the operator sees data unset only
 		// together with a state that says why.
-		klog.FromContext(ctx).Error(err, "The data's identity cannot be read")
+		klog.FromContext(ctx).Error(found.err, "The data volume cannot be read")
 	}
-	if response.JournalId, err = journal.ID(r.env.AgentDir()); err != nil {
-		klog.FromContext(ctx).Error(err, "The journal cannot be read")
+	response.JournalId = found.journalID
+	response.Data = dataOf(f, found)
+	if !hangsSince.IsZero() {
+		response.Server.Message = withVolume(response.Server.Message, found, hangsSince)
 	}
 	return response, nil
 }
 
-// data is what lies on the volume: by the running server's word, else by the
-// files'.
-func (r *statusReader) data(ctx context.Context, f facts) (*agentv1.DataIdentity, error) {
-	identity, err := state.ReadIdentity(r.env.AgentDir())
-	if err != nil {
-		return nil, err
+// withVolume adds to a message that the volume hangs, and how old what is told of it is.
+func withVolume(message string, found contents, since time.Time) string {
+	if message != "" {
+		message += "; "
 	}
-	var systemID string
-	var virgin bool
+	message += "the data volume does not answer since " + since.UTC().Format(time.RFC3339)
+	if found.at.IsZero() {
+		return message + ", nothing is known of the data"
+	}
+	return message + ", what is told of the data is of " + found.at.UTC().Format(time.RFC3339)
+}
+
+// stopProof is what proves that the server is down, for as long as a hold keeps it so.
+// The holds were read first.
+func stopProof(f facts, podUID, unitUID string) *agentv1.StopProof {
+	switch {
+	case f.desired == nil || len(f.desired.Holds) == 0 || f.desired.PodUID != podUID || f.desired.UnitUID != unitUID:
+		return nil
+	case !f.supervised && !f.serverLocked:
+		// A supervise that comes now finds the holds.
+		return &agentv1.StopProof{Order: f.desired.HoldsOrder, How: state.StopSuperviseGone, At: timestamppb.Now()}
+	case f.observed == nil || f.observed.StopProof == nil:
+		return nil
+	}
+	p := f.observed.StopProof
+	return &agentv1.StopProof{Order: p.Order, How: p.How, At: timestamppb.New(p.At)}
+}
+
+// dataOf is what lies on the volume: by the running server's word, else by the files'.
+func dataOf(f facts, found contents) *agentv1.DataIdentity {
+	identity := found.identity
+	result := &agentv1.DataIdentity{}
 	switch {
 	case f.answer != nil:
-		systemID, virgin = f.answer.SystemID, f.answer.Virgin
+		result.SystemId, result.Virgin, result.Pristine = f.answer.SystemID, f.answer.Virgin, new(f.answer.Virgin)
+	case found.data.State != engine.DataComplete:
+		return nil
 	default:
-		data, err := r.engine.Inspect(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if data.State != engine.DataComplete {
-			return nil, nil
-		}
-		systemID = data.SystemID
+		result.SystemId = found.data.SystemID
 		// Without the server nobody can vouch for data that a server was started on.
-		virgin = identity != nil && identity.Virgin
+		result.Virgin = identity != nil && identity.Virgin
 	}
-	result := &agentv1.DataIdentity{SystemId: systemID, Virgin: virgin}
-	if identity != nil && identity.SystemID == systemID {
+	if identity != nil && identity.SystemID == result.SystemId {
 		result.ClaimUids = identity.ClaimUIDs
 		result.DataGeneration = identity.DataGeneration
+		result.HighestVersion = identity.HighestVersion
 	} else {
 		result.Virgin = result.Virgin && f.answer != nil
 	}
-	return result, nil
+	return result
 }
 
 // serverStatus puts the facts into the protocol's words. It is pure.
@@ -201,7 +259,7 @@ func running(result *agentv1.ServerStatus, f facts) {
 // unsupervised is the status while the database container is not up: not yet,
 // or between two runs.
 func unsupervised(f facts, podUID, unitUID string) *agentv1.ServerStatus {
-	if f.dataLocked {
+	if f.serverLocked {
 		// A server that outlived its supervise; in a container there is none.
 		result := &agentv1.ServerStatus{State: agentv1.ServerState_SERVER_STATE_STARTING, Message: "supervise is gone, its server is not"}
 		if f.answer != nil {
@@ -231,6 +289,7 @@ var roles = map[engine.Role]agentv1.Role{
 	engine.RoleManaged:    agentv1.Role_ROLE_MANAGED,
 	engine.RoleSource:     agentv1.Role_ROLE_SOURCE,
 	engine.RoleReplica:    agentv1.Role_ROLE_REPLICA,
+	engine.RoleIsolated:   agentv1.Role_ROLE_ISOLATED,
 }
 
 var states = map[state.ServerState]agentv1.ServerState{

@@ -50,39 +50,39 @@ func TestServerStatus(t *testing.T) {
 		},
 		{
 			name:  "a hold is no proof while a server that lost its supervise still has the volume",
-			facts: facts{desired: held, observed: saw(state.StateHeld, "held"), dataLocked: true, answer: answer}, want: agentv1.ServerState_SERVER_STATE_RUNNING, writable: true,
+			facts: facts{desired: held, observed: saw(state.StateHeld, "held"), serverLocked: true, answer: answer}, want: agentv1.ServerState_SERVER_STATE_RUNNING, writable: true,
 		},
 		{
 			name:  "a server that lost its supervise and does not answer is not down",
-			facts: facts{desired: held, observed: saw(state.StateHeld, "held"), dataLocked: true, answerError: silent}, want: agentv1.ServerState_SERVER_STATE_STARTING,
+			facts: facts{desired: held, observed: saw(state.StateHeld, "held"), serverLocked: true, answerError: silent}, want: agentv1.ServerState_SERVER_STATE_STARTING,
 		},
 		{
 			name:  "supervise says held",
-			facts: facts{desired: held, supervised: true, dataLocked: true, observed: saw(state.StateHeld, "held by fence")}, want: agentv1.ServerState_SERVER_STATE_HELD, message: "fence",
+			facts: facts{desired: held, supervised: true, serverLocked: true, observed: saw(state.StateHeld, "held by fence")}, want: agentv1.ServerState_SERVER_STATE_HELD, message: "fence",
 		},
 		{
 			name:  "a hold that supervise has not seen yet does not make a server down",
-			facts: facts{desired: held, supervised: true, dataLocked: true, observed: saw(state.StateRunning, ""), answer: answer}, want: agentv1.ServerState_SERVER_STATE_RUNNING, writable: true,
+			facts: facts{desired: held, supervised: true, serverLocked: true, observed: saw(state.StateRunning, ""), answer: answer}, want: agentv1.ServerState_SERVER_STATE_RUNNING, writable: true,
 		},
 		{
 			name:  "recovery",
-			facts: facts{desired: applied, supervised: true, dataLocked: true, observed: saw(state.StateStarting, "started"), answerError: silent}, want: agentv1.ServerState_SERVER_STATE_STARTING,
+			facts: facts{desired: applied, supervised: true, serverLocked: true, observed: saw(state.StateStarting, "started"), answerError: silent}, want: agentv1.ServerState_SERVER_STATE_STARTING,
 		},
 		{
 			name:  "the server answers before supervise has noticed",
-			facts: facts{desired: applied, supervised: true, dataLocked: true, observed: saw(state.StateStarting, "started"), answer: answer}, want: agentv1.ServerState_SERVER_STATE_RUNNING, writable: true,
+			facts: facts{desired: applied, supervised: true, serverLocked: true, observed: saw(state.StateStarting, "started"), answer: answer}, want: agentv1.ServerState_SERVER_STATE_RUNNING, writable: true,
 		},
 		{
 			name:  "a server that hangs is not running",
-			facts: facts{desired: applied, supervised: true, dataLocked: true, observed: saw(state.StateRunning, ""), answerError: silent}, want: agentv1.ServerState_SERVER_STATE_STARTING, message: "connection refused",
+			facts: facts{desired: applied, supervised: true, serverLocked: true, observed: saw(state.StateRunning, ""), answerError: silent}, want: agentv1.ServerState_SERVER_STATE_STARTING, message: "connection refused",
 		},
 		{
 			name:  "a stopping server may still accept writes",
-			facts: facts{desired: held, supervised: true, dataLocked: true, observed: saw(state.StateStopping, ""), answer: answer}, want: agentv1.ServerState_SERVER_STATE_STOPPING, writable: true,
+			facts: facts{desired: held, supervised: true, serverLocked: true, observed: saw(state.StateStopping, ""), answer: answer}, want: agentv1.ServerState_SERVER_STATE_STOPPING, writable: true,
 		},
 		{
 			name:  "missing data",
-			facts: facts{desired: applied, supervised: true, dataLocked: true, observed: saw(state.StateDataMissing, "empty")}, want: agentv1.ServerState_SERVER_STATE_DATA_MISSING, message: "empty",
+			facts: facts{desired: applied, supervised: true, serverLocked: true, observed: saw(state.StateDataMissing, "empty")}, want: agentv1.ServerState_SERVER_STATE_DATA_MISSING, message: "empty",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -17,6 +17,9 @@ import (
 const (
 	// SuperviseLock in the state directory is held by a living supervise.
 	SuperviseLock = "supervise.lock"
+	// ServerLock in the state directory is held by supervise and inherited by its
+	// server, like DataLock; asking for it does not touch the data volume.
+	ServerLock = "server.lock"
 	// DataLock in the agent's directory on the data volume is held by supervise
 	// and inherited by its server: it is free only when both are gone.
 	DataLock = "lock"

@@ -3,7 +3,11 @@
 
 package state
 
-import "time"
+import (
+	"time"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+)
 
 // ServerState is what supervise sees of the server.
 type ServerState string
@@ -45,7 +49,37 @@ type Observed struct {
 	RunningConfigHash string `json:"runningConfigHash,omitempty"`
 	// PID of the server in the database container; 0 while none runs.
 	PID int `json:"pid,omitempty"`
+	// Start names this life of the server; empty while none runs. StartRecord is the
+	// record it was started with, and RestartOrder the order of restarts that its start
+	// has fulfilled.
+	Start        string             `json:"start,omitempty"`
+	StartRecord  *engine.RoleRecord `json:"startRecord,omitempty"`
+	RestartOrder int64              `json:"restartOrder,omitempty"`
+	// StopProof is there while it is proven that no process of the server can run.
+	StopProof *StopProof `json:"stopProof,omitempty"`
 	// SystemID of the database this pod has run or initialised. It stays when
 	// the volume vanishes.
 	SystemID string `json:"systemID,omitempty"`
+}
+
+// How a server came to be proven down.
+const (
+	// StopExited: each of its processes has exited.
+	StopExited = "Exited"
+	// StopKilled: SIGKILL was delivered to what had not. Such a process executes nothing
+	// more of its own, though the kernel may not have let go of it yet.
+	StopKilled = "Killed"
+	// StopNeverStarted: this pod has never started one.
+	StopNeverStarted = "NeverStarted"
+	// StopSuperviseGone: neither supervise nor a process of its server lives.
+	StopSuperviseGone = "SuperviseGone"
+)
+
+// StopProof says that no process of the server can run, and that none will be started
+// while the holds of its order are there.
+type StopProof struct {
+	// Order of the holds that was read before the server was looked at.
+	Order int64     `json:"order"`
+	How   string    `json:"how"`
+	At    time.Time `json:"at"`
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"time"
 )
 
 // File names in the state directory.
@@ -19,6 +20,8 @@ const (
 	DesiredFile  = "desired.json"
 	ObservedFile = "observed.json"
 	configDir    = "config"
+	// operatorFile's time is that of the operator's last call.
+	operatorFile = "operator-called"
 )
 
 // ErrConfigConflict means that a hash came with other content than before.
@@ -176,4 +179,29 @@ func sameFiles(a, b map[string][]byte) bool {
 		}
 	}
 	return true
+}
+
+// OperatorCalled notes that the operator has called now. It is for the preStop hook, in
+// another container: it need not survive anything.
+func (s *Store) OperatorCalled(now time.Time) error {
+	path := filepath.Join(s.dir, operatorFile)
+	err := os.Chtimes(path, now, now)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.WriteFile(path, nil, 0o600); err == nil {
+			err = os.Chtimes(path, now, now)
+		}
+	}
+	return err
+}
+
+// LastOperatorCall is when the operator has called last; the zero time if never.
+func (s *Store) LastOperatorCall() (time.Time, error) {
+	info, err := os.Stat(filepath.Join(s.dir, operatorFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }

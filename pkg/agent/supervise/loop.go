@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	"k8s.io/klog/v2"
 
@@ -26,11 +27,14 @@ var again = next{}
 
 func end(status int) next { return next{end: true, status: status} }
 
+// initializePatience is how long an initialisation may take to end when it is
+// interrupted.
+const initializePatience = 2 * time.Second
+
 // loop looks, decides and acts, once per change, until something ends it.
 func (s *supervisor) loop(ctx context.Context) int {
-	changed := state.Watch(ctx, s.Env.StateDir, state.DesiredFile)
 	for ctx.Err() == nil {
-		if n := s.step(ctx, changed); n.end {
+		if n := s.step(ctx); n.end {
 			return n.status
 		}
 	}
@@ -38,7 +42,7 @@ func (s *supervisor) loop(ctx context.Context) int {
 	return 0
 }
 
-func (s *supervisor) step(ctx context.Context, changed <-chan struct{}) next {
+func (s *supervisor) step(ctx context.Context) next {
 	desired, decision, err := s.decide(ctx)
 	if err != nil {
 		return s.fail(ctx, err)
@@ -55,9 +59,9 @@ func (s *supervisor) step(ctx context.Context, changed <-chan struct{}) next {
 			return again
 		}
 		if decision.Action == gate.Initialize {
-			return s.initialize(ctx, changed, desired)
+			return s.initialize(ctx, desired)
 		}
-		return s.serverLife(ctx, changed, desired, decision)
+		return s.serverLife(ctx, desired, decision)
 	case gate.Wait:
 		s.record.set(ctx, state.StateWaiting, decision.Reason)
 	case gate.Hold:
@@ -69,7 +73,7 @@ func (s *supervisor) step(ctx context.Context, changed <-chan struct{}) next {
 	}
 	select {
 	case <-ctx.Done():
-	case <-changed:
+	case <-s.changed:
 	}
 	return again
 }
@@ -134,7 +138,7 @@ func (s *supervisor) start(desired *state.Desired) (engine.Start, error) {
 
 // initialize makes the database; a hold or the pod's end interrupts it, for all
 // of it happens in a side directory and is done again.
-func (s *supervisor) initialize(ctx context.Context, changed <-chan struct{}, desired *state.Desired) next {
+func (s *supervisor) initialize(ctx context.Context, desired *state.Desired) next {
 	start, err := s.start(desired)
 	if err != nil {
 		return s.retryOrFail(ctx, desired, err)
@@ -147,6 +151,11 @@ func (s *supervisor) initialize(ctx context.Context, changed <-chan struct{}, de
 		klog.FromContext(ctx).Info("The Secret has no key for accounts named in the environment, they are not created", "users", accounts.Missing)
 	}
 	s.record.set(ctx, state.StateInitializing, "making an empty database")
+	if may, err := s.proof.begin(ctx); err != nil {
+		return s.fail(ctx, fmt.Errorf("recording the start: %w", err))
+	} else if !may {
+		return again
+	}
 
 	initContext, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -159,21 +168,24 @@ func (s *supervisor) initialize(ctx context.Context, changed <-chan struct{}, de
 		done <- s.Engine.Initialize(initContext, start, accounts)
 	})
 	interrupted := false
-	for {
+	var overdue <-chan time.Time
+	for waiting := true; waiting; {
 		select {
-		case <-changed:
-			if d, err := s.store.Desired(); err == nil && gate.MayRun(s.Env.PodUID, s.Env.UID, d).Action != gate.Start {
+		case <-s.changed:
+			if d, err := s.store.Desired(); err == nil && gate.MayRun(s.Env.PodUID, s.Env.UID, d).Action != gate.Start && !interrupted {
 				interrupted = true
 				cancel()
+				overdue = time.After(initializePatience)
 			}
-			if ctx.Err() != nil {
-				changed = nil
-			}
-			continue
+		case <-overdue:
+			// It hangs with the volume. Its processes must not go on beneath the hold.
+			killDescendants()
+			s.proof.ended(ctx, state.StopKilled)
 		case err = <-done:
+			waiting = false
 		}
-		break
 	}
+	s.sweep(ctx)
 	if err != nil {
 		if interrupted {
 			return again

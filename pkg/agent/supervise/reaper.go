@@ -4,7 +4,6 @@
 package supervise
 
 import (
-	"bytes"
 	"context"
 	"os"
 	"os/signal"
@@ -99,17 +98,12 @@ func (r *reaper) reap() {
 	}
 }
 
-// zombieChild reads /proc/PID/stat: "PID (name) STATE PPID ...", where the name
-// may hold anything.
+// zombieChild says whether the process waits to be reaped by the parent.
 func zombieChild(pid, parent int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return false
 	}
-	end := bytes.LastIndexByte(stat, ')')
-	if end < 0 {
-		return false
-	}
-	fields := bytes.Fields(stat[end+1:])
-	return len(fields) > 1 && string(fields[0]) == "Z" && string(fields[1]) == strconv.Itoa(parent)
+	p, ok := parseStat(pid, stat)
+	return ok && p.dead && p.parent == parent
 }

@@ -20,6 +20,8 @@ type record struct {
 	mu       sync.Mutex
 	store    *state.Store // nil until the state directory is ours
 	observed state.Observed
+	// earlier is what an earlier supervise of this pod told last; nil if there was none.
+	earlier *state.Observed
 	// failed is the error of the last write; nil if what is on disk is current.
 	failed error
 }
@@ -39,7 +41,8 @@ func (r *record) open(store *state.Store) error {
 		return err
 	}
 	if earlier != nil && earlier.PodUID == r.observed.PodUID {
-		r.observed.SystemID = earlier.SystemID
+		r.earlier = earlier
+		r.observed.SystemID, r.observed.StopProof = earlier.SystemID, earlier.StopProof
 	}
 	return nil
 }
@@ -54,10 +57,25 @@ func (r *record) set(ctx context.Context, s state.ServerState, message string) {
 	r.update(ctx, func(o *state.Observed) { o.State, o.Message = s, message })
 }
 
-func (r *record) setServer(ctx context.Context, s state.ServerState, message string, pid int, configHash string) {
+// setServer tells of a server that was started, or of none.
+func (r *record) setServer(ctx context.Context, s state.ServerState, message string, p *process) {
 	r.update(ctx, func(o *state.Observed) {
-		o.State, o.Message, o.PID, o.RunningConfigHash = s, message, pid, configHash
+		o.State, o.Message = s, message
+		o.PID, o.RunningConfigHash, o.Start, o.StartRecord = 0, "", "", nil
+		if p != nil {
+			o.PID, o.RunningConfigHash, o.Start = p.cmd.Process.Pid, p.start.ConfigHash, p.name
+			o.StartRecord, o.RestartOrder = &p.start.Record, p.order
+		}
 	})
+}
+
+// setProof tells that the server is down, or that it may no longer be. It is on disk if
+// it returns nil.
+func (r *record) setProof(ctx context.Context, proof *state.StopProof) error {
+	r.update(ctx, func(o *state.Observed) { o.StopProof = proof })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
 }
 
 func (r *record) setSystemID(ctx context.Context, id string) {
@@ -96,5 +114,6 @@ func (r *record) update(ctx context.Context, change func(*state.Observed)) {
 
 func sameIdentity(a, b state.DataIdentity) bool {
 	return a.SystemID == b.SystemID && a.DataGeneration == b.DataGeneration && a.Virgin == b.Virgin &&
+		a.HighestVersion == b.HighestVersion &&
 		maps.Equal(a.ClaimUIDs, b.ClaimUIDs)
 }

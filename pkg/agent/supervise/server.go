@@ -5,6 +5,7 @@ package supervise
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/klog/v2"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
@@ -35,10 +37,28 @@ type process struct {
 	cmd *exec.Cmd
 	// exited gets the exit status, 128+n for signal n.
 	exited chan int
+	// start is what it was started with, order the order of restarts that fulfils, name
+	// tells this life from others.
+	start engine.Start
+	order int64
+	name  string
+	// learning is closed when what is to be learned from it was, or nil.
+	learning <-chan struct{}
+}
+
+// learned waits for what is being learned, for a while.
+func (p *process) learned() {
+	if p.learning == nil {
+		return
+	}
+	select {
+	case <-p.learning:
+	case <-time.After(learnPatience):
+	}
 }
 
 // serverLife is one life of the server: from preparation to its end.
-func (s *supervisor) serverLife(ctx context.Context, changed <-chan struct{}, desired *state.Desired, decision gate.Decision) next {
+func (s *supervisor) serverLife(ctx context.Context, desired *state.Desired, decision gate.Decision) next {
 	start, err := s.start(desired)
 	if err != nil {
 		return s.retryOrFail(ctx, desired, err)
@@ -50,7 +70,11 @@ func (s *supervisor) serverLife(ctx context.Context, changed <-chan struct{}, de
 	if err != nil {
 		return s.fail(ctx, fmt.Errorf("starting the server: %w", err))
 	}
-	s.record.setServer(ctx, state.StateStarting, "started, does not answer yet", p.cmd.Process.Pid, start.ConfigHash)
+	if p == nil {
+		return again // a hold has come
+	}
+	p.order = desired.RestartOrder
+	s.record.setServer(ctx, state.StateStarting, "started, does not answer yet", p)
 
 	answerContext, stopAsking := context.WithCancel(ctx)
 	defer stopAsking()
@@ -58,34 +82,36 @@ func (s *supervisor) serverLife(ctx context.Context, changed <-chan struct{}, de
 	for {
 		select {
 		case status := <-p.exited:
+			stopAsking()
 			return s.serverDied(ctx, p, status)
 		case <-ctx.Done():
 			stopAsking()
-			status, _ := s.stop(ctx, p, "the pod ends")
-			s.record.setServer(ctx, state.StateStopping, "stopped, the pod ends", 0, "")
+			status, _ := s.stop(ctx, p, engine.StopPodEnd, "the pod ends")
+			p.learned()
+			s.record.setServer(ctx, state.StateStopping, "stopped, the pod ends", nil)
 			return end(status)
-		case <-changed:
+		case <-s.changed:
+			if ctx.Err() != nil {
+				continue
+			}
 			d, err := s.store.Desired()
 			if err != nil {
 				klog.FromContext(ctx).Error(err, "What is desired cannot be read, the server goes on")
 				continue
 			}
 			may := gate.MayRun(s.Env.PodUID, s.Env.UID, d)
-			if may.Action == gate.Start || ctx.Err() != nil {
-				continue
+			switch {
+			case may.Action != gate.Start:
+				stopAsking()
+				return s.hold(ctx, p, d, may.Reason)
+			case d.RestartOrder > p.order:
+				stopAsking()
+				return s.restart(ctx, p, d.RestartReason)
 			}
-			stopAsking()
-			status, killed := s.stop(ctx, p, may.Reason)
-			if killed {
-				s.record.setServer(ctx, state.StateFailed, "the server had to be killed, the container ends", 0, "")
-				return end(status)
-			}
-			s.record.setServer(ctx, state.StateStopping, "stopped", 0, "")
-			return again
 		case <-answers:
 			answers = nil
 			s.record.set(ctx, state.StateRunning, "")
-			s.learnSystemID(ctx)
+			p.learning = s.learn(answerContext)
 		case sig := <-s.Signals:
 			klog.FromContext(ctx).Info("Forwarding a signal to the server", "signal", sig)
 			_ = p.cmd.Process.Signal(sig)
@@ -93,7 +119,19 @@ func (s *supervisor) serverLife(ctx context.Context, changed <-chan struct{}, de
 	}
 }
 
-// startServer prepares and starts the server.
+// hold stops the server because of holds.
+func (s *supervisor) hold(ctx context.Context, p *process, d *state.Desired, why string) next {
+	status, killed := s.stop(ctx, p, reasonOf(d), why)
+	p.learned()
+	if killed {
+		s.record.setServer(ctx, state.StateFailed, "the server had to be killed, the container ends", nil)
+		return end(status)
+	}
+	s.record.setServer(ctx, state.StateStopping, "stopped", nil)
+	return again
+}
+
+// startServer prepares and starts the server; nil if a hold has come meanwhile.
 func (s *supervisor) startServer(ctx context.Context, start engine.Start) (*process, error) {
 	var p *process
 	var err error
@@ -106,7 +144,15 @@ func (s *supervisor) startServer(ctx context.Context, start engine.Start) (*proc
 		if command, err = s.Engine.Command(ctx, start); err != nil {
 			return
 		}
-		p, err = s.spawn(ctx, command)
+		var may bool
+		if may, err = s.proof.begin(ctx); err != nil || !may {
+			return
+		}
+		if p, err = s.spawn(ctx, command); err != nil {
+			s.proof.ended(ctx, state.StopExited)
+			return
+		}
+		p.start = start
 	})
 	return p, err
 }
@@ -121,14 +167,14 @@ func (s *supervisor) spawn(ctx context.Context, command engine.Command) (*proces
 	}
 	s.dropSignals()
 	cmd.Stdout, cmd.Stderr = s.Stdout, s.Stderr
-	cmd.ExtraFiles = []*os.File{s.dataLock}
+	cmd.ExtraFiles = []*os.File{s.serverLock, s.dataLock}
 	// A group of its own: what is typed at a terminal reaches supervise only.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	klog.FromContext(ctx).Info("Started the server", "pid", cmd.Process.Pid, "path", command.Path)
-	p := &process{cmd: cmd, exited: make(chan int, 1)}
+	p := &process{cmd: cmd, exited: make(chan int, 1), name: rand.Text()}
 	s.reaper.keep(cmd.Process.Pid)
 	go func() {
 		// The error says no more than the state does.
@@ -161,39 +207,20 @@ func exitStatus(ps *os.ProcessState) int {
 
 // serverDied handles an end nobody here asked for.
 func (s *supervisor) serverDied(ctx context.Context, p *process, status int) next {
+	p.learned()
+	s.sweep(ctx)
 	message := fmt.Sprintf("the server ended by itself: %v", p.cmd.ProcessState)
 	if want, ok := s.Engine.RestartExitStatus(); ok && status == want {
 		now := time.Now()
 		s.restarts = slices.DeleteFunc(append(s.restarts, now), func(t time.Time) bool { return now.Sub(t) > restartWindow })
 		if len(s.restarts) <= maxRestarts {
-			s.record.setServer(ctx, state.StateStarting, "the server asked for a restart", 0, "")
+			s.record.setServer(ctx, state.StateStarting, "the server asked for a restart", nil)
 			return again
 		}
 		message = fmt.Sprintf("the server asked for %d restarts within %v", len(s.restarts), restartWindow)
 	}
-	s.record.setServer(ctx, state.StateFailed, message, 0, "")
+	s.record.setServer(ctx, state.StateFailed, message, nil)
 	return end(status)
-}
-
-// stop stops the server by the engine's plan and returns its status; killed is
-// true if it took SIGKILL. It takes as long as it takes, whatever ctx says.
-func (s *supervisor) stop(ctx context.Context, p *process, why string) (status int, killed bool) {
-	s.record.set(ctx, state.StateStopping, why)
-	for _, step := range s.Engine.StopPlan(ctx, engine.StopPodEnd, engine.Start{}) {
-		klog.FromContext(ctx).Info("Stopping the server", "signal", step.Signal, "wait", step.Wait, "why", why)
-		// An error means that it has just exited.
-		_ = p.cmd.Process.Signal(step.Signal)
-		timer := time.NewTimer(step.Wait)
-		select {
-		case status := <-p.exited:
-			timer.Stop()
-			return status, false
-		case <-timer.C:
-		}
-	}
-	klog.FromContext(ctx).Info("The server does not stop, killing it")
-	_ = p.cmd.Process.Kill()
-	return <-p.exited, true
 }
 
 // waitForAnswer returns a channel that is closed when the server answers.
@@ -233,28 +260,56 @@ func (s *supervisor) recordIdentity(ctx context.Context, identity *state.DataIde
 	return state.WriteIdentity(s.Files, s.Env.AgentDir(), *identity)
 }
 
-// learnSystemID fills in the identity of adopted data whose system id only the
-// running server could tell.
-func (s *supervisor) learnSystemID(ctx context.Context) {
-	if s.record.get().SystemID != "" {
-		return
-	}
+// learn records what only the running server could tell: the system id of data that was
+// adopted, and its version, if no newer one has opened the data before. It touches the
+// data volume, so the loop does not wait for it.
+func (s *supervisor) learn(ctx context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.learnNow(ctx); err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "The identity file cannot be completed")
+		}
+	}()
+	return done
+}
+
+func (s *supervisor) learnNow(ctx context.Context) error {
 	observeContext, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	observation, err := s.Engine.Observe(observeContext)
-	if err != nil || observation.SystemID == "" {
-		klog.FromContext(ctx).Error(err, "The server does not tell its system id")
-		return
+	if err != nil {
+		return fmt.Errorf("asking the server: %w", err)
 	}
 	identity, err := state.ReadIdentity(s.Env.AgentDir())
 	if err != nil || identity == nil {
-		klog.FromContext(ctx).Error(err, "The identity file cannot be completed")
-		return
+		return err
 	}
-	identity.SystemID = observation.SystemID
-	if err := state.WriteIdentity(s.Files, s.Env.AgentDir(), *identity); err != nil {
-		klog.FromContext(ctx).Error(err, "The identity file cannot be completed")
-		return
+	next := *identity
+	if next.SystemID == "" {
+		next.SystemID = observation.SystemID
 	}
-	s.record.setSystemID(ctx, identity.SystemID)
+	next.HighestVersion = higher(next.HighestVersion, observation.Version)
+	if err := ctx.Err(); err != nil {
+		return err // the server is being stopped: others may write from now on
+	}
+	if !sameIdentity(*identity, next) {
+		if err := state.WriteIdentity(s.Files, s.Env.AgentDir(), next); err != nil {
+			return err
+		}
+	}
+	s.record.setSystemID(ctx, next.SystemID)
+	return nil
+}
+
+// higher of two versions; one that cannot be read as such is lower.
+func higher(a, b string) string {
+	known, err := version.ParseGeneric(a)
+	if err != nil {
+		return b
+	}
+	if seen, err := version.ParseGeneric(b); err != nil || !known.LessThan(seen) {
+		return a
+	}
+	return b
 }

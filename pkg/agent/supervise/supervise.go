@@ -38,8 +38,11 @@ type supervisor struct {
 	store  *state.Store
 	record *record
 	reaper *reaper
-	// dataLock is inherited by the server.
-	dataLock *os.File
+	proof  *prover
+	// changed tells of changes of what is desired, beyond the pod's end too.
+	changed <-chan struct{}
+	// serverLock and dataLock are inherited by the server.
+	serverLock, dataLock *os.File
 	// restarts are the times of the last restarts the server asked for.
 	restarts []time.Time
 }
@@ -78,11 +81,26 @@ func Run(ctx context.Context, opts Options) int {
 		logger.Error(err, "The record of an earlier run is unreadable")
 	}
 
+	s.proof = &prover{podUID: opts.Env.PodUID, unitUID: opts.Env.UID, store: s.store, record: s.record}
+	s.serverLock, err = state.Lock(ctx, filepath.Join(opts.Env.StateDir, state.ServerLock), func() {
+		s.record.set(ctx, state.StateWaiting, stillThere)
+	})
+	if err != nil {
+		return s.cannot(ctx, err, "lock the server")
+	}
+	defer s.serverLock.Close()
+	s.proof.open()
+	watchContext, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatching()
+	s.watch(watchContext)
+
+	// From here on the data volume is touched, which may hang. Fences are proven all the
+	// same.
 	if err := state.EnsureDir(opts.Files, opts.Env.AgentDir()); err != nil {
 		return s.cannot(ctx, err, "make the agent's directory on the data volume")
 	}
 	s.dataLock, err = state.Lock(ctx, filepath.Join(opts.Env.AgentDir(), state.DataLock), func() {
-		s.record.set(ctx, state.StateWaiting, "another server or supervise still has the data volume: waiting for it to end")
+		s.record.set(ctx, state.StateWaiting, stillThere)
 	})
 	if err != nil {
 		return s.cannot(ctx, err, "lock the data volume")
@@ -90,6 +108,24 @@ func Run(ctx context.Context, opts Options) int {
 	defer s.dataLock.Close()
 
 	return s.loop(ctx)
+}
+
+const stillThere = "another server or supervise still has the data volume: waiting for it to end"
+
+// watch has the prover look after each change of what is desired, then the loop.
+func (s *supervisor) watch(ctx context.Context) {
+	changes := state.Watch(ctx, s.Env.StateDir, state.DesiredFile)
+	changed := make(chan struct{}, 1)
+	s.changed = changed
+	go func() {
+		for range changes {
+			s.proof.look(ctx)
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		}
+	}()
 }
 
 // cannot records why supervise ends before it could look at anything.

@@ -67,11 +67,14 @@ func TestANewPodWaitsThenInitialisesThenRuns(t *testing.T) {
 			if code, body := p.Probe("/readyz"); code != http.StatusOK {
 				t.Errorf("readyz while running: %d %s", code, body)
 			}
-			identity, err := state.ReadIdentity(u.Env.AgentDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := &state.DataIdentity{SystemID: o.SystemID, ClaimUIDs: map[string]string{"data": "c1"}}
+			// The version is learned from the server, beside the loop.
+			var identity *state.DataIdentity
+			agenttest.Eventually(t, "the server's version is recorded", func() bool {
+				var err error
+				identity, err = state.ReadIdentity(u.Env.AgentDir())
+				return err == nil && identity != nil && identity.HighestVersion != ""
+			})
+			want := &state.DataIdentity{SystemID: o.SystemID, ClaimUIDs: map[string]string{"data": "c1"}, HighestVersion: "1.2.3"}
 			if diff := cmp.Diff(want, identity); diff != "" {
 				t.Errorf("identity (-want +got):\n%s", diff)
 			}

@@ -54,7 +54,7 @@ type session struct {
 }
 
 func openSession(ctx context.Context, e *mysql.Engine, binlog bool) (*session, error) {
-	db, err := e.Connect()
+	db, err := e.Open()
 	if err != nil {
 		return nil, err
 	}

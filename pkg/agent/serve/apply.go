@@ -1,0 +1,147 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package serve
+
+import (
+	"maps"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/state"
+	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
+)
+
+func validateApply(request *agentv1.ApplyRequest) error {
+	if request.GetFence().GetUnitGeneration() == 0 {
+		return status.Error(codes.InvalidArgument, "fence: unit_generation is required, Apply belongs to the Unit")
+	}
+	if request.GetFence().GetReplicationUid() != "" {
+		return status.Error(codes.InvalidArgument, "fence: Apply belongs to the Unit, replication_uid must be empty")
+	}
+	if c := request.GetConfiguration(); c != nil {
+		files := configFiles(c)
+		if len(files) != len(c.GetFiles()) {
+			return status.Error(codes.InvalidArgument, "configuration: a file name comes twice")
+		}
+		if err := state.ValidateConfig(c.GetHash(), files); err != nil {
+			return status.Error(codes.InvalidArgument, err.Error())
+		}
+	}
+	if request.GetExpected() != nil && request.GetExpected().GetSystemId() == "" {
+		return status.Error(codes.InvalidArgument, "expected: system_id is required; leave expected unset for a unit that never had data")
+	}
+	return validateReleased(request)
+}
+
+func validateReleased(request *agentv1.ApplyRequest) error {
+	r := request.GetReleased()
+	switch {
+	case r == nil:
+	case request.GetOwnerReplicationUid() != "":
+		return status.Error(codes.InvalidArgument, "released: a unit that has an owner is not released")
+	case r.GetRole() != agentv1.Role_ROLE_SOURCE && r.GetRole() != agentv1.Role_ROLE_REPLICA:
+		return status.Error(codes.InvalidArgument, "released: role must be source or replica")
+	case r.GetRole() == agentv1.Role_ROLE_REPLICA && r.GetUpstream().GetHost() == "":
+		return status.Error(codes.InvalidArgument, "released: a replica needs an upstream")
+	}
+	return nil
+}
+
+func configFiles(c *agentv1.Configuration) map[string][]byte {
+	files := make(map[string][]byte, len(c.GetFiles()))
+	for _, f := range c.GetFiles() {
+		files[f.GetName()] = f.GetContent()
+	}
+	return files
+}
+
+// applied is what the request makes of d. It names the owner and what a former one has
+// released the unit as; a role it never writes.
+func applied(d state.Desired, request *agentv1.ApplyRequest) state.Desired {
+	before := d.EffectiveRecord()
+	d = d.SetHold(state.HoldStartup, request.GetStartupHold())
+	if c := request.GetConfiguration(); c != nil {
+		d.Applied = true
+		d.ConfigHash = c.GetHash()
+	}
+	d.Expected = nil
+	if e := request.GetExpected(); e != nil {
+		d.Expected = &state.DataIdentity{
+			SystemID:       e.GetSystemId(),
+			ClaimUIDs:      maps.Clone(e.GetClaimUids()),
+			DataGeneration: e.GetDataGeneration(),
+			Virgin:         e.GetVirgin(),
+		}
+	}
+	d.GivenUpSystemID = request.GetGivenUpSystemId()
+	d.ClaimUIDs = maps.Clone(request.GetClaimUids())
+	d.Managed = request.GetManaged()
+	if d.OwnerUID != "" && request.GetOwnerReplicationUid() == "" && request.GetReleased() != nil {
+		// Its Replication is gone and could not reach it: nobody else would lift this.
+		d = d.SetHold(state.HoldFence, false)
+	}
+	d.OwnerUID = request.GetOwnerReplicationUid()
+	d.Released = releasedFrom(request.GetReleased())
+	if now := d.EffectiveRecord(); before.Role == engine.RoleSource && now.Role != engine.RoleSource {
+		// Another is the source by now: this one must not take a write more.
+		d.RestartOrder++
+		d.RestartReason = engine.StopFence
+	}
+	return d
+}
+
+func releasedFrom(in *agentv1.Released) *state.Released {
+	if in == nil {
+		return nil
+	}
+	role := engine.RoleReplica
+	if in.GetRole() == agentv1.Role_ROLE_SOURCE {
+		role = engine.RoleSource
+	}
+	return &state.Released{ReplicationUID: in.GetReplicationUid(), Role: role, Upstream: upstreamFrom(in.GetUpstream())}
+}
+
+func upstreamFrom(in *agentv1.Upstream) *engine.Upstream {
+	if in == nil {
+		return nil
+	}
+	return &engine.Upstream{
+		Name: in.GetName(), Host: in.GetHost(), Port: int(in.GetPort()), ServerID: in.GetServerId(), Timeline: in.GetTimeline(),
+		DataGeneration: in.GetDataGeneration(), Slot: in.GetSlot(), User: in.GetUser(),
+	}
+}
+
+func upstreamMessage(in *engine.Upstream) *agentv1.Upstream {
+	if in == nil {
+		return nil
+	}
+	return &agentv1.Upstream{
+		Name: in.Name, Host: in.Host, Port: int32(in.Port), ServerId: in.ServerID, Timeline: in.Timeline,
+		DataGeneration: in.DataGeneration, Slot: in.Slot, User: in.User,
+	}
+}
+
+// recordMessage is a record in the protocol's words; nil while nobody has given a role.
+func recordMessage(r engine.RoleRecord) *agentv1.RoleRecord {
+	if r.Role == "" && r.ReplicationUID == "" {
+		return nil
+	}
+	out := &agentv1.RoleRecord{
+		ReplicationUid: r.ReplicationUID, Term: r.Term, Seq: r.Seq, Epoch: r.Epoch, Role: roles[r.Role], Upstream: upstreamMessage(r.Upstream),
+		Open: r.Open, DataGeneration: r.DataGeneration, Released: r.Released,
+	}
+	if r.Durability.Mode != "" {
+		d := &agentv1.Durability{Mode: agentv1.DurabilityMode_DURABILITY_MODE_ASYNC, W: int32(r.Durability.W)}
+		if r.Durability.Mode == engine.DurabilitySync {
+			d.Mode = agentv1.DurabilityMode_DURABILITY_MODE_SYNC
+		}
+		for _, m := range r.Durability.Members {
+			d.Members = append(d.Members, &agentv1.DurabilityMember{Name: m.Name, UnitUid: m.UnitUID, ServerId: m.ServerID})
+		}
+		out.Durability = d
+	}
+	return out
+}
