@@ -96,16 +96,11 @@ func decide(in admission) decision {
 		return waits(ReasonUnitRestarting, "Unit %s is restarted first", unit.Name)
 	case !in.podUp:
 		return waits(ReasonPodNotRunning, "the agent of Unit %s does not run", unit.Name)
-	case interlock.Starting(unit.Status.Conditions) && !replacesData(call.Spec.Action):
+	// What replaces the data may be what a server that does not come up needs.
+	case interlock.Starting(unit.Status.Conditions) && !interlock.ReplacesData(call.Spec.Action):
 		return waits(ReasonServerStarting, "the server of Unit %s does not answer yet", unit.Name)
 	}
 	return decision{verdict: admit}
-}
-
-// replacesData is true of actions that may be what a server that does not come up
-// needs.
-func replacesData(action v1alpha1.Action) bool {
-	return action == v1alpha1.ActionRestore || action == v1alpha1.ActionClone
 }
 
 // decideMember of a Replication: data is replaced on its source only, and only if

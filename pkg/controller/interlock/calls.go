@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,18 @@ import (
 // being, handed to the agent and has no result yet.
 func InProgress(call *v1alpha1.GrpcCall) bool {
 	return call.Status.Operation != nil && call.Status.Result == ""
+}
+
+// ReplacesData is true of actions that put another database in the place of the unit's.
+func ReplacesData(action v1alpha1.Action) bool {
+	return action == v1alpha1.ActionRestore || action == v1alpha1.ActionClone
+}
+
+// Replacing says whether a call of a unit is in progress that replaces its data.
+func Replacing(ofUnit []*v1alpha1.GrpcCall) bool {
+	return slices.ContainsFunc(ofUnit, func(call *v1alpha1.GrpcCall) bool {
+		return InProgress(call) && ReplacesData(call.Spec.Action)
+	})
 }
 
 // Compare calls by age, then by name: the API's times have seconds only.

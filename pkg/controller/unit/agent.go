@@ -58,7 +58,8 @@ func (s *state) target() agentclient.Target {
 func (s *state) acknowledged() bool {
 	sync := &s.status.ConfigSyncStatus
 	return s.answered() && (s.offer == nil || sync.AppliedHash == s.offer.Hash) &&
-		sync.AppliedGeneration == s.unit.Generation && conditions.IsTrue(s.status.Conditions, ConditionManaged) == s.managed()
+		sync.AppliedGeneration == s.unit.Generation && conditions.IsTrue(s.status.Conditions, ConditionManaged) == s.managed() &&
+		s.standing == (s.accepted != "")
 }
 
 // answered says whether the agent of this pod has ever acknowledged anything.
@@ -74,9 +75,8 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 		return nil
 	}
 	s.offer = c.offer(s)
-	told := s.acknowledged() && (s.accepted == "" || c.memory(cache.MetaObjectToName(s.unit)).accepted == s.accepted)
 	// An agent that has no configuration yet has nothing to keep.
-	if !told && (s.offer != nil || s.answered()) {
+	if !s.acknowledged() && (s.offer != nil || s.answered()) {
 		if err := c.push(ctx, s); err != nil {
 			c.explainAgent(s, err, since)
 			return nil
@@ -95,6 +95,9 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 			c.explainAgent(s, err, since)
 			return nil
 		}
+	}
+	if s.reinitIsVoid() {
+		return c.dropReinit(ctx, s, "the database is there and runs, so nothing was given up")
 	}
 	c.learn(s)
 	if s.fresh {
@@ -145,13 +148,13 @@ func (c *Controller) push(ctx context.Context, s *state) error {
 	sync := &s.status.ConfigSyncStatus
 	sync.AppliedGeneration, sync.PodUID = s.unit.Generation, s.pod.UID
 	c.remember(s, status)
-	m := c.memory(cache.MetaObjectToName(s.unit))
-	m.accepted = s.accepted
+	s.standing = s.accepted != ""
 	if s.offer != nil {
 		if sync.AppliedHash != s.offer.Hash || sync.LastTransitionTime == nil {
 			sync.LastTransitionTime = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
 		}
-		sync.AppliedHash, m.applied = s.offer.Hash, s.offer
+		sync.AppliedHash = s.offer.Hash
+		c.memory(cache.MetaObjectToName(s.unit)).applied = s.offer
 	}
 	s.setManaged(managed)
 	return nil
@@ -182,9 +185,6 @@ func (c *Controller) ask(ctx context.Context, s *state) error {
 func (c *Controller) remember(s *state, status *agentclient.Status) {
 	s.agent, s.fresh = status, true
 	m := c.memory(cache.MetaObjectToName(s.unit))
-	if m.podUID != s.pod.UID {
-		m.accepted = ""
-	}
 	m.agent, m.podUID, m.agentAt = status, s.pod.UID, c.clock.Now()
 	s.status.Agent = &v1alpha2.AgentInfo{Image: s.pod.AgentImage, Version: status.AgentVersion}
 }
@@ -192,9 +192,9 @@ func (c *Controller) remember(s *state, status *agentclient.Status) {
 // askInput is what decides whether an agent is asked for its status.
 type askInput struct {
 	startup bool
-	// ready: the server answers by its readiness probe. recorded: its data is in the
-	// status.
-	ready, recorded bool
+	// ready: the server answers by its readiness probe. recorded: what it says of its
+	// data since it does is in the status. replacing: an operation replaces that.
+	ready, recorded, replacing bool
 	// accepted: the loss of its data is accepted, so it may have other data now.
 	accepted bool
 	// restartRequired as the status says.
@@ -212,7 +212,7 @@ type askInput struct {
 // when that changes. One that starts is, for nothing else tells why it does not.
 func planAsk(in askInput) (ask bool, again time.Duration) {
 	switch {
-	case !in.startup:
+	case !in.startup, in.ready && in.replacing:
 		return false, 0
 	case !in.ready || !in.recorded:
 		ask, again = true, startPoll
@@ -241,7 +241,8 @@ func (c *Controller) askInput(s *state, since time.Time) askInput {
 	return askInput{
 		startup:         s.unit.Startup,
 		ready:           databaseReady(s.pod),
-		recorded:        s.status.DataIdentity != nil && s.status.DataIdentity.SystemID != "",
+		recorded:        s.recorded(),
+		replacing:       s.replacing,
 		accepted:        s.accepted != "",
 		restartRequired: conditions.IsTrue(s.unit.Status.Conditions, ConditionRestartRequired),
 		upFor:           c.clock.Since(since),
@@ -251,23 +252,37 @@ func (c *Controller) askInput(s *state, since time.Time) askInput {
 	}
 }
 
+// recorded says whether the status has what the server says of its data since it
+// answers. That is forgotten while it does not: it may come back with other data.
+func (s *state) recorded() bool {
+	d := s.status.DataIdentity
+	return d != nil && d.SystemID != "" && d.Pristine != nil
+}
+
+// reportedData is what the agent says of the data. One of before the field pristine
+// says virgin.
+func reportedData(agent *agentclient.Status) *agentclient.DataIdentity {
+	if agent.Data == nil {
+		return nil
+	}
+	data := *agent.Data
+	if data.Pristine == nil && agent.State == agentclient.StateRunning {
+		data.Pristine = new(data.Virgin)
+	}
+	data.Virgin = data.Pristine != nil && *data.Pristine
+	return &data
+}
+
 // learn takes into the status what the agent said.
 func (c *Controller) learn(s *state) {
 	if s.agent == nil || s.agent.PodUID != s.pod.UID {
 		return
 	}
-	recorded := s.status.DataIdentity != nil && s.status.DataIdentity.SystemID != ""
-	if databaseReady(s.pod) && (s.fresh || !recorded) {
+	justAsked := s.agent.State == agentclient.StateRunning && c.clock.Since(c.memory(cache.MetaObjectToName(s.unit)).agentAt) < askPause
+	if databaseReady(s.pod) && (s.fresh || !s.recorded() && justAsked) {
 		before := s.status.DataIdentity
-		s.status.DataIdentity = learnData(before, s.agent.Data, s.accepted, s.claimUIDs())
-		if after := s.status.DataIdentity; before != nil && before.SystemID != "" && after.SystemID != before.SystemID {
-			// What the agent was told to expect is no longer true.
-			s.status.ConfigSyncStatus.AppliedGeneration = 0
-			s.events = append(s.events, func() {
-				c.control.events.warning(s.unit, ReasonDataGivenUp, actionReconcile,
-					"Database %s has taken the place of %s, which was given up", after.SystemID, before.SystemID)
-			})
-		}
+		s.status.DataIdentity = learnData(before, reportedData(s.agent), s.accepted, s.claimUIDs())
+		c.compareData(s, before, s.status.DataIdentity)
 	}
 	if s.agent.RestartRequired && (s.fresh || conditions.IsTrue(s.unit.Status.Conditions, ConditionRestartRequired)) {
 		s.found.because(ConditionRestartRequired, "the configuration differs from what the server runs in a way that takes effect with its next start")
@@ -280,6 +295,28 @@ func (c *Controller) learn(s *state) {
 		s.found.because(ConditionDataMissing, "%s; %s", s.agent.Message, s.wayOut())
 	case agentclient.StateFailed:
 		s.found.because(ConditionServerFailed, "%s", s.agent.Message)
+	}
+}
+
+// compareData tells of data that has taken the place of other data.
+func (c *Controller) compareData(s *state, before, after *v1alpha2.DataIdentity) {
+	if before == nil || before.SystemID == "" || after.SystemID == before.SystemID && after.DataGeneration == before.DataGeneration {
+		return
+	}
+	// What the agent was told to expect is no longer true.
+	s.status.ConfigSyncStatus.AppliedGeneration = 0
+	switch {
+	case after.SystemID == before.SystemID:
+	case s.accepted == before.SystemID:
+		s.events = append(s.events, func() {
+			c.control.events.warning(s.unit, ReasonDataGivenUp, actionReconcile,
+				"Database %s has taken the place of %s, which was given up", after.SystemID, before.SystemID)
+		})
+	default:
+		s.events = append(s.events, func() {
+			c.control.events.normal(s.unit, ReasonDataReplaced, actionReconcile,
+				"Database %s has taken the place of %s: an operation has replaced it", after.SystemID, before.SystemID)
+		})
 	}
 }
 
@@ -320,7 +357,10 @@ func (c *Controller) explainAgent(s *state, err error, since time.Time) {
 
 // without says what is not known or done while the agent does not answer.
 func (s *state) without() string {
-	if s.acknowledged() {
+	switch {
+	case s.acknowledged() && databaseReady(s.pod):
+		return "nothing is known of its data since its server answers"
+	case s.acknowledged():
 		return "nothing is known of how the server starts"
 	}
 	return "the server has not been told what it needs"

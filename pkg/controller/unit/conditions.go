@@ -65,6 +65,9 @@ const (
 	// ConditionMemberTaken: several Replications list the unit. The oldest owns it, and
 	// nothing is done to it that could wait until one is left.
 	ConditionMemberTaken = "MemberTaken"
+	// ConditionReinitAccepted: the annotation unit-operator.io/reinit allows that the
+	// unit's database is given up for an empty one, and its agent may know.
+	ConditionReinitAccepted = "ReinitAccepted"
 	// ConditionDataOnEmptyDir: the data dies with the pod.
 	ConditionDataOnEmptyDir = "DataOnEmptyDir"
 	// ConditionOwnCommand: the database container brings its own command and is
@@ -114,6 +117,7 @@ var (
 	notices = []string{
 		ConditionManaged,
 		ConditionMemberTaken,
+		ConditionReinitAccepted,
 		ConditionDataOnEmptyDir,
 		ConditionOwnCommand,
 		ConditionUpdatePending,

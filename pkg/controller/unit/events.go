@@ -61,6 +61,9 @@ const (
 	// ReasonDataGivenUp: the record of the unit's database was given up; an empty
 	// volume is initialised.
 	ReasonDataGivenUp = "DataGivenUp"
+	// ReasonDataReplaced: an operation has put another database in the place of the
+	// unit's.
+	ReasonDataReplaced = "DataReplaced"
 	// ReasonReinitDone: the annotation unit-operator.io/reinit has done its work, or
 	// named other data.
 	ReasonReinitDone = "ReinitDone"

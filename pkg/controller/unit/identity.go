@@ -5,11 +5,14 @@ package unit
 
 import (
 	"context"
+	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
 // identityInput is what decides about the record of a unit's database.
@@ -64,6 +67,8 @@ func expectedData(recorded *v1alpha2.DataIdentity) *agentclient.DataIdentity {
 		ClaimUIDs:      recorded.ClaimUIDs,
 		DataGeneration: recorded.DataGeneration,
 		Virgin:         recorded.Virgin,
+		Pristine:       recorded.Pristine,
+		HighestVersion: recorded.HighestVersion,
 	}
 }
 
@@ -76,7 +81,8 @@ func learnData(recorded *v1alpha2.DataIdentity, reported *agentclient.DataIdenti
 		return recorded
 	}
 	next := &v1alpha2.DataIdentity{
-		SystemID: reported.SystemID, ClaimUIDs: claims, DataGeneration: reported.DataGeneration, Virgin: reported.Virgin,
+		SystemID: reported.SystemID, ClaimUIDs: claims, DataGeneration: reported.DataGeneration,
+		Virgin: reported.Virgin, Pristine: reported.Pristine, HighestVersion: reported.HighestVersion,
 	}
 	if len(next.ClaimUIDs) == 0 {
 		next.ClaimUIDs = nil
@@ -94,6 +100,9 @@ func learnData(recorded *v1alpha2.DataIdentity, reported *agentclient.DataIdenti
 		}
 	}
 	next.DataGeneration = max(next.DataGeneration, generation)
+	if next.HighestVersion == "" && recorded.SystemID == reported.SystemID {
+		next.HighestVersion = recorded.HighestVersion
+	}
 	return next
 }
 
@@ -116,12 +125,21 @@ func (c *Controller) syncIdentity(ctx context.Context, s *state) error {
 	plan := planIdentity(in)
 	s.accepted = plan.accept
 	if plan.dropAnnotation {
-		if err := c.control.patchUnit(ctx, s.unit, map[string]any{"annotations": map[string]any{v1alpha2.AnnotationReinit: nil}}, nil); err != nil {
-			return err
+		return c.dropReinit(ctx, s, fmt.Sprintf("the unit's database is %s", in.recorded.SystemID))
+	}
+	if message := s.reinitAccepted(); s.accepted != "" {
+		if old := conditions.Find(s.unit.Status.Conditions, ConditionReinitAccepted); old == nil || old.Message != message {
+			// Before the agent hears of it: who takes the annotation away again must be
+			// sure that the agent hears of that, too.
+			err := c.record(ctx, s, func(status *v1alpha2.UnitStatus) {
+				conditions.Set(&status.Conditions, ConditionReinitAccepted, metav1.ConditionTrue, ConditionReinitAccepted, message, s.unit.Generation, c.clock.Now())
+				status.ConfigSyncStatus.AppliedGeneration = 0
+			})
+			if err != nil {
+				return err
+			}
+			return errWritten
 		}
-		c.control.events.normal(s.unit, ReasonReinitDone, actionReconcile,
-			"Annotation %s=%s is removed: the unit's database is %s", v1alpha2.AnnotationReinit, in.reinit, in.recorded.SystemID)
-		return errWritten
 	}
 	if plan.giveUp == "" {
 		return nil
@@ -133,4 +151,31 @@ func (c *Controller) syncIdentity(ctx context.Context, s *state) error {
 			"Database %s is given up: %s; an empty one is initialised", in.recorded.SystemID, plan.giveUp)
 	})
 	return nil
+}
+
+// reinitAccepted is what the condition of that name says.
+func (s *state) reinitAccepted() string {
+	if s.accepted == "" {
+		return "the permission to give up the unit's database is being taken back"
+	}
+	return fmt.Sprintf("annotation %s allows that database %s is given up for an empty one where its volume does not hold it; this ends when that database is seen to run, or with the annotation",
+		v1alpha2.AnnotationReinit, s.accepted)
+}
+
+// reinitIsVoid says whether the database whose loss is accepted is there and runs. The
+// permission must not outlive that: months later it would let an empty database take
+// the place of a lost one in silence.
+func (s *state) reinitIsVoid() bool {
+	return s.accepted != "" && s.fresh && databaseReady(s.pod) && s.agent.State == agentclient.StateRunning &&
+		s.agent.Data != nil && s.agent.Data.SystemID == s.accepted
+}
+
+// dropReinit takes the annotation off. The agent is told by the next sync.
+func (c *Controller) dropReinit(ctx context.Context, s *state, why string) error {
+	value := s.unit.Annotations[v1alpha2.AnnotationReinit]
+	if err := c.control.patchUnit(ctx, s.unit, map[string]any{"annotations": map[string]any{v1alpha2.AnnotationReinit: nil}}, nil); err != nil {
+		return err
+	}
+	c.control.events.normal(s.unit, ReasonReinitDone, actionReconcile, "Annotation %s=%s is removed: %s", v1alpha2.AnnotationReinit, value, why)
+	return errWritten
 }

@@ -12,7 +12,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
@@ -55,6 +57,8 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 	}
 	s.member = c.members.Of(membership.Of(unit))
 	s.node = c.observeNode(s)
+	s.standing = conditions.IsTrue(unit.Status.Conditions, ConditionReinitAccepted)
+	s.replacing = interlock.Replacing(c.calls.ByIndex(slim.ByTarget, key.String()))
 	if m := c.memory(key); s.pod != nil && m.podUID == s.pod.UID {
 		s.agent = m.agent
 	}

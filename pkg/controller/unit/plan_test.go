@@ -258,6 +258,7 @@ func TestPlanAsk(t *testing.T) {
 		"nor after it was in this sync":                             {askInput{startup: true, last: missing, fresh: true}, false, startPoll},
 		"one that is stuck is asked less often":                     {askInput{startup: true, upFor: time.Hour, last: missing, age: time.Minute}, true, stuckPoll},
 		"one that is ready for the first time is asked":             {askInput{startup: true, ready: true, upFor: time.Hour}, true, startPoll},
+		"one whose data is being replaced is not, while it serves":  {askInput{startup: true, ready: true, replacing: true, upFor: time.Hour}, false, 0},
 		"a ready one is not":                                        {askInput{startup: true, ready: true, recorded: true, upFor: time.Hour}, false, 0},
 		"a ready one that needs a restart is, when its pod changes": {askInput{startup: true, ready: true, recorded: true, restartRequired: true, last: running, age: time.Hour}, true, 0},
 		"and only then":                                             {askInput{startup: true, ready: true, recorded: true, restartRequired: true, last: running, fresh: true}, false, 0},

@@ -50,8 +50,12 @@ type state struct {
 	agent *agentclient.Status
 	fresh bool
 
-	// accepted is the database whose loss is accepted on request.
+	// accepted is the database whose loss is accepted on request; standing says whether
+	// the agent may have been told of an accepted loss, as the status has it.
 	accepted string
+	standing bool
+	// replacing: an operation that replaces the data is in progress.
+	replacing bool
 
 	found findings
 	// statusFirst ends the steps: the status must be stored before the next one.
@@ -134,8 +138,6 @@ type memory struct {
 	agent   *agentclient.Status
 	podUID  types.UID
 	agentAt time.Time
-	// accepted is the accepted loss that it was told of.
-	accepted string
 }
 
 // databaseReady says whether the server answers SQL by its readiness probe.

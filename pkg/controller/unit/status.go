@@ -33,6 +33,10 @@ func computeStatus(s *state, now time.Time) v1alpha2.UnitStatus {
 		status.Agent = nil
 	}
 	status.PersistentVolumeClaim = claimInfos(s)
+	if d := status.DataIdentity; d != nil && (!databaseReady(s.pod) || s.replacing) {
+		// The server is asked again when it answers, or the operation is over.
+		d.Pristine, d.Virgin = nil, false
+	}
 	status.ConfigSyncStatus.Status = configSync(s)
 	if !sameConfigSync(s.unit.Status.ConfigSyncStatus, status.ConfigSyncStatus) {
 		status.ConfigSyncStatus.LastTransitionTime = new(metav1.NewTime(now.Truncate(time.Second)))
@@ -125,6 +129,9 @@ func (s *state) statusFindings() findings {
 	}
 	if s.blueprint != nil && s.blueprint.emptyDir {
 		found.because(ConditionDataOnEmptyDir, "the data lies on an emptyDir and is lost with its pod; a claim named data keeps it")
+	}
+	if s.standing && (s.accepted != "" || s.answered()) {
+		found.because(ConditionReinitAccepted, "%s", s.reinitAccepted())
 	}
 	if s.resized() && !s.outdated() {
 		found.because(ConditionResizePending, "the pod was made with other cpu and memory; it gets those of the spec when it is replaced, with the configuration for them")
