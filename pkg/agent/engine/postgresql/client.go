@@ -5,12 +5,10 @@ package postgresql
 
 import (
 	"context"
-	"errors"
-	"strconv"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
@@ -25,13 +23,23 @@ const closeWait = time.Second
 // with calls f with the shared connection, connecting if need be. A connection
 // that f failed on is given up.
 func (e *Engine) with(ctx context.Context, f func(conn *pgx.Conn) error) error {
+	return e.use(ctx, e.conn, f)
+}
+
+// withRole is with for what changes roles: it does not wait for observers, nor they
+// for it.
+func (e *Engine) withRole(ctx context.Context, f func(conn *pgx.Conn) error) error {
+	return e.use(ctx, e.roleConn, f)
+}
+
+func (e *Engine) use(ctx context.Context, sessions chan *session, f func(conn *pgx.Conn) error) error {
 	var s *session
 	select {
-	case s = <-e.conn:
+	case s = <-sessions:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { e.conn <- s }()
+	defer func() { sessions <- s }()
 	// The server may have been restarted or replaced since; f is not to find out,
 	// for what it does may not be done twice.
 	if s.conn != nil && s.conn.Ping(ctx) != nil {
@@ -53,9 +61,25 @@ func (e *Engine) with(ctx context.Context, f func(conn *pgx.Conn) error) error {
 	return nil
 }
 
+// sessionSettings are those of the agent's own sessions, whatever the server's
+// configuration says.
+var sessionSettings = map[string]string{
+	// Nothing that the agent asks may take the server's time for longer.
+	"statement_timeout": "60s",
+	// A role or an account is made although no standby is there to acknowledge it.
+	"synchronous_commit": "local",
+	// A function or table of a user's that is called like one of the server's.
+	"search_path": "pg_catalog, pg_temp",
+}
+
 // connect logs in by operating-system identity.
 func (e *Engine) connect(ctx context.Context) (*pgx.Conn, error) {
-	return e.connectTo(ctx, e.env.SocketDir, engine.AgentUser, superuser)
+	config, err := e.config(e.env.SocketDir, engine.AgentUser, superuser)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(config.RuntimeParams, sessionSettings)
+	return pgx.ConnectConfig(ctx, config)
 }
 
 func (e *Engine) connectTo(ctx context.Context, socketDir, user, database string) (*pgx.Conn, error) {
@@ -78,33 +102,6 @@ func (e *Engine) config(socketDir, user, database string) (*pgx.ConnConfig, erro
 	config.RuntimeParams = map[string]string{"application_name": "unit-agent", "client_encoding": "UTF8"}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	return config, nil
-}
-
-// timeline asks as a standby would: SQL shows that of the last checkpoint only, or
-// does not work on standbys.
-func (e *Engine) timeline(ctx context.Context) (int, error) {
-	config, err := e.config(e.env.SocketDir, engine.AgentUser, superuser)
-	if err != nil {
-		return 0, err
-	}
-	config.RuntimeParams["replication"] = "true"
-	conn, err := pgconn.ConnectConfig(ctx, &config.Config)
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
-		defer cancel()
-		_ = conn.Close(ctx)
-	}()
-	results, err := conn.Exec(ctx, "IDENTIFY_SYSTEM").ReadAll()
-	if err != nil {
-		return 0, err
-	}
-	if len(results) != 1 || len(results[0].Rows) != 1 || len(results[0].Rows[0]) < 2 {
-		return 0, errors.New("the server does not identify itself")
-	}
-	return strconv.Atoi(string(results[0].Rows[0][1]))
 }
 
 func disconnect(ctx context.Context, conn *pgx.Conn) {

@@ -11,12 +11,16 @@ import (
 )
 
 // Command implements engine.Engine.
-func (e *Engine) Command(_ context.Context, _ engine.Start) (engine.Command, error) {
+func (e *Engine) Command(ctx context.Context, _ engine.Start) (engine.Command, error) {
 	postgres, err := e.program("postgres")
 	if err != nil {
 		return engine.Command{}, err
 	}
-	return engine.Command{Path: postgres, Args: e.args(), Env: e.env.Environ}, nil
+	standby, err := e.standbyArgs(ctx, postgres)
+	if err != nil {
+		return engine.Command{}, err
+	}
+	return engine.Command{Path: postgres, Args: append(e.args(), standby...), Env: e.env.Environ}, nil
 }
 
 // args is the server's command line: what the agent owns.

@@ -4,14 +4,11 @@
 package postgresql
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
-	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
@@ -33,32 +30,27 @@ type Engine struct {
 	// conn is the connection that queries share, in a channel of one: who has
 	// taken it may use it.
 	conn chan *session
+	// roleConn is the same for what changes roles, which may take longer.
+	roleConn chan *session
+	// control is full while pg_controldata runs.
+	control chan struct{}
 }
 
-var _ engine.Engine = (*Engine)(nil)
+var (
+	_ engine.Engine     = (*Engine)(nil)
+	_ engine.Replicator = (*Engine)(nil)
+)
 
 // New returns the engine. It does no I/O.
 func New(env engine.Env) engine.Engine {
-	e := &Engine{env: env, conn: make(chan *session, 1)}
+	e := &Engine{env: env, conn: make(chan *session, 1), roleConn: make(chan *session, 1), control: make(chan struct{}, 1)}
 	e.conn <- &session{}
+	e.roleConn <- &session{}
 	return e
 }
 
 // Type implements engine.Engine.
 func (e *Engine) Type() string { return "postgresql" }
-
-// StopPlan implements engine.Engine. A fast shutdown drops the clients and writes
-// a checkpoint; an immediate one leaves the rest to crash recovery.
-func (e *Engine) StopPlan(context.Context, engine.StopReason, engine.Start) []engine.StopStep {
-	return []engine.StopStep{
-		{Signal: syscall.SIGINT, Wait: 510 * time.Second},
-		{Signal: syscall.SIGQUIT, Wait: 20 * time.Second},
-	}
-}
-
-// NeedsRole implements engine.Engine: without a role nobody knows whether it would start
-// as a primary.
-func (e *Engine) NeedsRole() bool { return true }
 
 // RestartExitStatus implements engine.Engine: a PostgreSQL never asks.
 func (e *Engine) RestartExitStatus() (int, bool) { return 0, false }

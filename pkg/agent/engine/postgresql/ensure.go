@@ -31,6 +31,14 @@ func ensureAccounts(ctx context.Context, conn *pgx.Conn, accounts engine.Account
 	if err := checkAccounts(accounts); err != nil {
 		return err
 	}
+	return ensure(ctx, conn, accounts, func(exists map[string]bool, major int) ([]string, error) {
+		return allStatements(major, accounts, exists)
+	})
+}
+
+// ensure runs the statements for a server of the version with the roles that exist.
+// The first of them are quiet.
+func ensure(ctx context.Context, conn *pgx.Conn, accounts engine.Accounts, statementsFor func(exists map[string]bool, major int) ([]string, error)) error {
 	_, major, err := parseVersion(conn.PgConn().ParameterStatus("server_version"))
 	if err != nil {
 		return err
@@ -39,7 +47,7 @@ func ensureAccounts(ctx context.Context, conn *pgx.Conn, accounts engine.Account
 	if err != nil {
 		return err
 	}
-	statements, err := allStatements(major, accounts, exists)
+	statements, err := statementsFor(exists, major)
 	if err != nil {
 		return err
 	}
@@ -56,7 +64,7 @@ func ensureAccounts(ctx context.Context, conn *pgx.Conn, accounts engine.Account
 }
 
 func roles(ctx context.Context, conn *pgx.Conn) (map[string]bool, error) {
-	rows, err := conn.Query(ctx, "SELECT rolname::text FROM pg_roles")
+	rows, err := conn.Query(ctx, "SELECT rolname::text FROM pg_catalog.pg_roles")
 	if err != nil {
 		return nil, err
 	}

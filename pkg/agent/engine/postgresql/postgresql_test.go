@@ -54,24 +54,9 @@ func TestArgs(t *testing.T) {
 
 func TestAgentConfig(t *testing.T) {
 	e := New(engine.Env{ConfigDir: "/etc/it's"}).(*Engine)
-	const include = "# Written by unit-agent before each start.\ninclude '/etc/it''s/postgresql.conf'\n"
-	const readOnly = "default_transaction_read_only = on\n"
-	for _, tc := range []struct {
-		name  string
-		start engine.Start
-		want  string
-	}{
-		{"a standalone server is left as it is", engine.Start{Role: engine.RoleStandalone}, include},
-		{"a managed server that has no role yet is read-only", engine.Start{Managed: true}, include + readOnly},
-		{"a managed server that waits is read-only", engine.Start{Managed: true, Role: engine.RoleManaged}, include + readOnly},
-		{"a managed primary comes back as recorded", engine.Start{Managed: true, Role: engine.RoleSource}, include},
-		{"a standby is read-only by being one", engine.Start{Managed: true, Role: engine.RoleReplica}, include},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, string(e.agentConfig(tc.start))); diff != "" {
-				t.Error(diff)
-			}
-		})
+	const want = "# Written by unit-agent before each start.\ninclude '/etc/it''s/postgresql.conf'\ninclude '/etc/it''s/unit-role.conf'\n"
+	if diff := cmp.Diff(want, string(e.agentConfig())); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -40,7 +40,12 @@ func (e *Engine) Prepare(ctx context.Context, start engine.Start) error {
 	if err != nil {
 		return err
 	}
-	return e.clearStale(ctx)
+	// Before the role's settings are touched: on a server that still runs they would
+	// release commits that wait for a standby.
+	if err := e.clearStale(ctx); err != nil {
+		return err
+	}
+	return e.prepareRole(start)
 }
 
 // files of the configuration with the agent's own.
@@ -57,19 +62,16 @@ func (e *Engine) files(start engine.Start) (map[string][]byte, error) {
 	if files[identFile], err = ident(osUser, start.Files[identFile]); err != nil {
 		return nil, err
 	}
-	files[agentFile] = e.agentConfig(start)
+	files[agentFile] = e.agentConfig()
 	return files, nil
 }
 
-// agentConfig is the server's main file. A managed server that no Replication has
-// given a role takes no writes of those who do not insist: what fences a
-// PostgreSQL for good is being a standby or being stopped.
-func (e *Engine) agentConfig(start engine.Start) []byte {
+// agentConfig is the server's main file.
+func (e *Engine) agentConfig() []byte {
 	var b strings.Builder
 	b.WriteString("# Written by unit-agent before each start.\n")
-	fmt.Fprintf(&b, "include %s\n", configLiteral(e.configPath(configFile)))
-	if start.Managed && (start.Role == "" || start.Role == engine.RoleManaged) {
-		b.WriteString("default_transaction_read_only = on\n")
+	for _, file := range []string{configFile, roleFile} {
+		fmt.Fprintf(&b, "include %s\n", configLiteral(e.configPath(file)))
 	}
 	return []byte(b.String())
 }

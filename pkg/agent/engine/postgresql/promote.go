@@ -1,0 +1,119 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package postgresql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+)
+
+// Promote implements engine.Replicator. The settings of a source are put in force
+// while the server is a standby still: its receiver ends with them, and no commit of
+// the new primary is acknowledged by other rules than the record's.
+func (e *Engine) Promote(ctx context.Context, record engine.RoleRecord, channel engine.ChannelAccount) error {
+	if err := checkSource(record); err != nil {
+		return err
+	}
+	return e.withRole(ctx, func(conn *pgx.Conn) error {
+		if _, err := e.applyRole(ctx, conn, record, channel); err != nil {
+			return err
+		}
+		recovering, err := inRecovery(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if recovering {
+			if err := promote(ctx, conn); err != nil {
+				return err
+			}
+		}
+		if err := e.ensureChannel(ctx, conn, channel); err != nil {
+			return fmt.Errorf("making the channel's account %s: %w", channel.User, err)
+		}
+		_, err = e.applySlots(ctx, conn, record)
+		return err
+	})
+}
+
+// checkSource refuses a record by which a source could not keep its word.
+func checkSource(record engine.RoleRecord) error {
+	switch {
+	case record.Role != engine.RoleSource:
+		return fmt.Errorf("the record's role is %q, not source", record.Role)
+	case record.Durability.Mode == engine.DurabilitySync && (record.Durability.W < 1 || len(record.Durability.Members) == 0):
+		return errors.New("synchronous durability needs members and how many of them a commit waits for")
+	}
+	return nil
+}
+
+// promote waits until all that was received is replayed, and lets the server become
+// a primary. It has no upstream any more.
+func promote(ctx context.Context, conn *pgx.Conn) error {
+	if err := waitForReceiver(ctx, conn); err != nil {
+		return err
+	}
+	var last lsn
+	var what string
+	ready := func() (bool, error) {
+		r, err := askReceived(ctx, conn)
+		if err != nil {
+			return false, err
+		}
+		if r.paused {
+			if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_wal_replay_resume()"); err != nil {
+				return false, err
+			}
+		}
+		receive, replay, known, err := r.positions()
+		if err != nil {
+			return false, err
+		}
+		what = fmt.Sprintf("WAL is received up to %s and replayed up to %s", receive, replay)
+		// The end of what was received may be half a record, which nobody replays: the
+		// startup process has looked at it twice and waits for the rest then.
+		stalled := r.waiting && replay == last
+		last = replay
+		return known && replay >= receive || stalled, nil
+	}
+	if err := waitFor(ctx, "received WAL is being replayed", ready); err != nil {
+		if errors.Is(err, engine.ErrNotYet) && what != "" {
+			err = fmt.Errorf("%w: %s", engine.ErrNotYet, what)
+		}
+		return err
+	}
+	// Without its own wait, which looks ten times a second.
+	if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_promote(false)"); err != nil {
+		return err
+	}
+	return waitFor(ctx, "the promotion is under way", func() (bool, error) {
+		recovering, err := inRecovery(ctx, conn)
+		return !recovering, err
+	})
+}
+
+// Open implements engine.Replicator: the sessions of clients are read-write by
+// default. A primary is never opened before its durability is in force, for Promote
+// puts that in force before it is one.
+func (e *Engine) Open(ctx context.Context, record engine.RoleRecord) error {
+	if err := checkSource(record); err != nil {
+		return err
+	}
+	record.Open = true
+	return e.withRole(ctx, func(conn *pgx.Conn) error {
+		recovering, err := inRecovery(ctx, conn)
+		if err != nil {
+			return err
+		}
+		if recovering {
+			return fmt.Errorf("%w: the server is a standby still", engine.ErrNotYet)
+		}
+		_, err = e.applyRole(ctx, conn, record, engine.ChannelAccount{})
+		return err
+	})
+}
