@@ -59,6 +59,11 @@ const (
 	ConditionExpansionPending = "ExpansionPending"
 	// ConditionScalingDown: a unit is being removed.
 	ConditionScalingDown = "ScalingDown"
+	// ConditionPaused: the set's annotation says so; no child is written.
+	ConditionPaused = "Paused"
+	// ConditionNotActedOn: the set uses fields that this version of the operator
+	// accepts and does nothing about; the message names them.
+	ConditionNotActedOn = "NotActedOn"
 )
 
 // blockers keep a set from being Ready, in the order in which they are named as
@@ -84,6 +89,8 @@ var notices = []string{
 	ConditionResizePending,
 	ConditionExpansionPending,
 	ConditionScalingDown,
+	ConditionPaused,
+	ConditionNotActedOn,
 }
 
 // finding is why a condition is there.

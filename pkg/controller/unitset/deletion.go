@@ -23,6 +23,10 @@ func (c *Controller) syncDeletion(ctx context.Context, set *v1alpha2.UnitSet) er
 	s := c.observeChildren(set)
 	// Who orphans the children wants them to live on.
 	if !slices.Contains(set.Finalizers, metav1.FinalizerOrphanDependents) {
+		if paused(set) && len(s.units) > 0 {
+			s.explainPause("the deletion waits")
+			return c.syncStatus(ctx, s)
+		}
 		for _, u := range slices.Backward(s.units) {
 			if err := c.deleteWithSet(ctx, set, u); err != nil {
 				return err

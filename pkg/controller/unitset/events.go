@@ -41,6 +41,10 @@ const (
 	ReasonPackageBroken = "PackageBroken"
 	// ReasonNotRolledOut: the change reaches units that are made from now on.
 	ReasonNotRolledOut = "NotRolledOut"
+	// ReasonNewRevision: the revision that the spec asks for is being made.
+	ReasonNewRevision = "NewRevision"
+	// ReasonNotYetSupported: a later version of the operator does.
+	ReasonNotYetSupported = "NotYetSupported"
 	// ReasonEvacuating: a unit's Replication has been asked to evacuate it.
 	ReasonEvacuating = "Evacuating"
 	// ReasonEvacuationRefused: it refuses to, and somebody has to decide.
@@ -76,6 +80,7 @@ var informational = map[string]bool{
 	ConditionReady:             true,
 	ConditionRevisionAvailable: true,
 	ConditionScalingDown:       true,
+	ConditionPaused:            true,
 }
 
 // recorder writes the controller's events. Nothing else does.

@@ -52,6 +52,9 @@ type state struct {
 	collisions *int32
 	// waiting is true while no unit can be made: a condition says why.
 	waiting bool
+	// pending is true while the spec asks for a revision that does not exist: no
+	// unit can have what the spec says.
+	pending bool
 	// data of the revisions that were read in this sync, by name.
 	data map[string]*revision.Data
 

@@ -6,10 +6,12 @@ package unitset
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
@@ -21,6 +23,7 @@ func computeStatus(s *state, now time.Time) v1alpha2.UnitSetStatus {
 	status.ObservedGeneration = s.set.Generation
 	status.Units = int32(len(s.units))
 	status.ReadyUnits = int32(len(namesWhere(s.units, isReady)))
+	status.Selector = labels.SelectorFromSet(selectorOf(s.set)).String()
 	status.UpdateRevision = s.update
 	status.CurrentRevision = s.current
 	status.AvailableRevision = s.available
@@ -92,18 +95,23 @@ func progress(s *state, found findings, ready bool) (bool, finding) {
 	switch {
 	case s.set.DeletionTimestamp != nil:
 		return true, finding{ReasonDeleting, "the set is being deleted"}
+	case paused(s.set):
+		return false, found[ConditionPaused]
 	case len(s.units) > 0 && hibernating(s.set):
 		return true, finding{ReasonHibernating, fmt.Sprintf("%d units will stop; their claims stay", len(s.units))}
 	case len(s.units) > wanted:
 		return true, finding{ReasonScalingDown, fmt.Sprintf("%d units will be removed, the highest ordinal first", len(s.units)-wanted)}
-	case ready:
+	case ready && !s.pending:
 		return false, finding{ReasonSettled, "there is nothing to do"}
 	}
-	if conditionType, _, ok := found.blocker(); ok {
-		return false, finding{ReasonBlocked, "waiting for what the condition " + conditionType + " says"}
+	if conditionType, f, ok := found.blocker(); ok {
+		return false, finding{ReasonBlocked, fmt.Sprintf("waiting for what the condition %s says: %s", conditionType, f.message)}
 	}
 	if len(s.units) < wanted {
 		return true, finding{ReasonScalingUp, fmt.Sprintf("%d units are to be made", wanted-len(s.units))}
+	}
+	if s.pending {
+		return true, finding{ReasonNewRevision, "the revision that the spec asks for is being made"}
 	}
 	return true, finding{ReasonWaitingForUnits, "all units exist; waiting until they are Ready"}
 }
@@ -111,10 +119,14 @@ func progress(s *state, found findings, ready bool) (bool, finding) {
 // syncStatuses says of revision, cpu and memory, and claims how far the units
 // follow the spec.
 func syncStatuses(s *state) (image, resources, claims v1alpha2.SyncStatus) {
+	if _, invalid := s.found[ConditionInvalidSpec]; invalid {
+		// Nothing is done for it, so nothing is as it says.
+		return v1alpha2.NotSynced, v1alpha2.NotSynced, v1alpha2.NotSynced
+	}
 	small, unbound := claimsOf(s.set, s.units)
 	scaling := len(s.units) != int(wantedUnits(s.set))
 	held := s.waiting && len(s.units) < int(wantedUnits(s.set))
-	image = syncStatus(held || len(behindRevision(s.units, s.update)) > 0, scaling || len(beingReplaced(s.units, s.update)) > 0)
+	image = syncStatus(held || s.pending || len(behindRevision(s.units, s.update)) > 0, scaling || len(beingReplaced(s.units, s.update)) > 0)
 	resources = syncStatus(held || len(behindResources(s.set, s.units)) > 0, scaling)
 	claims = syncStatus(held || len(small) > 0, scaling || len(unbound) > 0)
 	return image, resources, claims
@@ -150,6 +162,10 @@ func (s *state) statusFindings() findings {
 	if dataOnEmptyDir(&s.set.Spec) {
 		found.add(ConditionDataOnEmptyDir, ConditionDataOnEmptyDir,
 			"the data lies on an emptyDir and is lost with its pod; a storage named %s keeps it", dataName)
+	}
+	if fields := notActedOn(s.set); len(fields) > 0 {
+		found.add(ConditionNotActedOn, ReasonNotYetSupported,
+			"this version of the operator accepts and ignores %s", strings.Join(fields, ", "))
 	}
 	if replicationMissing(s.set, s.members) {
 		found.add(ConditionNotReplicated, ConditionNotReplicated,

@@ -85,7 +85,13 @@ func TestStatusSaysHowFarTheUnitsAre(t *testing.T) {
 		{"a claim is not bound", 1, units{func(u *observedUnit) { u.Claims = nil }}, nil,
 			summary{1, 1, 1, "false", synced, synced, syncing, ReasonAllUnitsReady, ReasonSettled, false}},
 		{"the spec is invalid", 0, nil, func(s *state) { s.found.add(ConditionInvalidSpec, ConditionInvalidSpec, "no") },
-			summary{0, 0, 0, "false", synced, synced, synced, ConditionInvalidSpec, ReasonBlocked, false}},
+			summary{0, 0, 0, "false", notSynced, notSynced, notSynced, ConditionInvalidSpec, ReasonBlocked, false}},
+		{"all have the old revision and the new one cannot be made", 2, units{ok, ok}, func(s *state) {
+			s.waiting, s.pending = true, true
+			s.found.add(ConditionPackageNotFound, ConditionPackageNotFound, "none")
+		}, summary{2, 2, 2, "false", notSynced, synced, synced, ReasonAllUnitsReady, ReasonBlocked, false}},
+		{"the new revision is being made", 2, units{ok, ok}, func(s *state) { s.waiting, s.pending = true, true },
+			summary{2, 2, 2, "false", notSynced, synced, synced, ReasonAllUnitsReady, ReasonNewRevision, true}},
 		{"the set is being deleted", 1, units{ok}, func(s *state) { s.set.DeletionTimestamp = new(metav1.NewTime(someTime)) },
 			summary{1, 1, 1, "false", synced, synced, synced, ReasonDeleting, ReasonDeleting, true}},
 	} {

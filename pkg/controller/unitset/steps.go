@@ -22,13 +22,16 @@ func (c *Controller) syncRevision(ctx context.Context, s *state) error {
 		s.useRevision(decision.update)
 	}
 	if decision.waiting {
-		s.waiting = true
+		s.waiting, s.pending = true, true
 		s.explainWaiting()
 	}
 	switch {
 	case decision.bump:
 		return s.absorb(c.control.bumpRevision(ctx, s.set, decision.update, nextRevisionNumber(s.revisions)))
 	case decision.cut:
+		// Until it is stored.
+		waiting := s.waiting
+		s.waiting, s.pending = true, true
 		r, err := newRevision(s.set, s.candidate, s.inputsHash, nextRevisionNumber(s.revisions))
 		if err != nil {
 			return err
@@ -38,7 +41,6 @@ func (c *Controller) syncRevision(ctx context.Context, s *state) error {
 			// Another name for the same content: the status that counts it brings
 			// the next sync.
 			s.collisions = new(deref(s.collisions) + 1)
-			s.waiting = true
 			return nil
 		}
 		if err := s.absorb(err); err != nil {
@@ -47,6 +49,7 @@ func (c *Controller) syncRevision(ctx context.Context, s *state) error {
 		if s.holdOnConflict() {
 			return nil
 		}
+		s.waiting, s.pending = waiting, false
 		s.useRevision(&observedRevision{
 			child:       child{Name: r.Name, Ours: true},
 			Number:      r.Revision,

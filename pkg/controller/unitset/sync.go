@@ -43,7 +43,12 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if err != nil {
 		return 0, err
 	}
-	workErr := c.syncChildren(ctx, s)
+	var workErr error
+	if paused(set) {
+		s.foresee()
+	} else {
+		workErr = c.syncChildren(ctx, s)
+	}
 	statusErr := c.syncStatus(ctx, s)
 	if err := errors.Join(workErr, statusErr); err != nil {
 		return 0, err

@@ -1,0 +1,67 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+)
+
+// paused says whether nothing is to be written to the set's children. Its status is
+// kept up to date.
+func paused(set *v1alpha2.UnitSet) bool {
+	return set.Annotations[v1alpha2.AnnotationPaused] == "true"
+}
+
+// foresee what the steps of a sync would find, without a write: which revision the
+// spec asks for, and that it waits.
+func (s *state) foresee() {
+	s.explainPause("nothing of the set is changed")
+	if _, invalid := s.found[ConditionInvalidSpec]; invalid {
+		return
+	}
+	decision := decideRevision(s.inputsHash, s.set.Annotations[v1alpha2.AnnotationAdoptRevision], s.revisions, s.candidate)
+	s.available = decision.available
+	s.waiting = true
+	if decision.update != nil && !decision.bump {
+		s.useRevision(decision.update)
+	}
+	if decision.cut || decision.bump || decision.waiting {
+		s.pending = true
+	}
+	if decision.waiting {
+		s.explainWaiting()
+	}
+}
+
+func (s *state) explainPause(what string) {
+	s.found.add(ConditionPaused, ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
+}
+
+// notActedOn are the fields and annotations that a set uses and that this version of
+// the operator accepts and does nothing about.
+func notActedOn(set *v1alpha2.UnitSet) []string {
+	var fields []string
+	if len(set.Spec.Configuration) > 0 {
+		fields = append(fields, "spec.configuration")
+	}
+	if set.Spec.UpdateStrategy.Paused {
+		fields = append(fields, "spec.updateStrategy.paused")
+	}
+	for _, key := range slices.Sorted(maps.Keys(set.Annotations)) {
+		switch key {
+		case v1alpha2.AnnotationRestart, v1alpha2.AnnotationAgentLogLevel,
+			v1alpha2.AnnotationMaintenanceWindow, v1alpha2.AnnotationMaintenanceNow:
+			fields = append(fields, fmt.Sprintf("annotation %s", key))
+		case v1alpha2.AnnotationDeletionProtection:
+			if set.Annotations[key] == "true" {
+				fields = append(fields, fmt.Sprintf("annotation %s", key))
+			}
+		}
+	}
+	return fields
+}
