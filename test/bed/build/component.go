@@ -28,6 +28,9 @@ const kubernetesVersion = "v1.37.2"
 
 const versionPackage = "k8s.io/component-base/version"
 
+// ProxySQLStandIn is what Component calls the stand-in for ProxySQL, whose binary is named proxysql.
+const ProxySQLStandIn = "proxysql-stand-in"
+
 var components = []component{
 	{
 		name:     "kube",
@@ -65,6 +68,8 @@ var components = []component{
 		hint:     "some 2 minutes the first time",
 	},
 	{name: "s5cmd", module: "modules/s5cmd", packages: []string{"github.com/peak/s5cmd/v2"}, hint: "some 60 s the first time"},
+	// It is tested and has its readme outside the bed.
+	{name: ProxySQLStandIn, module: "../proxysql", packages: []string{"."}, hint: "some 60 s the first time"},
 	{name: "kwok", module: "modules/kwok", packages: []string{"sigs.k8s.io/kwok/cmd/kwok"}, hint: "some 90 s the first time"},
 }
 

@@ -25,7 +25,6 @@ var needed = []string{
 	"mount",      // mount, umount
 	"xfsprogs",   // volumes
 	"mmdebstrap", // images
-	"xz-utils",   // the ProxySQL archive
 }
 
 // InstallNeeded installs the Debian packages that the bed needs and the machine lacks.

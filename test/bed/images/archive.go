@@ -22,6 +22,7 @@ type Config struct {
 	Volumes      []string
 	ExposedPorts []string
 	StopSignal   string
+	Labels       map[string]string
 }
 
 // configJSON is the image configuration's form (OCI image-spec, config.md).
@@ -41,6 +42,7 @@ type settings struct {
 	Volumes      map[string]struct{} `json:"Volumes,omitempty"`
 	ExposedPorts map[string]struct{} `json:"ExposedPorts,omitempty"`
 	StopSignal   string              `json:"StopSignal,omitempty"`
+	Labels       map[string]string   `json:"Labels,omitempty"`
 }
 
 type rootfs struct {
@@ -65,7 +67,7 @@ func (c Config) encode(diffID string) ([]byte, error) {
 		OS:           "linux",
 		Config: settings{
 			User: c.User, Env: c.Env, Entrypoint: c.Entrypoint, Cmd: c.Cmd,
-			Volumes: set(c.Volumes), ExposedPorts: set(c.ExposedPorts), StopSignal: c.StopSignal,
+			Volumes: set(c.Volumes), ExposedPorts: set(c.ExposedPorts), StopSignal: c.StopSignal, Labels: c.Labels,
 		},
 		RootFS:  rootfs{Type: "layers", DiffIDs: []string{diffID}},
 		History: []history{{CreatedBy: "unit-operator test bed"}},

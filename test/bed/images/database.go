@@ -3,7 +3,12 @@
 
 package images
 
-import "github.com/upmio/unit-operator/test/bed/debian"
+import (
+	"context"
+
+	"github.com/upmio/unit-operator/test/bed/debian"
+	"github.com/upmio/unit-operator/test/bed/progress"
+)
 
 // Types of databases, as UnitSets name them.
 const (
@@ -17,12 +22,13 @@ type database struct {
 	kind       string
 	repository string
 	rootfs     debian.Rootfs
-	// versionPackage is the Debian package whose version is the image's; if empty, version is.
-	versionPackage, version string
-	config                  func(version string) Config
-	// archive, if not empty, is unpacked into the root filesystem: a path relative to the top of the
-	// source tree. Without it the image cannot be made, and the bed does without.
-	archive string
+	// versionPackage is the Debian package whose version is the image's; if empty, the program says it.
+	versionPackage string
+	config         func(version string) Config
+	// program, if not nil, returns the path of the server where no package has it, and versionOf reads
+	// what it prints for --version. The scripts of rootfs see the path as $UNIT_OPERATOR_PROGRAM.
+	program   func(context.Context, *progress.Reporter) (string, error)
+	versionOf func(output string) (string, error)
 }
 
 // others are made on request only, by name: versions for the engines' tests beside those of the bed.
@@ -87,33 +93,7 @@ EOF
 		},
 	},
 	postgresql("17", "trixie"),
-	{
-		kind:       ProxySQL,
-		repository: "docker.io/proxysql/proxysql",
-		archive:    "../shared/proxysql/proxysql-2.7.1-debian12-amd64.tar.xz",
-		rootfs: debian.Rootfs{
-			Suite:    "bookworm",
-			Packages: []string{"libgcc-s1", "mariadb-client-core"},
-			Before:   user999("proxysql", "/var/lib/proxysql"),
-			After: `set -e
-tar -C "$1/usr/bin" -xJf "$UNIT_OPERATOR_ARCHIVE" proxysql
-chown 0:0 "$1/usr/bin/proxysql"
-mkdir -p "$1/var/lib/proxysql"
-chown 999:999 "$1/var/lib/proxysql"
-chmod 1777 "$1/var/lib/proxysql"
-printf 'datadir="/var/lib/proxysql"\nadmin_variables={ admin_credentials="admin:admin" mysql_ifaces="0.0.0.0:6032" }\nmysql_variables={ interfaces="0.0.0.0:6033" }\n' > "$1/etc/proxysql.cnf"
-`,
-		},
-		version: "2.7.1",
-		config: func(string) Config {
-			return Config{
-				Env:          []string{"PATH=" + defaultPath},
-				Entrypoint:   []string{"proxysql", "-f", "--idle-threads", "-D", "/var/lib/proxysql"},
-				Volumes:      []string{"/var/lib/proxysql"},
-				ExposedPorts: []string{"6032/tcp", "6033/tcp"},
-			}
-		},
-	},
+	proxysql,
 }
 
 // postgresql is the image of a major version, from the suite of Debian that has it.

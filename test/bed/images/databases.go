@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,16 +22,10 @@ import (
 const recipe = "1"
 
 // Databases makes the database images that are not in the cache, and returns them all. It needs root.
-// A type whose ingredients are not on this machine (ProxySQL's server lies beside the source tree) is
-// left out, with a line that says so.
 func Databases(ctx context.Context, report *progress.Reporter) ([]Image, error) {
 	var all []Image
 	for _, d := range databases {
 		image, err := d.ensure(ctx, report)
-		if errors.Is(err, fs.ErrNotExist) && d.archive != "" {
-			report.Printf("no %s image: %s is not there; what needs it is left out", d.kind, d.archive)
-			continue
-		}
 		if err != nil {
 			return nil, fmt.Errorf("%s image: %w", d.kind, err)
 		}
@@ -59,11 +52,14 @@ func Other(ctx context.Context, report *progress.Reporter, name string) (Image, 
 
 // ensure returns the image from the cache, or makes it.
 func (d database) ensure(ctx context.Context, report *progress.Reporter) (Image, error) {
-	archive, err := d.archivePath()
-	if err != nil {
-		return Image{}, err
+	var program string
+	if d.program != nil {
+		var err error
+		if program, err = d.program(ctx, report); err != nil {
+			return Image{}, err
+		}
 	}
-	key, err := d.key(archive)
+	key, err := d.key(program)
 	if err != nil {
 		return Image{}, err
 	}
@@ -81,7 +77,7 @@ func (d database) ensure(ctx context.Context, report *progress.Reporter) (Image,
 			if _, err := read(dir); err == nil {
 				return nil
 			}
-			return d.make(ctx, key, archive, dir)
+			return d.make(ctx, key, program, dir)
 		})
 	})
 	if err != nil {
@@ -90,25 +86,10 @@ func (d database) ensure(ctx context.Context, report *progress.Reporter) (Image,
 	return read(dir)
 }
 
-// archivePath returns where the archive lies that the image needs, "" if it needs none, and
-// fs.ErrNotExist if it is missing.
-func (d database) archivePath() (string, error) {
-	if d.archive == "" {
-		return "", nil
-	}
-	root, err := build.Root()
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(root, d.archive)
-	_, err = os.Stat(path)
-	return path, err
-}
-
-func (d database) key(archive string) (string, error) {
+func (d database) key(program string) (string, error) {
 	var files []string
-	if archive != "" {
-		files = append(files, archive)
+	if program != "" {
+		files = append(files, program)
 	}
 	config, err := d.config("0.0.0").encode("")
 	if err != nil {
@@ -118,7 +99,7 @@ func (d database) key(archive string) (string, error) {
 }
 
 // make builds in a directory beside dir and renames it, so that dir is whole or absent.
-func (d database) make(ctx context.Context, key, archive, dir string) error {
+func (d database) make(ctx context.Context, key, program, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -129,20 +110,24 @@ func (d database) make(ctx context.Context, key, archive, dir string) error {
 	defer os.RemoveAll(tmp)
 	layer, versionFile := filepath.Join(tmp, "layer.tar"), filepath.Join(tmp, "version")
 	rootfs := d.rootfs
-	rootfs.Env = []string{"UNIT_OPERATOR_ARCHIVE=" + archive, "UNIT_OPERATOR_VERSION=" + versionFile}
+	rootfs.Env = []string{"UNIT_OPERATOR_PROGRAM=" + program, "UNIT_OPERATOR_VERSION=" + versionFile}
 	if d.versionPackage != "" {
 		rootfs.After += `chroot "$1" dpkg-query -W -f '${Version}' ` + d.versionPackage + ` > "$UNIT_OPERATOR_VERSION"` + "\n"
+	} else {
+		rootfs.After += `chroot "$1" ` + d.kind + ` --version > "$UNIT_OPERATOR_VERSION"` + "\n"
 	}
 	if err := rootfs.Write(ctx, layer); err != nil {
 		return err
 	}
-	version := d.version
-	if d.versionPackage != "" {
-		data, err := os.ReadFile(versionFile)
-		if err != nil {
+	said, err := os.ReadFile(versionFile)
+	if err != nil {
+		return err
+	}
+	version := upstream(string(said))
+	if d.versionPackage == "" {
+		if version, err = d.versionOf(string(said)); err != nil {
 			return err
 		}
-		version = upstream(string(data))
 	}
 	image := Image{Type: d.kind, Version: version, Key: key, Archive: filepath.Join(dir, "image.tar")}
 	for _, tag := range tags(version) {

@@ -101,3 +101,46 @@ func readArchive(t *testing.T, path string) map[string][]byte {
 		}
 	}
 }
+
+func TestTheStandInForProxySQLCannotBeTakenForProxySQL(t *testing.T) {
+	for _, c := range []struct {
+		said, version string
+		tags          []string
+		labelled      bool
+	}{
+		{"ProxySQL version 2.7.1-16-g2726c27, codename Truls\n", "2.7.1", []string{"2.7.1", "2.7", "2"}, false},
+		{"ProxySQL version 3.0.2, codename Truls\n", "3.0.2", []string{"3.0.2", "3.0", "3"}, false},
+		{"ProxySQL version 2.7.1-stand-in, which is not ProxySQL\n", "2.7.1-stand-in", []string{"2.7.1-stand-in"}, true},
+	} {
+		version, err := proxysqlVersion(c.said)
+		if err != nil || version != c.version {
+			t.Errorf("the version of %q is %q, %v", c.said, version, err)
+		}
+		if diff := cmp.Diff(c.tags, tags(version)); diff != "" {
+			t.Errorf("tags of %s (-want +got):\n%s", version, diff)
+		}
+		if got := len(proxysql.config(version).Labels) > 0; got != c.labelled {
+			t.Errorf("%s has a label: %v", version, got)
+		}
+	}
+	if version, err := proxysqlVersion("proxysql: not found"); err == nil {
+		t.Errorf("what does not say its version has %q", version)
+	}
+}
+
+func TestANamedProxySQLMustBeThere(t *testing.T) {
+	for _, path := range []string{filepath.Join(t.TempDir(), "proxysql"), t.TempDir()} {
+		t.Setenv(proxysqlEnv, path)
+		if got, err := proxysqlProgram(t.Context(), nil); err == nil {
+			t.Errorf("%s is taken for %s", path, got)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "proxysql")
+	if err := os.WriteFile(path, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(proxysqlEnv, path)
+	if got, err := proxysqlProgram(t.Context(), nil); got != path || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}

@@ -27,8 +27,12 @@ func majorMinor(version string) string {
 	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
-// tags returns the tags that the stock image of a version has: the version and its shorter forms.
+// tags returns the tags that the stock image of a version has: the version and its shorter forms. A
+// stand-in has the long one only, which no stock image has.
 func tags(version string) []string {
+	if IsStandIn(version) {
+		return []string{version}
+	}
 	all := []string{version}
 	for _, tag := range []string{majorMinor(version), major(version)} {
 		if tag != all[len(all)-1] {
