@@ -335,6 +335,19 @@ func TestForwarding(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	})
+	t.Run("it knows a connection's number, with a server behind or without", func(t *testing.T) {
+		i.do("INSERT INTO mysql_users (username, password, default_hostgroup) VALUES ('alone', 'alone', 99)", "LOAD MYSQL USERS TO RUNTIME")
+		seen := map[string]bool{}
+		for _, db := range []*sql.DB{app, i.open(i.sql, "alone", "alone")} {
+			first, err := rowsOfDB(ctx, db, "SELECT CONNECTION_ID()")
+			again, errAgain := rowsOfDB(ctx, db, "SELECT CONNECTION_ID()")
+			if err != nil || errAgain != nil || len(first) != 1 || !slices.Equal(first, again) || seen[first[0]] {
+				t.Errorf("got %q and %q, %v, %v", first, again, err, errAgain)
+				continue
+			}
+			seen[first[0]] = true
+		}
+	})
 	t.Run("only users come in", func(t *testing.T) {
 		for _, user := range []string{"app", "admin", "nobody"} {
 			refused(t, i.open(i.sql, user, "wrong").PingContext(ctx), 1045, "ProxySQL Error: Access denied for user '"+user+"'@'127.0.0.1' (using password: YES)")

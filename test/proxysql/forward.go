@@ -10,6 +10,7 @@ import (
 	"log"
 	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -86,14 +87,23 @@ func (s *session) UseDB(name string) error {
 // HandleQuery implements server.Handler.
 func (s *session) HandleQuery(query string) (*mysql.Result, error) {
 	words := strings.Join(strings.Fields(strings.ToLower(strings.TrimRight(query, "; \n"))), " ")
-	if words == "select @@version_comment limit 1" || words == "select @@version_comment" {
-		set, err := mysql.BuildSimpleTextResultset([]string{"@@version_comment"}, [][]any{{"(ProxySQL)"}})
-		return mysql.NewResult(set), err
+	// These two it answers itself, with a server behind or without.
+	switch words {
+	case "select @@version_comment limit 1", "select @@version_comment":
+		return single("@@version_comment", "(ProxySQL)")
+	case "select connection_id()":
+		return single("CONNECTION_ID()", strconv.FormatUint(uint64(s.client.ConnectionID()), 10))
 	}
 	if schema, ok := strings.CutPrefix(words, "use "); ok {
 		return mysql.NewResultReserveResultset(0), s.UseDB(strings.Trim(schema, "`"))
 	}
 	return s.on(query, func(l *link) (*mysql.Result, error) { return l.Execute(query) })
+}
+
+// single is a result of one row and one column.
+func single(name, value string) (*mysql.Result, error) {
+	set, err := mysql.BuildSimpleTextResultset([]string{name}, [][]any{{value}})
+	return mysql.NewResult(set), err
 }
 
 // on runs f on a server for query.

@@ -7,13 +7,17 @@
 // and the test as PID 1.
 //
 // The root filesystems are directories named TYPE-VERSION (mysql-9.7,
-// postgresql-17, proxysql-2.7.1) in $UNIT_OPERATOR_SERVERS, else in "servers"
+// postgresql-17, proxysql-2.7.1-stand-in) in $UNIT_OPERATOR_SERVERS, else in "servers"
 // below the project's cache. make-servers.sh beside this file makes them, with
 // "--also postgresql-15" that of a second PostgreSQL too. A test for which there is
 // none, or that does not run as root, is skipped with a message, unless
 // UNIT_OPERATOR_REQUIRE_SERVERS names its type (mysql,postgresql): then it fails.
 // hack/test-servers.sh makes them, of both PostgreSQLs, and runs all such tests;
 // UNIT_OPERATOR_SERVERS=none, as in hack/test.sh, leaves them to it.
+//
+// No registry has ProxySQL. Its tests run on the stand-in of test/proxysql, or, where
+// UNIT_OPERATOR_PROXYSQL is the path of a real executable, on that one alone; the name of
+// each test's server says which.
 //
 // A package that uses it calls Main from its TestMain, and Each from a test:
 //

@@ -23,6 +23,8 @@ const (
 	serversEnv = "UNIT_OPERATOR_SERVERS"
 	requireEnv = "UNIT_OPERATOR_REQUIRE_SERVERS"
 	cacheEnv   = "UNIT_OPERATOR_CACHE"
+	// proxysqlEnv names a real ProxySQL, on which tests run then and not on the stand-in.
+	proxysqlEnv = "UNIT_OPERATOR_PROXYSQL"
 	// none for serversEnv leaves real servers to another run.
 	none = "none"
 )
@@ -63,6 +65,11 @@ func Roots(typ string) (roots []string, dir string, err error) {
 		return nil, "", err
 	}
 	roots, err = filepath.Glob(filepath.Join(dir, typ+"-*"))
+	if typ == "proxysql" {
+		roots = slices.DeleteFunc(roots, func(root string) bool {
+			return strings.HasSuffix(root, "-stand-in") != (os.Getenv(proxysqlEnv) == "")
+		})
+	}
 	return roots, dir, err
 }
 
