@@ -53,7 +53,7 @@ e2e: ## The flows on real nodes with real databases (root, Linux).
 	hack/budget.sh $@ $(BUDGET_E2E) hack/e2e.sh
 
 .PHONY: demo
-demo: ## A real cluster on this machine with MySQL, PostgreSQL and ProxySQL (root, Linux).
+demo: ## A real cluster on this machine with MySQL and PostgreSQL, and ProxySQL if you have one (root, Linux).
 	hack/demo.sh
 
 .PHONY: demo-down

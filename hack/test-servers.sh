@@ -9,7 +9,8 @@ source hack/lib.sh
 need_linux_root
 say "making the servers' root filesystems, unless they are cached"
 once pkg/agent/engine/enginetest/make-servers.sh --also postgresql-15
-# Those that can be had here must be there: ProxySQL may not (test/bed/README.md).
+# All of them must be there. ProxySQL is the stand-in of test/proxysql, unless
+# UNIT_OPERATOR_PROXYSQL names a real one.
 UNIT_OPERATOR_REQUIRE_SERVERS=$(go run ./test/bed images -o json | grep -o '"[a-z]*" *:' | tr -d '": ' | paste -sd, -)
 export UNIT_OPERATOR_REQUIRE_SERVERS
 say "running the tests on $UNIT_OPERATOR_REQUIRE_SERVERS"

@@ -13,6 +13,7 @@ import (
 func TestProxySQL(t *testing.T) {
 	e := require(t)
 	g := proxysqlGroup
+	t.Logf("running on ProxySQL %s; -stand-in at its end says that this is the one of test/proxysql", e.versions[g.kind])
 	e.apply(t, g)
 	t.Cleanup(func() { e.remove(t, g) })
 	e.ready(t, g)
