@@ -7,14 +7,32 @@ package conditions
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// maxMessage is how long the API lets a condition's message be, in bytes.
+const maxMessage = 32768
+
+// MaxNote is how long the API lets the note of an event be, in bytes. One that is
+// longer is refused, and lost.
+const MaxNote = 1024
+
+// Cut a text to n bytes at most, between characters.
+func Cut(text string, n int) string {
+	const more = "..."
+	if len(text) <= n {
+		return text
+	}
+	return strings.ToValidUTF8(text[:n-len(more)], "") + more
+}
+
 // Set puts a condition in place and tells whether its status, reason or message
 // changed. lastTransitionTime moves only with the status.
 func Set(conds *[]metav1.Condition, condType string, status metav1.ConditionStatus, reason, message string, generation int64, now time.Time) bool {
+	message = Cut(message, maxMessage)
 	wanted := metav1.Condition{
 		Type: condType, Status: status, Reason: reason, Message: message,
 		ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now.Truncate(time.Second)),

@@ -4,11 +4,14 @@
 package grpccall
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 )
 
@@ -23,6 +26,8 @@ const (
 	// ConditionCancelling is True since the first try to cancel the operation of a call
 	// that was deleted.
 	ConditionCancelling = "Cancelling"
+	// ConditionPaused is True while the annotation unit-operator.io/paused is "true".
+	ConditionPaused = "Paused"
 	// ConditionComplete is True once there is a result; its reason is that of the
 	// result.
 	ConditionComplete = "Complete"
@@ -111,11 +116,16 @@ type recorder struct {
 const maxNote = 640
 
 func (r recorder) normal(call *v1alpha1.GrpcCall, reason, action, format string, args ...any) {
-	r.Eventf(reference(call), nil, corev1.EventTypeNormal, reason, action, format, args...)
+	r.write(call, corev1.EventTypeNormal, reason, action, fmt.Sprintf(format, args...))
 }
 
 func (r recorder) warning(call *v1alpha1.GrpcCall, reason, action, format string, args ...any) {
-	r.Eventf(reference(call), nil, corev1.EventTypeWarning, reason, action, format, args...)
+	r.write(call, corev1.EventTypeWarning, reason, action, fmt.Sprintf(format, args...))
+}
+
+// write an event that the API takes, however long what it says is.
+func (r recorder) write(call *v1alpha1.GrpcCall, eventType, reason, action, note string) {
+	r.Eventf(reference(call), nil, eventType, reason, action, "%s", conditions.Cut(note, conditions.MaxNote))
 }
 
 // reference of a call for events: without its spec, which may hold a password.

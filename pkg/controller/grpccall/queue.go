@@ -34,7 +34,7 @@ func standing(call *v1alpha1.GrpcCall) place {
 	switch {
 	case interlock.InProgress(call):
 		return running
-	case finished(call), call.DeletionTimestamp != nil:
+	case finished(call), call.DeletionTimestamp != nil, paused(call):
 		return out
 	}
 	return waiting

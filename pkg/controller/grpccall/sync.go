@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
 // errWritten ends a sync that wrote to the call itself: the watch brings it back as
@@ -33,7 +34,12 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	}
 	s := c.observe(call)
 	var workErr error
+	if !paused(call) {
+		conditions.Remove(&s.status.Conditions, ConditionPaused)
+	}
 	switch {
+	case paused(call):
+		c.syncPaused(ctx, s)
 	case finished(call):
 		workErr = c.syncFinished(ctx, s)
 	case call.DeletionTimestamp != nil:

@@ -59,6 +59,8 @@ const (
 	// ConditionServerStopped: spec.startup is false.
 	ConditionServerStopped = "ServerStopped"
 
+	// ConditionPaused: the annotation unit-operator.io/paused is "true".
+	ConditionPaused = "Paused"
 	// ConditionManaged: a Replication, and nobody else, opens the server for
 	// writes. It says what the agent has acknowledged.
 	ConditionManaged = "Managed"
@@ -115,6 +117,7 @@ var (
 		ConditionServerStopped,
 	}
 	notices = []string{
+		ConditionPaused,
 		ConditionManaged,
 		ConditionMemberTaken,
 		ConditionReinitAccepted,

@@ -31,6 +31,10 @@ func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) (again t
 	s := c.observe(unit)
 	// Who orphans the children wants them to live on.
 	if !slices.Contains(unit.Finalizers, metav1.FinalizerOrphanDependents) {
+		if paused(unit) {
+			s.explainPause("the deletion waits")
+			return 0, c.syncStatus(ctx, s)
+		}
 		gone, err := c.stopPod(ctx, s)
 		if errors.Is(err, errWritten) {
 			return 0, nil

@@ -4,6 +4,8 @@
 package unit
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -83,6 +85,7 @@ const (
 var informational = map[string]bool{
 	ConditionReady:           true,
 	ConditionManaged:         true,
+	ConditionPaused:          true,
 	ConditionServerStopped:   true,
 	ConditionPodTerminating:  true,
 	ConditionUpdatePending:   true,
@@ -106,11 +109,16 @@ func reference(unit *slim.Unit) *v1alpha2.Unit {
 }
 
 func (r recorder) normal(unit *slim.Unit, reason, action, format string, args ...any) {
-	r.Eventf(reference(unit), nil, corev1.EventTypeNormal, reason, action, format, args...)
+	r.write(unit, corev1.EventTypeNormal, reason, action, fmt.Sprintf(format, args...))
 }
 
 func (r recorder) warning(unit *slim.Unit, reason, action, format string, args ...any) {
-	r.Eventf(reference(unit), nil, corev1.EventTypeWarning, reason, action, format, args...)
+	r.write(unit, corev1.EventTypeWarning, reason, action, fmt.Sprintf(format, args...))
+}
+
+// write an event that the API takes, however long what it says is.
+func (r recorder) write(unit *slim.Unit, eventType, reason, action, note string) {
+	r.Eventf(reference(unit), nil, eventType, reason, action, "%s", conditions.Cut(note, conditions.MaxNote))
 }
 
 // transitions writes one event for each condition that has become True, or is

@@ -27,8 +27,10 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 		return 0, err
 	}
 	unit, there := c.children.Units.Get(key)
-	if err := c.syncStrayPod(ctx, key, unit); err != nil && !errors.Is(err, errWritten) {
-		return 0, err
+	if !there || !paused(unit) {
+		if err := c.syncStrayPod(ctx, key, unit); err != nil && !errors.Is(err, errWritten) {
+			return 0, err
+		}
 	}
 	if !there {
 		c.forget(key)
@@ -42,7 +44,11 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	}
 
 	s := c.observe(unit)
-	workErr := c.work(ctx, s)
+	work := c.work
+	if paused(unit) {
+		work = c.foresee
+	}
+	workErr := work(ctx, s)
 	if errors.Is(workErr, errWritten) {
 		return 0, nil
 	}

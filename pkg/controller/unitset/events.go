@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/events"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 )
 
@@ -117,6 +118,6 @@ func (r recorder) transitions(set *v1alpha2.UnitSet, before, after []metav1.Cond
 		if informational[condition.Type] {
 			eventType = corev1.EventTypeNormal
 		}
-		r.Eventf(set, nil, eventType, condition.Reason, actionReconcile, "%s", condition.Message)
+		r.Eventf(set, nil, eventType, condition.Reason, actionReconcile, "%s", conditions.Cut(condition.Message, conditions.MaxNote))
 	}
 }

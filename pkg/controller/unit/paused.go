@@ -1,0 +1,55 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unit
+
+import (
+	"context"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// paused says whether nothing is to be written to the unit's children, and its agent
+// is to be told nothing. Its status is kept up to date.
+func paused(unit *slim.Unit) bool { return unit.Annotations[v1alpha2.AnnotationPaused] == "true" }
+
+// foresee is work without a write: it reads, and asks the agent.
+func (c *Controller) foresee(ctx context.Context, s *state) error {
+	s.explainPause("nothing of the unit is changed")
+	if reinit := s.unit.Annotations[v1alpha2.AnnotationReinit]; s.standing && s.status.DataIdentity != nil && s.status.DataIdentity.SystemID == reinit {
+		s.accepted = reinit
+	}
+	for _, step := range []func(context.Context, *state) error{c.syncReferences, c.syncBlueprint, c.syncConfig, c.followAgent} {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+	}
+	if s.outdated() {
+		s.found.because(ConditionUpdatePending, "the pod was made from an older template; the unit is paused")
+	}
+	return nil
+}
+
+// followAgent asks an agent that has answered before, as syncAgent does.
+func (c *Controller) followAgent(ctx context.Context, s *state) error {
+	since, up := agentUp(s.pod)
+	if !up || s.unit.OwnCommand || !s.answered() {
+		return nil
+	}
+	s.offer = c.offer(s)
+	ask, again := planAsk(c.askInput(s, since))
+	if ask {
+		if err := c.ask(ctx, s); err != nil {
+			c.explainAgent(s, err, since)
+			return nil
+		}
+	}
+	c.learn(s)
+	s.retryAfter(again)
+	return nil
+}
+
+func (s *state) explainPause(what string) {
+	s.found.because(ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
+}
