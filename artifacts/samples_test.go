@@ -118,6 +118,11 @@ func TestSamplesAreComplete(t *testing.T) {
 				t.Errorf("%s: %s: host %s, want %s", path, owner, host, want)
 			}
 		}
+		memberSet := func(owner, set string, unitType v1alpha2.UnitType) {
+			if set != "" && units[set+"-0"] != unitType {
+				t.Errorf("%s: %s names the set %s, whose units are %q", path, owner, set, units[set+"-0"])
+			}
+		}
 		for _, object := range objects {
 			switch o := object.(type) {
 			case *v1alpha2.UnitSet:
@@ -146,6 +151,7 @@ func TestSamplesAreComplete(t *testing.T) {
 				for _, r := range o.Spec.Replica {
 					member(o.Name, r.Name, r.Host, "mysql")
 				}
+				memberSet(o.Name, o.Spec.UnitSet, "mysql")
 			case *v1alpha1.PostgresReplication:
 				secretKey(o.Name, o.Spec.Secret.Name, o.Spec.Secret.Postgres)
 				secretKey(o.Name, o.Spec.Secret.Name, o.Spec.Secret.Replication)
@@ -153,6 +159,7 @@ func TestSamplesAreComplete(t *testing.T) {
 				for _, r := range o.Spec.Standby {
 					member(o.Name, r.Name, r.Host, "postgresql")
 				}
+				memberSet(o.Name, o.Spec.UnitSet, "postgresql")
 			case *v1alpha1.GrpcCall:
 				if units[o.Spec.TargetUnit] != v1alpha2.UnitType(o.Spec.Type) {
 					t.Errorf("%s: unit %s is %q, not %s", path, o.Spec.TargetUnit, units[o.Spec.TargetUnit], o.Spec.Type)
@@ -174,6 +181,7 @@ func TestSamplesCoverTheAPI(t *testing.T) {
 				shown["Unit "+o.Spec.Template.Spec.Containers[0].Name] = true
 			case *v1alpha1.MysqlReplication:
 				shown[string("MysqlReplication "+o.Spec.Mode)] = true
+				shown["membership by set"] = shown["membership by set"] || o.Spec.UnitSet != ""
 			case *v1alpha1.PostgresReplication:
 				shown[string("PostgresReplication "+o.Spec.Mode)] = true
 			case *v1alpha1.GrpcCall:
@@ -183,7 +191,7 @@ func TestSamplesCoverTheAPI(t *testing.T) {
 	}
 	for _, want := range []string{
 		"UnitSet mysql", "UnitSet postgresql", "UnitSet proxysql", "Unit mysql", "Unit postgresql",
-		"MysqlReplication rpl_semi_sync", "MysqlReplication group_replication", "PostgresReplication rpl_sync",
+		"MysqlReplication rpl_semi_sync", "MysqlReplication group_replication", "PostgresReplication rpl_sync", "membership by set",
 		"mysql logical-backup", "mysql physical-backup", "mysql restore", "mysql gtid-purge", "mysql set-variable", "mysql clone",
 		"postgresql logical-backup", "postgresql physical-backup", "postgresql restore", "postgresql set-variable", "postgresql clone",
 	} {

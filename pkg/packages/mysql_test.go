@@ -121,7 +121,7 @@ func TestMySQLRunsWithTheConfiguration(t *testing.T) {
 		}{
 			{"", map[string]string{
 				"super_read_only": "0", "gtid_mode": "ON", "innodb_buffer_pool_size": "134217728", "max_connections": "100",
-				"binlog_format": "ROW", "sync_binlog": "1", "relay_log_recovery": "1", "skip_name_resolve": "1",
+				"binlog_format": "ROW", "sync_binlog": "1", "relay_log_recovery": "0", "sync_relay_log": "1", "skip_name_resolve": "1",
 				"innodb_redo_log_capacity": "104857600", "binlog_expire_logs_seconds": "604800", "port": "3306",
 			}},
 			{"rpl_semi_sync", map[string]string{

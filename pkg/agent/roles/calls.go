@@ -142,15 +142,14 @@ func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
 		return fmt.Errorf("%w: %w", engine.ErrNotYet, err)
 	}
 	defer release()
-	var before engine.RoleRecord
 	after, err := commit(held, func(d *state.Desired) error {
-		before = d.Record
-		next := d.Record
+		before, next := d.Record, d.Record
 		next.Released = false
 		if err := c.set(&next); err != nil {
 			return err
 		}
 		d.Record = next
+		m.setPrevious(orderOf(next), before)
 		return nil
 	})
 	if err != nil {
@@ -164,18 +163,29 @@ func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
 	klog.FromContext(ctx).Info("The role is recorded", "call", c.what, "role", after.Record.Role, "epoch", after.Record.Epoch, "term", after.Record.Term, "seq", after.Record.Seq)
 	err = m.enforce(held, enforcing{upstreamExecuted: c.upstreamExecuted, demote: c.demote})
 	if errors.Is(err, engine.ErrWouldLose) {
-		// What was refused must not be taken up at the next start.
-		_, restoreErr := m.keeper.Change(held, func(d *state.Desired) error {
-			if orderOf(d.Record) == orderOf(after.Record) {
-				d.Record = withOrderOf(before, d.Record)
-			}
-			return nil
-		})
-		return errors.Join(err, restoreErr)
+		return errors.Join(err, m.takeBack(held, after.Record))
 	}
 	if cause := context.Cause(held); err != nil && errors.Is(cause, errInterrupted) {
 		return fmt.Errorf("%w: %w", engine.ErrNotYet, cause)
 	}
+	return err
+}
+
+// takeBack makes the record what it was before a call that was refused: nothing of it
+// must be taken up at the next start of the server. A retry of the call after a restart
+// of the agent leaves it: what it was before is not known any more, and the next start
+// refuses it for the same reason.
+func (m *Manager) takeBack(ctx context.Context, refused engine.RoleRecord) error {
+	before, ok := m.previousOf(orderOf(refused))
+	if !ok {
+		return nil
+	}
+	_, err := m.keeper.Change(ctx, func(d *state.Desired) error {
+		if orderOf(d.Record) == orderOf(refused) {
+			d.Record = withOrderOf(before, d.Record)
+		}
+		return nil
+	})
 	return err
 }
 

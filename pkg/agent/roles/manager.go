@@ -90,6 +90,9 @@ type Manager struct {
 	mu sync.Mutex
 	// enforced is what the running server was last made.
 	enforced enforcement
+	// previous is the record that the last call found; previousTo the one it made.
+	previous   engine.RoleRecord
+	previousTo order
 	// trouble is the last error of the tender; empty after a success.
 	trouble string
 }
@@ -132,4 +135,16 @@ func (m *Manager) isEnforced(e enforcement) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return e.start != "" && m.enforced == e
+}
+
+func (m *Manager) setPrevious(to order, previous engine.RoleRecord) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.previousTo, m.previous = to, previous
+}
+
+func (m *Manager) previousOf(to order) (engine.RoleRecord, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.previous, m.previousTo == to
 }

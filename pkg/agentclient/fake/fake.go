@@ -8,6 +8,7 @@ package fake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -40,6 +41,8 @@ type Call struct {
 	// Apply is the request of an Apply.
 	Apply *agentclient.ApplyRequest
 	Hold  *agentclient.Hold
+	// Fence is that of a call of a Replication.
+	Fence *agentclient.RoleFence
 	// Start is the request of a StartOperation, Ref of the other calls of operations.
 	Start *agentclient.StartOperation
 	Ref   *agentclient.OperationRef
@@ -56,6 +59,8 @@ type Agent struct {
 	// Actions it can do; nil for all.
 	Actions []string
 	agents  *Agents
+	// ownerCalls are those of the owning Replication.
+	ownerCalls writer
 }
 
 // New makes agents whose servers wait for their first Apply.
@@ -160,11 +165,7 @@ func (a *Agents) Apply(_ context.Context, t agentclient.Target, r agentclient.Ap
 	}
 	s.AppliedHash = applied.ConfigHash
 	ag.Applied = &applied
-	s.Holds = slices.DeleteFunc(s.Holds, func(h string) bool { return h == "startup" })
-	if r.StartupHold {
-		s.Holds = append(s.Holds, "startup")
-	}
-	slices.Sort(s.Holds)
+	ag.setHold("startup", r.StartupHold)
 	ag.settle()
 	return ag.copy(), nil
 }
@@ -184,13 +185,21 @@ func (a *Agents) SetHold(_ context.Context, t agentclient.Target, h agentclient.
 		return nil, err
 	}
 	s := &ag.Status
+	if h.ReplicationUID != "" {
+		f := agentclient.RoleFence{ReplicationUID: h.ReplicationUID, Epoch: h.Epoch, Term: h.Term, Seq: h.Seq}
+		call := fmt.Sprintf("SetHold %+v", h)
+		retry, err := ag.order(t, f, call)
+		if err != nil {
+			return nil, err
+		}
+		if retry {
+			return ag.copy(), nil
+		}
+		ag.accept(f, call)
+	}
 	s.UnitUID = t.UnitUID
 	s.Epoch, s.Generation = max(s.Epoch, h.Epoch), max(s.Generation, h.Generation)
-	s.Holds = slices.DeleteFunc(s.Holds, func(x string) bool { return x == h.Name })
-	if h.Held {
-		s.Holds = append(s.Holds, h.Name)
-		slices.Sort(s.Holds)
-	}
+	ag.setHold(h.Name, h.Held)
 	ag.settle()
 	return ag.copy(), nil
 }
@@ -256,11 +265,13 @@ func (ag *Agent) settle() {
 	if r := ag.Applied; r != nil && r.Expected != nil && r.Expected.SystemID != r.GivenUpSystemID {
 		expected = r.Expected.SystemID
 	}
+	s.StopProof = nil
 	switch {
 	case ag.Applied == nil || ag.Applied.ConfigHash == "":
 		s.State = agentclient.StateWaiting
 	case len(s.Holds) > 0:
 		s.State, s.Message, s.Version, s.Writable, s.RunningHash = agentclient.StateHeld, "held by "+strings.Join(s.Holds, ", "), "", false, ""
+		s.StopProof = &agentclient.StopProof{Order: s.HoldsOrder, How: "Exited", At: ag.agents.now()}
 	case expected != "" && s.Data == nil:
 		s.State, s.Message = agentclient.StateDataMissing, "the data directory is empty, but database "+expected+" is expected"
 	case expected != "" && s.Data.SystemID != expected:
@@ -269,9 +280,17 @@ func (ag *Agent) settle() {
 		if s.Data == nil {
 			s.Data = &agentclient.DataIdentity{SystemID: "system-" + string(s.PodUID), ClaimUIDs: ag.Applied.ClaimUIDs, Virgin: true}
 		}
-		s.State, s.Message, s.Version, s.Writable = agentclient.StateRunning, "", "fake", !ag.Applied.Managed
+		s.State, s.Message, s.Version, s.Writable = agentclient.StateRunning, "", "fake", ag.writable()
 		s.RunningHash = s.AppliedHash
 	}
+}
+
+// writable is what the role makes of the server.
+func (ag *Agent) writable() bool {
+	if r := ag.Status.Record; r != nil && r.Role != agentclient.RoleUnknown {
+		return r.Role == agentclient.RoleSource && r.Open
+	}
+	return !ag.Applied.Managed && ag.Applied.Owner == ""
 }
 
 func (ag *Agent) copy() *agentclient.Status {

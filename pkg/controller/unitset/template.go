@@ -52,6 +52,10 @@ func newRevisionData(set *v1alpha2.UnitSet, pkg *packages.Package, ports []corev
 		}
 	}
 	setAffinity(&template.Spec, set)
+	setScheduling(&template.Spec, set)
+	if err := setAgentResources(&template, set.Spec.AgentResources); err != nil {
+		return nil, err
+	}
 	if template.Spec.AutomountServiceAccountToken == nil {
 		template.Spec.AutomountServiceAccountToken = new(false)
 	}

@@ -32,11 +32,15 @@ func (e *Engine) pool() (*sql.DB, error) {
 }
 
 // open readies connections that log in by operating-system identity.
-func (e *Engine) open() (*sql.DB, error) {
+func (e *Engine) open() (*sql.DB, error) { return e.openWith(nil) }
+
+// openWith is open with variables that each session sets first.
+func (e *Engine) openWith(variables map[string]string) (*sql.DB, error) {
 	config := mysql.NewConfig()
 	config.User = engine.AgentUser
 	config.Net, config.Addr = "unix", e.socket()
 	config.Timeout = 5 * time.Second
+	config.Params = variables
 	// The driver would print each broken connection; errors say it.
 	config.Logger = &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(config)

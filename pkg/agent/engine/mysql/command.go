@@ -10,6 +10,10 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
 
+// netTimeoutSeconds after which a receiver drops the connection of a silent source and
+// makes a new one. A source with nothing to send sends a heartbeat in half of that.
+const netTimeoutSeconds = 10
+
 // Command implements engine.Engine.
 func (e *Engine) Command(ctx context.Context, start engine.Start) (engine.Command, error) {
 	mysqld, err := e.env.Program("mysqld")
@@ -46,18 +50,27 @@ func (e *Engine) args(v version, options map[string]string, start engine.Start) 
 	if _, ok := options["secure_file_priv"]; !ok {
 		args = append(args, "--secure-file-priv=NULL")
 	}
+	semiSync := semiSyncOf(v)
+	args = append(args, semiSync.plugins()...)
 	if start.Managed {
-		args = append(args, "--read-only=ON", "--super-read-only=ON", skipReplicaStart(v),
-			"--loose-group-replication-start-on-boot=OFF",
-			"--loose-group-replication-bootstrap-group=OFF")
+		args = append(args, managedArgs(v)...)
+		args = append(args, looseArgs(semiSync.forRecord(start.Record))...)
 	}
 	return args
 }
 
-// skipReplicaStart leaves the replication threads to the agent.
-func skipReplicaStart(v version) string {
-	if v.atLeast(8, 0, 26) {
-		return "--skip-replica-start=ON"
+// managedArgs are those of a server that only its Replication opens: it starts
+// read-only, receives and applies nothing, runs no events, and keeps what it has
+// received over any end.
+func managedArgs(v version) []string {
+	skipStart, netTimeout := "--skip-replica-start=ON", "--replica-net-timeout="
+	if !v.atLeast(8, 0, 26) {
+		skipStart, netTimeout = "--skip-slave-start=ON", "--slave-net-timeout="
 	}
-	return "--skip-slave-start=ON"
+	return []string{
+		"--read-only=ON", "--super-read-only=ON", "--event-scheduler=OFF", skipStart,
+		"--relay-log-recovery=OFF", "--sync-relay-log=1", netTimeout + strconv.Itoa(netTimeoutSeconds),
+		"--loose-group-replication-start-on-boot=OFF",
+		"--loose-group-replication-bootstrap-group=OFF",
+	}
 }

@@ -4,7 +4,6 @@
 package mysql
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
 	"os"
@@ -12,8 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
-	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
@@ -24,18 +21,21 @@ const (
 	// restartStatus is the exit status of a mysqld that wants to be started again
 	// (RESTART, CLONE).
 	restartStatus = 16
-	// stopWait is as long as the packages' grace period leaves beside the preStop hook:
-	// flushing a large buffer pool takes its time.
-	stopWait = 530 * time.Second
 )
 
 // Engine is a MySQL server.
 type Engine struct {
 	env engine.Env
 
-	// mu guards db, made at the first query.
-	mu sync.Mutex
-	db *sql.DB
+	// mu guards db and controlDB, each made at its first query.
+	mu            sync.Mutex
+	db, controlDB *sql.DB
+
+	// readingID is held while the data volume is read for the identity of a stopped
+	// server.
+	readingID sync.Mutex
+
+	acknowledgements acknowledgements
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -45,11 +45,6 @@ func New(env engine.Env) engine.Engine { return &Engine{env: env} }
 
 // Type implements engine.Engine.
 func (e *Engine) Type() string { return "mysql" }
-
-// StopPlan implements engine.Engine.
-func (e *Engine) StopPlan(context.Context, engine.StopReason, engine.Start) []engine.StopStep {
-	return []engine.StopStep{{Signal: syscall.SIGTERM, Wait: stopWait}}
-}
 
 // NeedsRole implements engine.Engine: started super_read_only and with its threads
 // stopped, a MySQL can be read.

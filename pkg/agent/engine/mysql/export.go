@@ -21,9 +21,9 @@ func Identifier(s string) string { return "`" + strings.ReplaceAll(s, "`", "``")
 // follows is written to the binary log.
 func Session(binlog bool) []string { return session(binlog) }
 
-// Open readies connections to this unit's server that log in by operating-system
+// Connect readies connections to this unit's server that log in by operating-system
 // identity. The caller closes them.
-func (e *Engine) Open() (*sql.DB, error) { return e.open() }
+func (e *Engine) Connect() (*sql.DB, error) { return e.open() }
 
 // Socket of the server.
 func (e *Engine) Socket() string { return e.socket() }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,8 +65,25 @@ func TestArgs(t *testing.T) {
 	}
 	const x = "--loose-mysqlx-socket=/var/run/mysqld/mysqlx.sock"
 	const noFiles = "--secure-file-priv=NULL"
-	readOnly := []string{"--read-only=ON", "--super-read-only=ON"}
+	plugins := []string{"--plugin-load-add=semisync_source.so", "--plugin-load-add=semisync_replica.so"}
+	oldPlugins := []string{"--plugin-load-add=semisync_master.so", "--plugin-load-add=semisync_slave.so"}
+	readOnly := []string{"--read-only=ON", "--super-read-only=ON", "--event-scheduler=OFF"}
 	noGroup := []string{"--loose-group-replication-start-on-boot=OFF", "--loose-group-replication-bootstrap-group=OFF"}
+	managed := slices.Concat(readOnly, []string{"--skip-replica-start=ON", "--relay-log-recovery=OFF", "--sync-relay-log=1", "--replica-net-timeout=10"}, noGroup)
+	oldManaged := slices.Concat(readOnly, []string{"--skip-slave-start=ON", "--relay-log-recovery=OFF", "--sync-relay-log=1", "--slave-net-timeout=10"}, noGroup)
+	noRole := []string{"--loose-rpl-semi-sync-source-enabled=OFF", "--loose-rpl-semi-sync-replica-enabled=OFF"}
+	oldNoRole := []string{"--loose-rpl-semi-sync-master-enabled=OFF", "--loose-rpl-semi-sync-slave-enabled=OFF"}
+	source := []string{"--loose-rpl-semi-sync-source-wait-for-replica-count=2", "--loose-rpl-semi-sync-source-timeout=4294967295",
+		"--loose-rpl-semi-sync-source-wait-point=AFTER_SYNC", "--loose-rpl-semi-sync-source-wait-no-replica=ON",
+		"--loose-rpl-semi-sync-source-enabled=ON", "--loose-rpl-semi-sync-replica-enabled=OFF"}
+	oldSource := []string{"--loose-rpl-semi-sync-master-wait-for-slave-count=2", "--loose-rpl-semi-sync-master-timeout=4294967295",
+		"--loose-rpl-semi-sync-master-wait-point=AFTER_SYNC", "--loose-rpl-semi-sync-master-wait-no-slave=ON",
+		"--loose-rpl-semi-sync-master-enabled=ON", "--loose-rpl-semi-sync-slave-enabled=OFF"}
+	acknowledging := []string{"--loose-rpl-semi-sync-source-enabled=OFF", "--loose-rpl-semi-sync-replica-enabled=ON"}
+	as := func(record engine.RoleRecord) engine.Start {
+		return engine.Start{Managed: true, Role: record.Role, Record: record}
+	}
+	sync := engine.Durability{Mode: engine.DurabilitySync, W: 2}
 	for _, tc := range []struct {
 		name    string
 		version version
@@ -73,12 +91,26 @@ func TestArgs(t *testing.T) {
 		start   engine.Start
 		want    [][]string
 	}{
-		{"a standalone server is left writable", version{8, 4, 6}, nil, engine.Start{}, [][]string{always, {x, noFiles}}},
-		{"secure_file_priv of the configuration is respected", version{8, 4, 6}, map[string]string{"secure_file_priv": "/f"}, engine.Start{}, [][]string{always, {x}}},
-		{"a managed server starts read-only", version{8, 4, 6}, nil, engine.Start{Managed: true}, [][]string{always, {x, noFiles}, readOnly, {"--skip-replica-start=ON"}, noGroup}},
-		{"a managed source starts read-only too", version{9, 7, 4}, nil, engine.Start{Managed: true, Role: engine.RoleSource}, [][]string{always, {x, noFiles}, readOnly, {"--skip-replica-start=ON"}, noGroup}},
-		{"5.7 knows no X socket and the old word for replica", version{5, 7, 44}, nil, engine.Start{Managed: true}, [][]string{always, {noFiles}, readOnly, {"--skip-slave-start=ON"}, noGroup}},
-		{"8.0.25 has the old word for replica", version{8, 0, 25}, nil, engine.Start{Managed: true}, [][]string{always, {x, noFiles}, readOnly, {"--skip-slave-start=ON"}, noGroup}},
+		{"a standalone server is left writable", version{8, 4, 6}, nil, engine.Start{}, [][]string{always, {x, noFiles}, plugins}},
+		{"secure_file_priv of the configuration is respected", version{8, 4, 6}, map[string]string{"secure_file_priv": "/f"}, engine.Start{}, [][]string{always, {x}, plugins}},
+		{"a managed server starts read-only", version{8, 4, 6}, nil, engine.Start{Managed: true}, [][]string{always, {x, noFiles}, plugins, managed, noRole}},
+		{"a managed source starts read-only too", version{9, 7, 4}, nil, engine.Start{Managed: true, Role: engine.RoleSource}, [][]string{always, {x, noFiles}, plugins, managed, noRole}},
+		{"5.7 knows no X socket and the old word for replica", version{5, 7, 44}, nil, engine.Start{Managed: true}, [][]string{always, {noFiles}, oldPlugins, oldManaged, oldNoRole}},
+		{"8.0.25 has the old word for replica", version{8, 0, 25}, nil, engine.Start{Managed: true}, [][]string{always, {x, noFiles}, oldPlugins, oldManaged, oldNoRole}},
+		{"a recorded source waits before its first client", version{9, 7, 4}, nil, as(engine.RoleRecord{Role: engine.RoleSource, Durability: sync}),
+			[][]string{always, {x, noFiles}, plugins, managed, source}},
+		{"a recorded source of 5.7 waits too", version{5, 7, 44}, nil, as(engine.RoleRecord{Role: engine.RoleSource, Durability: sync}),
+			[][]string{always, {noFiles}, oldPlugins, oldManaged, oldSource}},
+		{"a recorded source without promises does not wait", version{8, 4, 6}, nil, as(engine.RoleRecord{Role: engine.RoleSource, Durability: engine.Durability{Mode: engine.DurabilityAsync}}),
+			[][]string{always, {x, noFiles}, plugins, managed, noRole}},
+		{"a replica that may acknowledge does", version{8, 4, 6}, nil, as(engine.RoleRecord{Role: engine.RoleReplica, Acknowledge: true}),
+			[][]string{always, {x, noFiles}, plugins, managed, acknowledging}},
+		{"a replica that may not acknowledge does not", version{8, 4, 6}, nil, as(engine.RoleRecord{Role: engine.RoleReplica}),
+			[][]string{always, {x, noFiles}, plugins, managed, noRole}},
+		{"an isolated server acknowledges nothing, whatever else its record says", version{8, 4, 6}, nil,
+			as(engine.RoleRecord{Role: engine.RoleIsolated, Acknowledge: true, Durability: sync}), [][]string{always, {x, noFiles}, plugins, managed, noRole}},
+		{"a standalone server does not take a role from a record", version{8, 4, 6}, nil,
+			engine.Start{Record: engine.RoleRecord{Role: engine.RoleSource, Durability: sync}}, [][]string{always, {x, noFiles}, plugins}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var want []string

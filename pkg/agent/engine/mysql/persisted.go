@@ -19,9 +19,13 @@ func ownedVariables(start engine.Start) []string {
 	owned := []string{"port", "mysqlx_socket"}
 	if start.Managed {
 		owned = append(owned,
-			"read_only", "super_read_only",
+			"read_only", "super_read_only", "event_scheduler",
 			"skip_replica_start", "skip_slave_start",
+			"relay_log_recovery", "sync_relay_log", "replica_net_timeout", "slave_net_timeout",
 			"group_replication_start_on_boot", "group_replication_bootstrap_group")
+		for _, v := range []version{{5, 7, 0}, {8, 0, 26}} {
+			owned = append(owned, semiSyncOf(v).variables()...)
+		}
 	}
 	return owned
 }

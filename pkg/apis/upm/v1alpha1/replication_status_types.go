@@ -13,7 +13,7 @@ import (
 // ReplicationAccepted is the last topology that was valid. Roles are given and
 // failovers made by it, whatever the spec says meanwhile.
 type ReplicationAccepted struct {
-	// mode, as in the spec.
+	// mode is that of the spec.
 	// +required
 	Mode string `json:"mode"`
 	// members are the unit that was asked for as source, which comes first, and the
@@ -41,7 +41,7 @@ type AcceptedMember struct {
 	// port of the server.
 	// +required
 	Port int32 `json:"port"`
-	// isolated, as in the spec.
+	// isolated is that of the spec.
 	// +optional
 	Isolated bool `json:"isolated,omitempty"`
 }
@@ -55,7 +55,7 @@ type AcceptedSecret struct {
 	// secret.postgres of the spec.
 	// +required
 	Manager string `json:"manager"`
-	// replication, as in the spec.
+	// replication is the key of the account for replication, as in the spec.
 	// +required
 	Replication string `json:"replication"`
 }

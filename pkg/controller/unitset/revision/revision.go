@@ -64,6 +64,9 @@ type Inputs struct {
 	CertificateSecretName string                            `json:"certificateSecretName,omitempty"`
 	NodeAffinityPreset    []v1alpha2.NodeAffinityPresetSpec `json:"nodeAffinityPreset,omitempty"`
 	PodAntiAffinityPreset string                            `json:"podAntiAffinityPreset,omitempty"`
+	Scheduling            *v1alpha2.SchedulingSpec          `json:"scheduling,omitempty"`
+	ImagePullSecrets      []corev1.LocalObjectReference     `json:"imagePullSecrets,omitempty"`
+	AgentResources        *corev1.ResourceRequirements      `json:"agentResources,omitempty"`
 }
 
 // Mount is a storage without its size and class, which are the claim's.
@@ -85,6 +88,9 @@ func InputsOf(spec *v1alpha2.UnitSetSpec) Inputs {
 		Secret:                spec.Secret,
 		NodeAffinityPreset:    spec.NodeAffinityPreset,
 		PodAntiAffinityPreset: spec.PodAntiAffinityPreset,
+		Scheduling:            spec.Scheduling,
+		ImagePullSecrets:      spec.ImagePullSecrets,
+		AgentResources:        spec.AgentResources,
 	}
 	if in.Edition == v1alpha2.EditionCommunity {
 		in.Edition = ""

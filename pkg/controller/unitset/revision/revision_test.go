@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
 
@@ -78,7 +79,24 @@ func TestInputsHashFollowsWhatRestartsServersAndNothingElse(t *testing.T) {
 		"the certificate":    {func(s *v1alpha2.UnitSetSpec) { s.CertificateSecret.Name = "d" }, false},
 		"the shared config":  {func(s *v1alpha2.UnitSetSpec) { s.SharedConfigName = "" }, false},
 		"node affinity":      {func(s *v1alpha2.UnitSetSpec) { s.NodeAffinityPreset = nil }, false},
-		"anti-affinity":      {func(s *v1alpha2.UnitSetSpec) { s.PodAntiAffinityPreset = "hard" }, false},
+		"no scheduling":      {func(s *v1alpha2.UnitSetSpec) { s.Scheduling = &v1alpha2.SchedulingSpec{} }, true},
+		"no agent resources": {func(s *v1alpha2.UnitSetSpec) { s.AgentResources = &corev1.ResourceRequirements{} }, true},
+		"configuration": {func(s *v1alpha2.UnitSetSpec) {
+			s.Configuration = map[string]v1alpha1.JSON{"max_connections": {}}
+		}, true},
+		"a toleration": {func(s *v1alpha2.UnitSetSpec) {
+			s.Scheduling = &v1alpha2.SchedulingSpec{Tolerations: []corev1.Toleration{{Key: "db"}}}
+		}, false},
+		"a priority class": {func(s *v1alpha2.UnitSetSpec) {
+			s.Scheduling = &v1alpha2.SchedulingSpec{PriorityClassName: "db"}
+		}, false},
+		"a pull secret": {func(s *v1alpha2.UnitSetSpec) {
+			s.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "registry"}}
+		}, false},
+		"the agent's resources": {func(s *v1alpha2.UnitSetSpec) {
+			s.AgentResources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{"cpu": resource.MustParse("1")}}
+		}, false},
+		"anti-affinity": {func(s *v1alpha2.UnitSetSpec) { s.PodAntiAffinityPreset = "hard" }, false},
 	} {
 		spec := fullSpec()
 		tc.edit(spec)

@@ -54,7 +54,7 @@ type session struct {
 }
 
 func openSession(ctx context.Context, e *mysql.Engine, binlog bool) (*session, error) {
-	db, err := e.Open()
+	db, err := e.Connect()
 	if err != nil {
 		return nil, err
 	}

@@ -188,7 +188,7 @@ func (r *rig) fails(action string, p operation.Params, reason string, words ...s
 // db is a login of the agent's.
 func (r *rig) db() *sql.DB {
 	r.t.Helper()
-	db, err := r.engine.Open()
+	db, err := r.engine.Connect()
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -1,0 +1,60 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package enginetest
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+)
+
+// Unit is one more unit in the box, for tests of several servers: it has directories
+// of its own, and its server listens on the port. Secrets are shared.
+func (b *Box) Unit(t *testing.T, name string, port int) *Box {
+	t.Helper()
+	unit := &Box{typ: b.typ, Vars: maps.Clone(b.Vars)}
+	for variable, dir := range map[string]string{
+		"DATA_DIR_MOUNT": "data", engine.EnvSocketDir: "run", engine.EnvConfigDir: "etc", engine.EnvStateDir: "state", "HOME": "home",
+	} {
+		path := filepath.Join(BoxDir, name, dir)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		unit.Vars[variable] = path
+	}
+	unit.Vars["UNIT_NAME"] = name
+	unit.Vars["UNIT_SQL_PORT"] = strconv.Itoa(port)
+	return unit
+}
+
+// Signal sends the server a signal.
+func (s *Server) Signal(signal syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		s.t.Fatalf("%v: %v", signal, err)
+	}
+}
+
+// KillAlone kills the server, whose end it waits for, and nothing else in the box.
+func (s *Server) KillAlone() {
+	s.t.Helper()
+	s.Signal(syscall.SIGKILL)
+	<-s.exited
+}
+
+// Ended reports how the server ended; empty while it runs.
+func (s *Server) Ended() string {
+	select {
+	case <-s.exited:
+		return fmt.Sprint(s.cmd.ProcessState)
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,214 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+)
+
+// Promote implements engine.Replicator. The channel keeps its configuration.
+func (e *Engine) Promote(ctx context.Context, record engine.RoleRecord, channel engine.ChannelAccount) error {
+	db, v, err := e.controlVersion(ctx)
+	if err != nil {
+		return err
+	}
+	o, err := observe(ctx, db)
+	if err != nil {
+		return err
+	}
+	if o.readOnly && !o.SuperReadOnly {
+		if err := execControl(ctx, db, "SET GLOBAL super_read_only = ON"); err != nil {
+			return err
+		}
+	}
+	if o.Channel != nil {
+		if err := endFollowing(ctx, db, v); err != nil {
+			return err
+		}
+	}
+	record.Role = engine.RoleSource
+	if err := enforce(ctx, db, semiSyncOf(v), record); err != nil {
+		return err
+	}
+	return e.ensureChannelAccount(ctx, db, channel)
+}
+
+// endFollowing stops receiving, waits until all that was received is applied, and
+// stops applying.
+func endFollowing(ctx context.Context, db *sql.DB, v version) error {
+	if _, err := receiverStopped(ctx, db, v); err != nil {
+		return err
+	}
+	if err := applyReceived(ctx, db, v); err != nil {
+		return err
+	}
+	return execControl(ctx, db, stopApplier(v))
+}
+
+// receiverStopped stops the receiver and returns what was observed after that.
+func receiverStopped(ctx context.Context, db *sql.DB, v version) (observed, error) {
+	o, err := observe(ctx, db)
+	if err != nil || o.Channel == nil || o.receiver == "OFF" {
+		return o, err
+	}
+	if err := execControl(ctx, db, stopReceiver(v)); err != nil {
+		return o, err
+	}
+	o, err = observe(ctx, db)
+	if err == nil && o.Channel != nil && o.receiver != "OFF" {
+		err = fmt.Errorf("%w: the receiver is %s after it was stopped", engine.ErrNotYet, o.receiver)
+	}
+	return o, err
+}
+
+// applyReceived waits until the server has executed what its stopped receiver
+// received.
+func applyReceived(ctx context.Context, db *sql.DB, v version) error {
+	for {
+		o, err := observe(ctx, db)
+		if err != nil {
+			return notYet(ctx, err, "reading what was applied")
+		}
+		switch {
+		case o.Channel == nil || o.unapplied == "":
+			return nil
+		case o.Channel.Applying:
+		case o.Channel.ApplierErrorNumber != 0:
+			return fmt.Errorf("%w: %s was received and cannot be applied: error %d: %s",
+				engine.ErrWouldLose, o.unapplied, o.Channel.ApplierErrorNumber, o.Channel.ApplierError)
+		default:
+			if err := execControl(ctx, db, startApplier(v)); err != nil {
+				return notYet(ctx, err, "starting the applier")
+			}
+		}
+		// Of an applier that stops meanwhile the server does not say so here: a second
+		// at a time.
+		var timedOut int
+		err = db.QueryRowContext(ctx, "SELECT WAIT_FOR_EXECUTED_GTID_SET("+literal(o.Channel.Retrieved)+", 1)").Scan(&timedOut)
+		if err != nil {
+			return notYet(ctx, err, "applying "+o.unapplied)
+		}
+	}
+}
+
+// notYet tells an error from a deadline.
+func notYet(ctx context.Context, err error, what string) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %s", engine.ErrNotYet, what)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// ensureChannelAccount makes the account that replicas log in with, on this server
+// only and not in its binary log, so that it waits for nobody's acknowledgement.
+func (e *Engine) ensureChannelAccount(ctx context.Context, db *sql.DB, c engine.ChannelAccount) error {
+	if e.channelAccountWorks(ctx, c) {
+		return nil
+	}
+	o, err := observe(ctx, db)
+	if err != nil {
+		return err
+	}
+	if o.SuperReadOnly {
+		// read_only stays on: ordinary clients do not get in.
+		if err := execControl(ctx, db, "SET GLOBAL super_read_only = OFF"); err != nil {
+			return err
+		}
+	}
+	err = execControl(ctx, db, channelAccountStatements(c)...)
+	if err != nil {
+		err = fmt.Errorf("account %q: %w", c.User, withoutPassword(err, c))
+	}
+	if !o.SuperReadOnly {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if closeErr := execControl(ctx, db, "SET GLOBAL super_read_only = ON"); closeErr != nil {
+		return fmt.Errorf("closing the server after making account %q: %w", c.User, closeErr)
+	}
+	return err
+}
+
+// channelAccountWorks logs in with the account: a password cannot be read back.
+func (e *Engine) channelAccountWorks(ctx context.Context, c engine.ChannelAccount) bool {
+	db, err := openChannelAccount("unix", e.socket(), c)
+	if err != nil {
+		return false
+	}
+	defer db.Close()
+	var grant string
+	err = db.QueryRowContext(ctx, "SHOW GRANTS").Scan(&grant)
+	return err == nil && strings.Contains(grant, "REPLICATION SLAVE") &&
+		strings.Contains(strings.NewReplacer("`", "", "'", "").Replace(grant), c.User+"@%")
+}
+
+// Open implements engine.Replicator. Events run last: what they write is as durable as
+// the rest.
+func (e *Engine) Open(ctx context.Context, record engine.RoleRecord) error {
+	db, v, err := e.controlVersion(ctx)
+	if err != nil {
+		return err
+	}
+	o, err := observe(ctx, db)
+	if err != nil {
+		return err
+	}
+	if o.Channel != nil && (o.receiver != "OFF" || o.Channel.Applying) {
+		return fmt.Errorf("the server still follows %s:%d: promote it before it is opened", o.Channel.Host, o.Channel.Port)
+	}
+	if err := verify(ctx, db, semiSyncOf(v).forRecord(record)); err != nil {
+		return fmt.Errorf("a source is opened only with its durability in force: %w", err)
+	}
+	if o.readOnly {
+		// super_read_only goes off along with it.
+		if err := execControl(ctx, db, "SET GLOBAL read_only = OFF"); err != nil {
+			return err
+		}
+	}
+	if o.EventScheduler {
+		return nil
+	}
+	wanted, err := e.wantsEvents(ctx, v)
+	if err != nil || !wanted {
+		return err
+	}
+	return execControl(ctx, db, "SET GLOBAL event_scheduler = ON")
+}
+
+// wantsEvents is what the configuration says of the event scheduler, which starts
+// switched off on the command line.
+func (e *Engine) wantsEvents(ctx context.Context, v version) (bool, error) {
+	mysqld, err := e.env.Program("mysqld")
+	if err != nil {
+		return false, err
+	}
+	options, err := e.options(ctx, mysqld)
+	if err != nil {
+		return false, err
+	}
+	return eventsWanted(v, options), nil
+}
+
+// eventsWanted: servers since 8.0.3 run events unless they are told otherwise.
+func eventsWanted(v version, options map[string]string) bool {
+	if _, ok := options["skip_event_scheduler"]; ok {
+		return false
+	}
+	value, ok := options["event_scheduler"]
+	if !ok {
+		return v.atLeast(8, 0, 3)
+	}
+	switch strings.ToUpper(value) {
+	case "", "ON", "1", "TRUE":
+		return true
+	}
+	return false
+}
