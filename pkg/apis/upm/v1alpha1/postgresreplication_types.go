@@ -68,8 +68,8 @@ type PostgresReplicationSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.all(b, a.name == b.name || a.port != b.port || a.host != b.host))",message="two members have the same host and port: each member has an address of its own"
 	Standby []PostgresStandbyMember `json:"standby"`
 	// unitSet names a UnitSet of the same namespace: each of its units but the
-	// primary is a member, at <unit>.<set>-headless-svc.<namespace> and the set's
-	// port, without being listed in standby. Entries of standby then say what is
+	// primary is a member, at <unit>.<set>-headless-svc.<namespace> and the port of
+	// the primary, without being listed in standby. Entries of standby then say what is
 	// special about one of them, such as isolated, or add units beside the set.
 	// +optional
 	// +kubebuilder:validation:MaxLength=49

@@ -24,8 +24,8 @@ type MysqlReplicationSpecApplyConfiguration struct {
 	// replica lists the other members; it may be empty.
 	Replica []MysqlReplicaMemberApplyConfiguration `json:"replica,omitempty"`
 	// unitSet names a UnitSet of the same namespace: each of its units but the
-	// source is a member, at <unit>.<set>-headless-svc.<namespace> and the set's
-	// port, without being listed in replica. Entries of replica then say what is
+	// source is a member, at <unit>.<set>-headless-svc.<namespace> and the port of
+	// the source, without being listed in replica. Entries of replica then say what is
 	// special about one of them, such as isolated, or add units beside the set.
 	UnitSet *string `json:"unitSet,omitempty"`
 	// failover says when another member becomes the source without being asked to.

@@ -24,8 +24,8 @@ type PostgresReplicationSpecApplyConfiguration struct {
 	// standby lists the other members; it may be empty.
 	Standby []PostgresStandbyMemberApplyConfiguration `json:"standby,omitempty"`
 	// unitSet names a UnitSet of the same namespace: each of its units but the
-	// primary is a member, at <unit>.<set>-headless-svc.<namespace> and the set's
-	// port, without being listed in standby. Entries of standby then say what is
+	// primary is a member, at <unit>.<set>-headless-svc.<namespace> and the port of
+	// the primary, without being listed in standby. Entries of standby then say what is
 	// special about one of them, such as isolated, or add units beside the set.
 	UnitSet *string `json:"unitSet,omitempty"`
 	// failover says when another member becomes the primary without being asked to.
