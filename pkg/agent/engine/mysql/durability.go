@@ -19,7 +19,7 @@ func (e *Engine) SetDurability(ctx context.Context, record engine.RoleRecord) er
 	if err != nil {
 		return err
 	}
-	return enforce(ctx, db, semiSyncOf(v), record)
+	return inTime(ctx, enforce(ctx, db, semiSyncOf(v), record))
 }
 
 // enforce gives a server the settings of its record and reads them back.

@@ -63,6 +63,10 @@ func readOptions(ctx context.Context, db *sql.DB, v version) (channelOptions, er
 
 // Follow implements engine.Replicator.
 func (e *Engine) Follow(ctx context.Context, record engine.RoleRecord, channel engine.ChannelAccount, upstreamExecuted string) error {
+	return inTime(ctx, e.follow(ctx, record, channel, upstreamExecuted))
+}
+
+func (e *Engine) follow(ctx context.Context, record engine.RoleRecord, channel engine.ChannelAccount, upstreamExecuted string) error {
 	if record.Upstream == nil {
 		return errors.New("the record names no upstream to follow")
 	}
@@ -152,12 +156,12 @@ func contains(ctx context.Context, db *sql.DB, set string, others ...string) (bo
 // receive starts what does not run of the channel and returns when it receives. A
 // receiver that finds no source continues to try when this returns.
 func receive(ctx context.Context, db *sql.DB, v version, u engine.Upstream, channel engine.ChannelAccount) error {
-	ctx, cancel := context.WithTimeout(ctx, connectWait)
+	wait, cancel := context.WithTimeout(ctx, connectWait)
 	defer cancel()
 	for {
 		o, err := observe(ctx, db)
 		if err != nil {
-			return notYet(ctx, err, "reading the replication channel")
+			return err
 		}
 		if o.Channel == nil {
 			return errors.New("the replication channel is gone")
@@ -179,7 +183,7 @@ func receive(ctx context.Context, db *sql.DB, v version, u engine.Upstream, chan
 				return err
 			}
 		}
-		if !pause(ctx) {
+		if !pause(wait) {
 			return fmt.Errorf("%w: connecting to %s:%d: error %d: %s", engine.ErrNotYet,
 				u.Host, u.Port, o.Channel.ReceiverErrorNumber, o.Channel.ReceiverError)
 		}
@@ -220,7 +224,7 @@ func wrongUpstream(u engine.Upstream, found string) error {
 }
 
 // startReceiving starts the receiver, once the server at the upstream's address is
-// known to be the one that is meant: what is received from another cannot be told
+// known to be the one that is meant: what is received from another cannot be kept
 // apart later.
 func startReceiving(ctx context.Context, db *sql.DB, v version, u engine.Upstream, channel engine.ChannelAccount, stopFirst bool) error {
 	if err := checkUpstream(ctx, u, channel); err != nil {
@@ -255,7 +259,9 @@ func checkUpstream(ctx context.Context, u engine.Upstream, channel engine.Channe
 }
 
 // StopReceiver implements engine.Replicator.
-func (e *Engine) StopReceiver(ctx context.Context) error {
+func (e *Engine) StopReceiver(ctx context.Context) error { return inTime(ctx, e.stopReceiver(ctx)) }
+
+func (e *Engine) stopReceiver(ctx context.Context) error {
 	db, v, err := e.controlVersion(ctx)
 	if err != nil {
 		return err

@@ -15,6 +15,10 @@ import (
 
 // Promote implements engine.Replicator. The channel keeps its configuration.
 func (e *Engine) Promote(ctx context.Context, record engine.RoleRecord, channel engine.ChannelAccount) error {
+	return inTime(ctx, e.promote(ctx, record, channel))
+}
+
+func (e *Engine) promote(ctx context.Context, record engine.RoleRecord, channel engine.ChannelAccount) error {
 	db, v, err := e.controlVersion(ctx)
 	if err != nil {
 		return err
@@ -74,7 +78,7 @@ func applyReceived(ctx context.Context, db *sql.DB, v version) error {
 	for {
 		o, err := observe(ctx, db)
 		if err != nil {
-			return notYet(ctx, err, "reading what was applied")
+			return err
 		}
 		switch {
 		case o.Channel == nil || o.unapplied == "":
@@ -85,7 +89,7 @@ func applyReceived(ctx context.Context, db *sql.DB, v version) error {
 				engine.ErrWouldLose, o.unapplied, o.Channel.ApplierErrorNumber, o.Channel.ApplierError)
 		default:
 			if err := execControl(ctx, db, startApplier(v)); err != nil {
-				return notYet(ctx, err, "starting the applier")
+				return err
 			}
 		}
 		// Of an applier that stops meanwhile the server does not say so here: a second
@@ -93,17 +97,9 @@ func applyReceived(ctx context.Context, db *sql.DB, v version) error {
 		var timedOut int
 		err = db.QueryRowContext(ctx, "SELECT WAIT_FOR_EXECUTED_GTID_SET("+literal(o.Channel.Retrieved)+", 1)").Scan(&timedOut)
 		if err != nil {
-			return notYet(ctx, err, "applying "+o.unapplied)
+			return fmt.Errorf("applying %s: %w", o.unapplied, err)
 		}
 	}
-}
-
-// notYet tells an error from a deadline.
-func notYet(ctx context.Context, err error, what string) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %s", engine.ErrNotYet, what)
-	}
-	return fmt.Errorf("%s: %w", what, err)
 }
 
 // ensureChannelAccount makes the account that replicas log in with, on this server
@@ -197,7 +193,7 @@ func (e *Engine) wantsEvents(ctx context.Context, v version) (bool, error) {
 	return eventsWanted(v, options), nil
 }
 
-// eventsWanted: servers since 8.0.3 run events unless they are told otherwise.
+// eventsWanted: servers since 8.0.3 run events unless configured otherwise.
 func eventsWanted(v version, options map[string]string) bool {
 	if _, ok := options["skip_event_scheduler"]; ok {
 		return false

@@ -6,6 +6,7 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -101,6 +102,14 @@ func pause(ctx context.Context) bool {
 	case <-timer.C:
 		return true
 	}
+}
+
+// inTime marks an error that only says that ctx ended before the work did.
+func inTime(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || errors.Is(err, engine.ErrNotYet) || errors.Is(err, engine.ErrMustKill) || errors.Is(err, engine.ErrWouldLose) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", engine.ErrNotYet, err)
 }
 
 // withoutPassword is err without what a statement may have shown of the password.

@@ -149,7 +149,7 @@ func TestRolesOnRealServer(t *testing.T) {
 		t.Run("a replica that is killed takes up its channel", func(t *testing.T) {
 			c.restart()
 			if m := c.observe().MySQL; m.Channel == nil || m.Channel.Receiving || m.Channel.Applying || !m.SemiSync.ReplicaEnabled {
-				t.Errorf("before it is told: %+v", m.Channel)
+				t.Errorf("before it is tended: %+v", m.Channel)
 			}
 			containsWords(t, c.tend(), "started the receiver")
 			b.exec("INSERT INTO d.t VALUES (4)")

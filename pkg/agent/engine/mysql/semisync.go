@@ -80,8 +80,8 @@ func (s semiSync) plugins() []string {
 	return []string{"--plugin-load-add=" + s.sourceLibrary, "--plugin-load-add=" + s.replicaLibrary}
 }
 
-// looseArgs are settings on a command line. loose: without the plugin a server starts all
-// the same, read-only; it is not opened, because its settings are read back first.
+// looseArgs are settings on a command line. loose: a server without the plugin starts
+// read-only and is not opened, because its settings are read back first.
 func looseArgs(settings []setting) []string {
 	var a []string
 	for _, s := range settings {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// stopWait and closeWait are what the packages' grace period leaves beside the
+	// stopWait and closeWait are what the packages' grace period leaves next to the
 	// preStop hook: flushing a large buffer pool takes its time.
 	stopWait = 525 * time.Second
 	// closeWait is for statements that run.
