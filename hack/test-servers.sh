@@ -16,3 +16,5 @@ export UNIT_OPERATOR_REQUIRE_SERVERS
 say "running the tests on $UNIT_OPERATOR_REQUIRE_SERVERS"
 mapfile -t packages < <(tracked '*_test.go' | xargs grep -l 'enginetest\.' | xargs -n 1 dirname | sort -u | sed 's#^#./#')
 go test -timeout 40m -count 1 "${packages[@]}" "$@"
+# The stand-in in front of real servers; make test has the rest of its suite.
+(cd test/proxysql && GOWORK=off go test -timeout 10m -count 1 -run TestInFrontOfMySQL ./... "$@")

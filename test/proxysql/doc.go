@@ -5,8 +5,10 @@
 // nothing of its code, and must never carry anybody's traffic: no registry has ProxySQL,
 // and the tests of this project need something that behaves like one.
 //
-// What it keeps to was seen of a real one, and conformance_test.go holds it to that, on
-// the stand-in always and on a real executable where UNIT_OPERATOR_PROXYSQL names one:
+// What it keeps to was seen of a real one, or that one's documentation says it.
+// conformance_test.go holds it to that, and mysql_test.go in front of real servers of
+// MySQL, on the stand-in always and on a real executable where UNIT_OPERATOR_PROXYSQL
+// names one; standin_test.go has what is the stand-in's own:
 //
 //   - Three layers: MEMORY is what statements on the admin interface see and change,
 //     RUNTIME is in force, DISK is proxysql.db; LOAD and SAVE copy between them.
@@ -30,7 +32,8 @@
 // the query cache, mirroring, rewriting, digests (match_digest looks at the statement
 // itself), chains of query rules (flagIN, flagOUT), statements with several results,
 // LOAD DATA LOCAL, the angel process (it runs with -f only), TLS to servers, hashed
-// passwords (a user that has one is refused), group replication, Galera and Aurora (the
+// passwords (a user that has one is refused), the words ProxySQL has for a login over TLS
+// that it refuses (they are MySQL's here), group replication, Galera and Aurora (the
 // table of the first is there and nobody acts on it), replication lag (a real 2.7.1
 // cannot see that of MySQL 9 either), a cluster of proxies, the scheduler, the web and
 // REST interfaces, the protocol of PostgreSQL, and most tables of statistics. What a
