@@ -187,6 +187,22 @@ func (b *bench) free() bool {
 	return info.Current == nil
 }
 
+// awaitIdle waits until no goroutine works on an operation: one that has its outcome
+// may not have ended yet, and is not tended before.
+func (b *bench) awaitIdle() {
+	b.Helper()
+	agenttest.Eventually(b, "nothing works", func() bool {
+		b.m.mu.Lock()
+		defer b.m.mu.Unlock()
+		for _, r := range b.m.ops {
+			if r.working {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // retryUntil lets retryInterval pass, again until ok: who tells that it will try again
 // may not wait yet when the clock steps.
 func (b *bench) retryUntil(what string, ok func() bool) {

@@ -199,6 +199,7 @@ func TestOutcomesAreKeptUntilAcknowledgedElseSevenDays(t *testing.T) {
 		b.await(id, journal.Succeeded)
 		b.awaitFree()
 	}
+	b.awaitIdle()
 	if err := b.m.Acknowledge(t.Context(), "op-1", b.journalID()); err != nil {
 		t.Fatal(err)
 	}
