@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -53,7 +55,11 @@ func TestAMemberIsRemovedWhenItsReplicationHasEvacuatedIt(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				return waitsFor(set.Status.Conditions, "ScalingDown", "DurabilityNeedsIt")
+				c := meta.FindStatusCondition(set.Status.Conditions, "ScalingDown")
+				if c == nil || c.Reason != "EvacuationRefused" || !strings.Contains(c.Message, "DurabilityNeedsIt") {
+					return fmt.Errorf("ScalingDown is %v", c)
+				}
+				return nil
 			})
 			answer(v1alpha1.ReplicationMemberStatus{Name: "orders-1", UnitUID: uid, Evacuation: &v1alpha1.MemberEvacuation{
 				Request: v1alpha1.EvacuationRemove, State: v1alpha1.EvacuationDone,
