@@ -105,7 +105,7 @@ func (c *Controller) observeUnits(set *v1alpha2.UnitSet) []*observedUnit {
 		observed := &observedUnit{
 			child: newChild(set, u), Ordinal: ordinal, Phase: u.Status.Phase, Revision: u.Status.Revision,
 			Resources: u.Resources, Claims: u.Status.PersistentVolumeClaim,
-			WhenDeleted: u.WhenDeleted, UpdatePolicy: u.UpdatePolicy,
+			WhenDeleted: u.WhenDeleted, UpdatePolicy: u.UpdatePolicy, Startup: u.Startup,
 		}
 		if observed.Ours {
 			units = append(units, observed)

@@ -17,8 +17,9 @@ import (
 // wantedPDB lets a drain take one unit at a time; nil for one unit or none, which
 // a budget would only make undrainable. It is a number of units because
 // maxUnavailable needs a scale subresource on the pods' owner. Units that are not
-// healthy anyway never block a drain.
-func wantedPDB(set *v1alpha2.UnitSet) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
+// healthy anyway never block a drain, nor does one that its user has stopped: it is
+// not expected to be healthy.
+func wantedPDB(set *v1alpha2.UnitSet, stopped int32) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
 	units := wantedUnits(set)
 	if units < 2 {
 		return nil
@@ -27,7 +28,7 @@ func wantedPDB(set *v1alpha2.UnitSet) *policyv1ac.PodDisruptionBudgetApplyConfig
 		WithLabels(setLabels(set)).
 		WithOwnerReferences(ownerReference(set)).
 		WithSpec(policyv1ac.PodDisruptionBudgetSpec().
-			WithMinAvailable(intstr.FromInt32(units - 1)).
+			WithMinAvailable(intstr.FromInt32(max(units-1-stopped, 0))).
 			WithUnhealthyPodEvictionPolicy(policyv1.AlwaysAllow).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(selectorOf(set))))
 	return pdb.WithAnnotations(withApplied(nil, pdb))

@@ -45,6 +45,32 @@ func TestScalingUpAddsTheNextOrdinalsAndMovesTheBudget(t *testing.T) {
 	}
 }
 
+func TestDisruptionBudget(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	want := func(units int) {
+		t.Helper()
+		w.settleUnits()
+		if got := controllertest.Must[*policyv1.PodDisruptionBudget](w.APIServer, "orders").Spec.MinAvailable.IntValue(); got != units {
+			t.Errorf("the budget keeps %d, want %d", got, units)
+		}
+	}
+	stop := func(unit string, startup bool) {
+		controllertest.Edit(w.APIServer, unit, func(u *v1alpha2.Unit) { u.Spec.Startup = new(startup) })
+	}
+	want(2)
+	// A unit that its user has stopped must not keep the others from being drained.
+	stop("orders-1", false)
+	want(1)
+	stop("orders-0", false)
+	stop("orders-2", false)
+	want(0)
+	stop("orders-0", true)
+	stop("orders-1", true)
+	stop("orders-2", true)
+	want(2)
+}
+
 func TestScalingDownTakesTheHighestOrdinalOneAtATime(t *testing.T) {
 	for _, policy := range []v1alpha2.ClaimRetention{"", v1alpha2.RetainClaims, v1alpha2.DeleteClaims} {
 		w := newWorld(t, newSet(withServices, func(set *v1alpha2.UnitSet) {

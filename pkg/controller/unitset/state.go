@@ -108,6 +108,8 @@ type observedUnit struct {
 	// WhenDeleted is what becomes of its claims.
 	WhenDeleted  v1alpha2.ClaimRetention
 	UpdatePolicy v1alpha2.UpdatePolicy
+	// Startup is false if the user wants its server stopped.
+	Startup bool
 }
 
 // reference of the unit for events.
@@ -161,6 +163,17 @@ func (s *state) serviceOrdinals() []int32 {
 		}
 	}
 	return ordinals
+}
+
+// stoppedUnits is how many of the wanted units the user has stopped.
+func (s *state) stoppedUnits() int32 {
+	var n int32
+	for _, u := range s.units {
+		if !u.Startup && u.Ordinal < wantedUnits(s.set) {
+			n++
+		}
+	}
+	return n
 }
 
 // explainWaiting says why the revision that the spec asks for cannot be made.

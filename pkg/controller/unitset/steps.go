@@ -117,7 +117,7 @@ func (c *Controller) syncPDB(ctx context.Context, s *state) error {
 	if s.update == "" {
 		return nil
 	}
-	want := wantedPDB(s.set)
+	want := wantedPDB(s.set, s.stoppedUnits())
 	switch {
 	case want == nil && s.pdb != nil && s.pdb.Ours && !s.pdb.Deleting:
 		return c.control.deletePDB(ctx, s.set, s.pdb.UID)
