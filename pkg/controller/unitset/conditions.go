@@ -36,6 +36,8 @@ const (
 	ConditionNameConflict = "NameConflict"
 	// ConditionQuotaExceeded: a quota of the namespace refused a child.
 	ConditionQuotaExceeded = "QuotaExceeded"
+	// ConditionRefused: the API server, a policy or a webhook refused a child.
+	ConditionRefused = "Refused"
 	// ConditionRevisionLost: a ControllerRevision that units are made from is gone
 	// or cannot be read.
 	ConditionRevisionLost = "RevisionLost"
@@ -77,6 +79,7 @@ var blockers = []string{
 	ConditionRevisionLost,
 	ConditionNameConflict,
 	ConditionQuotaExceeded,
+	ConditionRefused,
 	ConditionSecretMissing,
 	ConditionCertificateSecretMissing,
 }

@@ -142,6 +142,7 @@ func create[T metav1.Object](ctx context.Context, c *control, set *v1alpha2.Unit
 		return false, err
 	}
 	if err != nil {
+		c.events.failedCreate(set, kind, obj.GetName(), err)
 		return false, err
 	}
 	c.record(set, resource, written)
@@ -227,6 +228,9 @@ func (c *control) applyService(ctx context.Context, set *v1alpha2.UnitSet, want 
 	}
 	written, err := services.Apply(ctx, want, applyOptions)
 	if err != nil {
+		if !there {
+			c.events.failedCreate(set, kindService, *want.Name, err)
+		}
 		return err
 	}
 	c.record(set, servicesResource, written)
@@ -251,6 +255,9 @@ func (c *control) applyConfigMap(ctx context.Context, set *v1alpha2.UnitSet, wan
 	}
 	written, err := configMaps.Apply(ctx, want, applyOptions)
 	if err != nil {
+		if !there {
+			c.events.failedCreate(set, kindConfigMap, *want.Name, err)
+		}
 		return err
 	}
 	c.record(set, configMapsResource, written)
@@ -279,6 +286,9 @@ func (c *control) applyPDB(ctx context.Context, set *v1alpha2.UnitSet, want *pol
 	}
 	written, err := pdbs.Apply(ctx, want, applyOptions)
 	if err != nil {
+		if !there {
+			c.events.failedCreate(set, kindPDB, *want.Name, err)
+		}
 		return err
 	}
 	c.record(set, pdbsResource, written)
@@ -324,7 +334,7 @@ func (c *control) patchUnit(ctx context.Context, set *v1alpha2.UnitSet, unit *ob
 		return nil, err
 	}
 	written, err = c.upm.UpmV1alpha2().Units(set.Namespace).Patch(ctx, unit.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) || isAnotherObject(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -4,6 +4,8 @@
 package unitset
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,6 +66,8 @@ const (
 	// being deleted because it is one too many.
 	ReasonSuccessfulCreate = "SuccessfulCreate"
 	ReasonSuccessfulDelete = "SuccessfulDelete"
+	// ReasonFailedCreate: a child was refused.
+	ReasonFailedCreate = "FailedCreate"
 	// ReasonAdopted: a Unit of an earlier set of the same name is this set's now.
 	ReasonAdopted = "Adopted"
 )
@@ -91,6 +95,15 @@ type recorder struct {
 
 func (r recorder) created(set *v1alpha2.UnitSet, unit *v1alpha2.Unit) {
 	r.Eventf(set, unit, corev1.EventTypeNormal, ReasonSuccessfulCreate, actionCreate, "Created Unit %s", unit.Name)
+}
+
+// failedCreate says that a child was refused. What only has to be tried again is no
+// event.
+func (r recorder) failedCreate(set *v1alpha2.UnitSet, kind, name string, err error) {
+	if isRefusal(err) {
+		r.Eventf(set, nil, corev1.EventTypeWarning, ReasonFailedCreate, actionCreate, "%s",
+			conditions.Cut(fmt.Sprintf("Error creating %s %s: %v", kind, name, err), conditions.MaxNote))
+	}
 }
 
 func (r recorder) adopted(set *v1alpha2.UnitSet, o orphan) {

@@ -14,10 +14,10 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
-// wantedServices of a set whose units listen on ports: the headless one, the
-// external one, and one per unit for those ordinals.
-func wantedServices(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinals []int32) []*corev1ac.ServiceApplyConfiguration {
-	services := []*corev1ac.ServiceApplyConfiguration{headlessService(set, ports)}
+// clientServices of a set whose units listen on ports: the external one, and one
+// per unit for those ordinals.
+func clientServices(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinals []int32) []*corev1ac.ServiceApplyConfiguration {
+	var services []*corev1ac.ServiceApplyConfiguration
 	if set.Spec.ExternalService != nil {
 		services = append(services, externalService(set, ports))
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -82,34 +83,44 @@ func (c *Controller) syncConfigTemplate(ctx context.Context, s *state) error {
 	return err
 }
 
-// syncServices keeps the Services, and deletes those that the spec no longer
-// asks for.
+// syncHeadlessService keeps the Service that gives units their names: they do
+// without the others, not without these.
+func (c *Controller) syncHeadlessService(ctx context.Context, s *state) error {
+	if s.update == "" {
+		return nil
+	}
+	err := c.syncService(ctx, s, headlessService(s.set, s.ports))
+	s.holdOnConflict()
+	return err
+}
+
+func (c *Controller) syncService(ctx context.Context, s *state, want *corev1ac.ServiceApplyConfiguration) error {
+	if have := s.services[*want.Name]; have != nil && have.Ours && sameService(have, want) {
+		return nil
+	}
+	return s.absorb(c.control.applyService(ctx, s.set, want))
+}
+
+// syncServices keeps the Services of clients, and deletes those that the spec no
+// longer asks for.
 func (c *Controller) syncServices(ctx context.Context, s *state) error {
 	if s.update == "" {
 		return nil
 	}
-	wanted := wantedServices(s.set, s.ports, s.serviceOrdinals())
-	names := map[string]bool{}
-	for i, want := range wanted {
+	var refusals refusals
+	names := map[string]bool{headlessServiceName(s.set.Name): true}
+	for _, want := range clientServices(s.set, s.ports, s.serviceOrdinals()) {
 		names[*want.Name] = true
-		if have := s.services[*want.Name]; have == nil || !have.Ours || !sameService(have, want) {
-			if err := s.absorb(c.control.applyService(ctx, s.set, want)); err != nil {
-				return err
-			}
-		}
-		if i == 0 {
-			// Units do without the other Services, not without their names.
-			s.holdOnConflict()
+		if !refusals.tolerate(c.syncService(ctx, s, want)) {
+			return refusals.err()
 		}
 	}
 	for name, have := range s.services {
-		if have.Ours && !have.Deleting && !names[name] {
-			if err := c.control.deleteService(ctx, s.set, name, have.UID); err != nil {
-				return err
-			}
+		if have.Ours && !have.Deleting && !names[name] && !refusals.tolerate(c.control.deleteService(ctx, s.set, name, have.UID)) {
+			break
 		}
 	}
-	return nil
+	return refusals.err()
 }
 
 // syncPDB keeps the disruption budget.
@@ -138,18 +149,23 @@ func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 	mayCreate := !s.waiting && s.update != ""
 	plan := planUnits(s.set, s.units, s.members, s.operations, mayCreate)
 
+	var refusals refusals
 	for _, change := range plan.patch {
-		if _, err := c.control.patchUnit(ctx, s.set, change.unit, change.metadata, change.spec); err != nil {
-			return err
+		_, err := c.control.patchUnit(ctx, s.set, change.unit, change.metadata, change.spec)
+		if !refusals.tolerate(s.absorb(err)) {
+			return refusals.err()
 		}
 	}
-	if err := c.createUnits(ctx, s, plan.create, pins); err != nil {
-		return err
+	for _, step := range []func() error{
+		func() error { return c.createUnits(ctx, s, plan.create, pins) },
+		func() error { return c.healConfigValues(ctx, s) },
+		func() error { return c.removeUnit(ctx, s, plan) },
+	} {
+		if !refusals.tolerate(step()) {
+			break
+		}
 	}
-	if err := c.healConfigValues(ctx, s); err != nil {
-		return err
-	}
-	return c.removeUnit(ctx, s, plan)
+	return refusals.err()
 }
 
 // healConfigValues makes the ConfigMaps of values anew that units are without:
@@ -308,6 +324,8 @@ func (s *state) absorb(err error) error {
 		s.found.add(ConditionQuotaExceeded, ConditionQuotaExceeded, "%v", err)
 	case apierrors.IsInvalid(err):
 		s.found.add(ConditionInvalidSpec, ReasonRefused, "the API server refuses what the spec asks for: %v", err)
+	case isRefusal(err):
+		s.found.add(ConditionRefused, ReasonRefused, "the API server, a policy or a webhook refuses what the set needs: %v", err)
 	}
 	return err
 }

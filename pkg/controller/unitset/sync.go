@@ -59,7 +59,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	return 0, nil
 }
 
-// syncChildren makes the children what they should be.
+// syncChildren makes the children what they should be. A child that the API server
+// refuses keeps no other from that, but for what units need: without it none is
+// made.
 func (c *Controller) syncChildren(ctx context.Context, s *state) error {
 	if _, invalid := s.found[ConditionInvalidSpec]; invalid {
 		return nil
@@ -68,19 +70,28 @@ func (c *Controller) syncChildren(ctx context.Context, s *state) error {
 		// The watch shows them as the set's and brings the next sync.
 		return err
 	}
-	for _, step := range []func(context.Context, *state) error{
-		c.syncRevision,
-		c.syncConfigTemplate,
-		c.syncServices,
-		c.syncPDB,
-		c.syncUnits,
-		c.syncHistory,
+	var refusals refusals
+	for _, step := range []struct {
+		run    func(context.Context, *state) error
+		needed bool
+	}{
+		{c.syncRevision, true},
+		{c.syncConfigTemplate, true},
+		{c.syncHeadlessService, true},
+		{c.syncServices, false},
+		{c.syncPDB, false},
+		{c.syncUnits, false},
+		{c.syncHistory, false},
 	} {
-		if err := step(ctx, s); err != nil {
-			return err
+		err := step.run(ctx, s)
+		if step.needed && err != nil {
+			s.waiting = true
+		}
+		if !refusals.tolerate(err) {
+			break
 		}
 	}
-	return nil
+	return refusals.err()
 }
 
 // syncStatus writes the status if it changed.

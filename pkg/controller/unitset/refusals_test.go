@@ -1,0 +1,129 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package unitset
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+)
+
+func TestIsRefusal(t *testing.T) {
+	resource := v1alpha2.Resource("units")
+	webhook := errors.New(`failed calling webhook "policy.example.org": connection refused`)
+	forbidden := apierrors.NewForbidden(resource, "orders-0", errors.New("no"))
+	conflict := apierrors.NewConflict(resource, "orders-0", errors.New("changed"))
+	for _, tc := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"a policy", forbidden, true},
+		{"a webhook that says no", apierrors.NewBadRequest("admission webhook denied the request"), true},
+		{"a webhook that is down", apierrors.NewInternalError(webhook), true},
+		{"a webhook that is too slow", apierrors.NewTimeoutError(webhook.Error(), 0), true},
+		{"an API server in trouble", apierrors.NewInternalError(errors.New("etcd")), false},
+		{"a late cache", conflict, false},
+		{"no answer", controllertest.ErrInjected, false},
+		{"several refusals", errors.Join(forbidden, forbidden), true},
+		{"a refusal and a late cache", errors.Join(forbidden, conflict), false},
+	} {
+		if got := isRefusal(tc.err); got != tc.want {
+			t.Errorf("%s: %t", tc.name, got)
+		}
+	}
+}
+
+func TestIsAnotherObject(t *testing.T) {
+	invalid := func(path string) error {
+		return apierrors.NewInvalid(v1alpha2.SchemeGroupVersion.WithKind("Unit").GroupKind(), "orders-0", field.ErrorList{
+			field.Invalid(field.NewPath("metadata", path), "1", "field is immutable"),
+		})
+	}
+	if !isAnotherObject(invalid("uid")) {
+		t.Error("another UID is not recognised")
+	}
+	if isAnotherObject(invalid("labels")) || isAnotherObject(controllertest.ErrInjected) {
+		t.Error("another error is taken for another UID")
+	}
+}
+
+func TestARefusedChild(t *testing.T) {
+	refuse := func(w *world, writes ...string) {
+		w.Refuse = func(write string) error {
+			for _, prefix := range writes {
+				if strings.HasPrefix(write, prefix) {
+					return apierrors.NewForbidden(corev1.Resource("services"), "orders", errors.New("policy no-load-balancers"))
+				}
+			}
+			return nil
+		}
+	}
+	// try a few times, as the queue does.
+	try := func(w *world) {
+		for range 5 {
+			if _, err := w.sync(); err == nil {
+				w.t.Error("the sync is not tried again")
+			}
+			w.unitController()
+		}
+	}
+
+	t.Run("keeps no unit from being made", func(t *testing.T) {
+		w := newWorld(t, newSet(withServices))
+		if _, err := w.sync(); err != nil {
+			t.Fatal(err)
+		}
+		refuse(w, "patch services/orders-svc", "patch services/orders-1-svc", "patch poddisruptionbudgets/")
+		try(w)
+		if d := cmp.Diff([]string{"orders-0", "orders-1", "orders-2"}, unitNames(w)); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+		if _, there := controllertest.Get[*corev1.Service](w.APIServer, "orders-2-svc"); !there {
+			t.Error("one refused Service keeps the others from being made")
+		}
+		w.wantCondition(ConditionRefused, ReasonRefused, "no-load-balancers")
+		said := strings.Join(w.said(), "\n")
+		if !strings.Contains(said, "Warning FailedCreate Error creating Service orders-svc") {
+			t.Errorf("events: %s", said)
+		}
+		w.Refuse = nil
+		w.settleUnits()
+		w.wantNoCondition(ConditionRefused)
+	})
+
+	t.Run("that units need keeps them from being made, and none from being removed", func(t *testing.T) {
+		w := newWorld(t, newSet())
+		w.settleUnits()
+		w.Erase(controllertest.Must[*corev1.Service](w.APIServer, "orders-headless-svc"))
+		w.Erase(w.unit(0))
+		w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
+		refuse(w, "patch services/orders-headless-svc")
+		try(w)
+		if d := cmp.Diff([]string{"orders-1"}, unitNames(w)); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+	})
+
+	t.Run("that is a Unit is an event and a condition", func(t *testing.T) {
+		w := newWorld(t, newSet())
+		if _, err := w.sync(); err != nil {
+			t.Fatal(err)
+		}
+		refuse(w, "create units/")
+		try(w)
+		w.wantCondition(ConditionRefused, ReasonRefused, "policy")
+		if said := strings.Join(w.said(), "\n"); !strings.Contains(said, "Warning FailedCreate Error creating Unit orders-0") {
+			t.Errorf("events: %s", said)
+		}
+	})
+}
