@@ -22,7 +22,7 @@ type AcceptedMemberApplyConfiguration struct {
 	Host *string `json:"host,omitempty"`
 	// port of the server.
 	Port *int32 `json:"port,omitempty"`
-	// isolated, as in the spec.
+	// isolated is that of the spec.
 	Isolated *bool `json:"isolated,omitempty"`
 }
 

@@ -15,7 +15,7 @@ type AcceptedSecretApplyConfiguration struct {
 	// manager is the key of the account that manages replication: secret.mysql or
 	// secret.postgres of the spec.
 	Manager *string `json:"manager,omitempty"`
-	// replication, as in the spec.
+	// replication is the key of the account for replication, as in the spec.
 	Replication *string `json:"replication,omitempty"`
 }
 

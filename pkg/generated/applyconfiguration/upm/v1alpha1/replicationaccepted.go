@@ -12,7 +12,7 @@ package v1alpha1
 // ReplicationAccepted is the last topology that was valid. Roles are given and
 // failovers made by it, whatever the spec says meanwhile.
 type ReplicationAcceptedApplyConfiguration struct {
-	// mode, as in the spec.
+	// mode is that of the spec.
 	Mode *string `json:"mode,omitempty"`
 	// members are the unit that was asked for as source, which comes first, and the
 	// others.
