@@ -41,6 +41,8 @@ type parts struct {
 	informers *informers
 	agents    agents
 	ca        *agenttls.CA
+	// order of the calls that change agents.
+	order func() (term, seq int64)
 	// clusterUID is what readClusterUID gives.
 	clusterUID types.UID
 	recorder   events.EventRecorder
@@ -97,6 +99,7 @@ var table = []descriptor{{
 			References:           p.informers.references.Scope(unit.ControllerName),
 			Recorder:             p.recorder,
 			Agents:               p.agents,
+			Order:                p.order,
 			CA:                   p.ca,
 			AgentImage:           p.options.AgentImage,
 			ClusterUID:           p.clusterUID,

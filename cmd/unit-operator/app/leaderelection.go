@@ -35,6 +35,8 @@ type election struct {
 	client   kubernetes.Interface
 	ready    *readiness
 	watchdog *leaderelection.HealthzAdaptor
+	// order of calls is told the term under which this process leads.
+	order *callOrder
 }
 
 // run waits for the lease and then works until ctx ends or work returns. The lease is
@@ -46,7 +48,7 @@ func (e *election) run(ctx context.Context, work func(context.Context) error) er
 		return err
 	}
 	leading := make(chan struct{})
-	lock := &visibleLock{ready: e.ready, namespace: e.options.OperatorNamespace, Interface: &resourcelock.LeaseLock{
+	lock := &visibleLock{ready: e.ready, order: e.order, namespace: e.options.OperatorNamespace, Interface: &resourcelock.LeaseLock{
 		LeaseMeta:  metav1.ObjectMeta{Namespace: e.options.OperatorNamespace, Name: leaseName},
 		Client:     e.client.CoordinationV1(),
 		LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
@@ -127,6 +129,7 @@ func identity() (string, error) {
 type visibleLock struct {
 	resourcelock.Interface
 	ready     *readiness
+	order     *callOrder
 	namespace string
 	leads     atomic.Bool
 }
@@ -145,18 +148,39 @@ func (l *visibleLock) Get(ctx context.Context) (*resourcelock.LeaderElectionReco
 
 // Create makes the lease where there is none.
 func (l *visibleLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	record = l.raise(record)
 	err := l.Interface.Create(ctx, record)
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		l.fail(err)
 	}
-	return err
+	return l.won(record, err)
 }
 
 // Update takes the lease over, or renews it.
 func (l *visibleLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	record = l.raise(record)
 	err := l.Interface.Update(ctx, record)
 	if err != nil && !apierrors.IsConflict(err) {
 		l.fail(err)
+	}
+	return l.won(record, err)
+}
+
+// raise the term of a record: once for each process that leads, above all terms there
+// have been, and then it stays.
+func (l *visibleLock) raise(record resourcelock.LeaderElectionRecord) resourcelock.LeaderElectionRecord {
+	least := l.order.term.Load()
+	if least == 0 {
+		least = leastTerm(time.Now())
+	}
+	record.LeaderTransitions = max(record.LeaderTransitions, int(least))
+	return record
+}
+
+// won remembers the term of a record that was written for this process.
+func (l *visibleLock) won(record resourcelock.LeaderElectionRecord, err error) error {
+	if err == nil && record.HolderIdentity == l.Identity() {
+		l.order.term.Store(int64(record.LeaderTransitions))
 	}
 	return err
 }

@@ -24,7 +24,65 @@ import (
 const ns = "upm-system"
 
 func newElection(client *fake.Clientset) *election {
-	return &election{options: NewOptions(), client: client, ready: newReadiness(), watchdog: leaderelection.NewLeaderHealthzAdaptor(watchdogGrace)}
+	return &election{options: NewOptions(), client: client, ready: newReadiness(), watchdog: leaderelection.NewLeaderHealthzAdaptor(watchdogGrace), order: newCallOrder(time.Now())}
+}
+
+// term under which work is done, one after the other on one Lease.
+func TestTheTermRisesWithEachLeaderAndNeverFalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		lead := func(work func()) (term int64) {
+			e := newElection(client)
+			if err := e.run(t.Context(), func(context.Context) error {
+				term, _ = e.order.next()
+				if work != nil {
+					work()
+				}
+				again, _ := e.order.next()
+				if again != term {
+					t.Errorf("term %d becomes %d", term, again)
+				}
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+			return term
+		}
+		stored := func() int64 {
+			lease, err := client.CoordinationV1().Leases(ns).Get(t.Context(), leaseName, metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int64(*lease.Spec.LeaseTransitions)
+		}
+		first := lead(func() { time.Sleep(20 * time.Second) }) // renewed a few times
+		if first == 0 || stored() != first {
+			t.Errorf("the first term is %d, stored is %d", first, stored())
+		}
+		second := lead(nil)
+		if second <= first {
+			t.Errorf("the second term is %d, the first was %d", second, first)
+		}
+		time.Sleep(5 * time.Minute)
+		if err := client.CoordinationV1().Leases(ns).Delete(t.Context(), leaseName, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		third := lead(func() { time.Sleep(20 * time.Second) })
+		if third <= second || stored() != third {
+			t.Errorf("the term after the Lease was deleted is %d, stored is %d, the one before was %d", third, stored(), second)
+		}
+	})
+}
+
+func TestCallsAreInOrderFromOneProcessToTheNext(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	o := newCallOrder(now)
+	_, a := o.next()
+	_, b := o.next()
+	_, c := newCallOrder(now.Add(time.Second)).next()
+	if a >= b || b >= c {
+		t.Errorf("%d, %d, %d", a, b, c)
+	}
 }
 
 func holder(t *testing.T, client *fake.Clientset) string {

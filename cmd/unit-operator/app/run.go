@@ -33,6 +33,7 @@ type operator struct {
 	clients *clients
 	metrics *metrics.Metrics
 	ready   *readiness
+	order   *callOrder
 }
 
 // Run is the process from its first line to its last. It returns nil after an orderly
@@ -50,7 +51,7 @@ func Run(ctx context.Context, o *Options) error {
 	logger.Info("Using the cluster", "host", clients.config.Host, "inCluster", clients.inCluster,
 		"operatorNamespace", o.OperatorNamespace, "namespaces", o.Namespaces)
 
-	op := &operator{options: o, clients: clients, metrics: m, ready: newReadiness()}
+	op := &operator{options: o, clients: clients, metrics: m, ready: newReadiness(), order: newCallOrder(time.Now())}
 	watchdog := leaderelection.NewLeaderHealthzAdaptor(watchdogGrace)
 	stopServing, err := serve(ctx, o.HTTPAddress, newHandler(op.ready, watchdog, m.Handler(), o.Profiling))
 	if err != nil {
@@ -63,10 +64,11 @@ func Run(ctx context.Context, o *Options) error {
 		return nil
 	}
 	if !o.LeaderElect {
+		op.order.term.Store(leastTerm(time.Now()))
 		return op.work(ctx)
 	}
 	op.ready.set(false, "waiting: the lease "+o.OperatorNamespace+"/"+leaseName)
-	return (&election{options: o, client: clients.election, ready: op.ready, watchdog: watchdog}).run(ctx, op.work)
+	return (&election{options: o, client: clients.election, ready: op.ready, watchdog: watchdog, order: op.order}).run(ctx, op.work)
 }
 
 // work is what the leader does. When it returns nothing of it runs any more, unless
@@ -108,7 +110,7 @@ func (op *operator) work(ctx context.Context) error {
 		return err
 	}
 	p := &parts{
-		options: o, clients: op.clients, informers: informers, agents: agents, ca: ca, clusterUID: clusterUID, metrics: op.metrics,
+		options: o, clients: op.clients, informers: informers, agents: agents, ca: ca, clusterUID: clusterUID, metrics: op.metrics, order: op.order.next,
 		recorder: broadcaster.NewRecorder(kindsOfEvents(), "unit-operator"),
 	}
 	for _, row := range table {

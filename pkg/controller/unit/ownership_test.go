@@ -230,6 +230,22 @@ func TestTheOwnerIsRecordedBeforeTheAgentHearsOfIt(t *testing.T) {
 	}
 }
 
+func TestEachApplyHasItsPlaceAmongAllCalls(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(false) })
+	w.live()
+	applies := w.applies()
+	if len(applies) < 2 {
+		t.Fatalf("%d calls", len(applies))
+	}
+	for i, a := range applies {
+		if a.Term != 7 || i > 0 && a.Seq <= applies[i-1].Seq {
+			t.Errorf("call %d has term %d and seq %d", i, a.Term, a.Seq)
+		}
+	}
+}
+
 func TestAUnitThatTwoReplicationsListBelongsToTheOlderAndNothingIsDoneToIt(t *testing.T) {
 	w := newWorld(t, newUnit())
 	w.live()

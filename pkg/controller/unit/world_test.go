@@ -54,6 +54,8 @@ type world struct {
 	ca         *agenttls.CA
 	agentImage string
 	clusterUID types.UID
+	// seq is the number of the last call that changes an agent.
+	seq int64
 
 	controller *Controller
 	key        cache.ObjectName
@@ -106,6 +108,7 @@ func (w *world) restart() {
 		Kube: w.Kube, Upm: w.Upm, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Calls: w.calls, Nodes: w.nodes,
 		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
 		Agents: w.agents, CA: w.ca, AgentImage: w.agentImage, ClusterUID: w.clusterUID,
+		Order: func() (term, seq int64) { w.seq++; return 7, w.seq },
 	})
 	if err != nil {
 		w.t.Fatal(err)
