@@ -12,6 +12,11 @@
 //     nobody gave it a password.
 //   - A managed server starts super_read_only, whatever its configuration, SET
 //     PERSIST or the recorded role say.
+//   - A source has its durability in force before it is opened, and is closed before it
+//     is sent SIGTERM: a shutdown, and semi-synchronous replication switched off,
+//     acknowledge every commit that waits. One that cannot be closed is killed.
+//   - A replication channel is changed only when nothing in its relay log is needed,
+//     and its password is given at each start of the receiver, never stored.
 //   - What the agent owns is on the command line, which wins over the
 //     configuration file; of what SET PERSIST recorded, which wins over the
 //     command line, the agent's own variables are taken out before each start.

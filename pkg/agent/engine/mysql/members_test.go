@@ -51,7 +51,7 @@ func members(t *testing.T, box *enginetest.Box, n int) []*member {
 }
 
 func (m *member) start() engine.Start {
-	text := config + fmt.Sprintf("mysqlx=OFF\nrelay-log=relay\nserver-id=%d\ninnodb-redo-log-capacity=16M\nmax-connections=20\n", m.port)
+	text := config + fmt.Sprintf("mysqlx=OFF\nrelay-log=relay\nplugin-load-add=mysql_clone.so\nserver-id=%d\ninnodb-redo-log-capacity=16M\nmax-connections=20\n", m.port)
 	return engine.Start{
 		Files: map[string][]byte{configFile: []byte(text)}, ConfigHash: "h",
 		Managed: true, Role: m.record.Role, Record: m.record, Channel: channelAccount,

@@ -77,6 +77,18 @@ func TestRolesOnRealServer(t *testing.T) {
 				}
 			}
 		})
+		t.Run("nor in its clone", func(t *testing.T) {
+			db, err := b.e.Connect()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			dir := filepath.Join(enginetest.BoxDir, "clone")
+			if _, err := db.ExecContext(t.Context(), "CLONE LOCAL DATA DIRECTORY = "+literal(dir)); err != nil {
+				t.Fatal(err)
+			}
+			noPassword(t, dir)
+		})
 		t.Run("calls for what is so change nothing", func(t *testing.T) {
 			before := strings.Count(b.server.Log(), "CHANGE REPLICATION SOURCE")
 			id := b.scalar("SELECT THREAD_ID FROM performance_schema.replication_connection_status")

@@ -141,7 +141,7 @@ func TestStopSteps(t *testing.T) {
 			}
 		})
 	}
-	if closeWait+stopWait > 530*time.Second {
+	if closeWait+fenceCloseWait+stopWait > 530*time.Second {
 		t.Error("a stop does not fit the packages' grace period")
 	}
 }

@@ -147,3 +147,35 @@ func TestCloseWithoutAFreeConnectionOnRealServer(t *testing.T) {
 		}
 	})
 }
+
+// A source that promises nothing is asked to stop in the ordinary way, whatever holds
+// its close up; only a fence cannot wait for that.
+func TestStopPlanWithoutPromisesOnRealServer(t *testing.T) {
+	enginetest.Each(t, "mysql", func(t *testing.T, box *enginetest.Box) {
+		a := members(t, box, 1)[0]
+		a.record = engine.RoleRecord{Role: engine.RoleSource, Open: true, Durability: engine.Durability{Mode: engine.DurabilityAsync}}
+		a.open()
+		// The agent's own sessions are not ended: this one holds the close up.
+		db, err := a.e.Connect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		conn, err := db.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for _, s := range []string{"CREATE DATABASE d", "CREATE TABLE d.t (i INT PRIMARY KEY)", "LOCK TABLES d.t WRITE"} {
+			if _, err := conn.ExecContext(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if steps := a.e.StopPlan(t.Context(), engine.StopFence, a.start()); len(steps) > 0 {
+			t.Errorf("at a fence it would be sent %v", steps)
+		}
+		if steps := a.e.StopPlan(t.Context(), engine.StopPodEnd, a.start()); len(steps) != 1 || steps[0].Signal != syscall.SIGTERM {
+			t.Errorf("at the end of its pod it would be sent %v", steps)
+		}
+	})
+}
