@@ -412,7 +412,7 @@ func TestMonitor(t *testing.T) {
 	a.setReadOnly(true)
 	i.hostgroups("20 "+a.port+up, "20 "+b.port+up)
 	_, err := port(ctx, app)
-	refused(t, err, 9001, "Max connect timeout reached while reaching hostgroup 10 after 10")
+	refused(t, err, 9001, "Max connect timeout reached while reaching hostgroup 10 after 30")
 
 	b.setReadOnly(false)
 	i.hostgroups("10 "+b.port+up, "20 "+a.port+up, "20 "+b.port+up)

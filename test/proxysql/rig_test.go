@@ -117,8 +117,9 @@ func newInstance(t *testing.T, more string) *instance {
 admin_variables={ admin_credentials="admin:admin;radmin:radmin" mysql_ifaces="127.0.0.1:%s" }
 mysql_variables={ threads=2 interfaces="127.0.0.1:%s" default_authentication_plugin="caching_sha2_password"
   default_charset="utf8mb4" default_collation_connection="utf8mb4_general_ci" handle_unknown_charset=2
-  monitor_username="monitor" monitor_password="monpass" monitor_read_only_interval=300 monitor_read_only_timeout=250
-  monitor_connect_interval=500 monitor_ping_interval=300 connect_timeout_server_max=1000 }
+  monitor_username="monitor" monitor_password="monpass" monitor_read_only_interval=300 monitor_read_only_timeout=5000
+  monitor_connect_interval=500 monitor_ping_interval=300 monitor_connect_timeout=5000
+  monitor_ping_timeout=5000 connect_timeout_server_max=3000 }
 %s`, i.dir, i.admin, i.sql, more)
 	return i
 }
@@ -166,7 +167,7 @@ func (i *instance) ended() int {
 	i.t.Helper()
 	select {
 	case <-i.done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		i.t.Fatal("it does not end")
 	}
 	return i.cmd.ProcessState.ExitCode()
@@ -262,7 +263,7 @@ func rowsOfDB(ctx context.Context, db *sql.DB, statement string, arguments ...an
 func eventually(t *testing.T, what string, f func() error) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err = f(); err == nil {
 			return
 		}
