@@ -51,7 +51,7 @@ declare -A set_of=([mysql]=orders [postgresql]=ledger [proxysql]=gate)
 types=()
 while read -r type version; do
   if [[ $version == *-stand-in ]]; then
-    say "the demo goes without ProxySQL: UNIT_OPERATOR_PROXYSQL names no executable of a real one"
+    say "the demo goes without ProxySQL: UNIT_OPERATOR_PROXYSQL names no executable or image of a real one"
     continue
   fi
   types+=("$type")

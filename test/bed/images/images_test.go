@@ -5,6 +5,8 @@ package images
 
 import (
 	"archive/tar"
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
@@ -142,5 +144,72 @@ func TestANamedProxySQLMustBeThere(t *testing.T) {
 	t.Setenv(proxysqlEnv, path)
 	if got, err := proxysqlProgram(t.Context(), nil); got != path || err != nil {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestTheExecutableOfAnImageIsItsLastLayers(t *testing.T) {
+	dir := t.TempDir()
+	layer := func(compressed bool, files map[string]string) string {
+		t.Helper()
+		var b bytes.Buffer
+		out := io.WriteCloser(nopCloser{&b})
+		if compressed {
+			out = gzip.NewWriter(&b)
+		}
+		w := tar.NewWriter(out)
+		writeAll(t, w, files)
+		if err := errors.Join(w.Close(), out.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	archive := filepath.Join(dir, "image.tar")
+	file, err := os.Create(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(file)
+	writeAll(t, w, map[string]string{
+		"1.tar": layer(false, map[string]string{"./usr/bin/proxysql": "old", "etc/x": "y"}),
+		"2.tar": layer(true, map[string]string{"usr/bin/proxysql": "new"}),
+		"3.tar": layer(false, map[string]string{"opt/usr/bin/proxysql": "another"}),
+		// No layer of this image.
+		"0.tar":         layer(false, map[string]string{"usr/bin/proxysql": "stray"}),
+		"manifest.json": `[{"Config": "c.json", "Layers": ["1.tar", "2.tar", "3.tar"]}]`,
+	})
+	if err := errors.Join(w.Close(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("UNIT_OPERATOR_CACHE", filepath.Join(dir, "cache"))
+	t.Setenv(proxysqlEnv, archive)
+	path, err := proxysqlProgram(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o111 == 0 {
+		t.Errorf("it cannot be run: %v, %v", info.Mode(), err)
+	}
+	if err := extract(archive, "usr/bin/mysqld", filepath.Join(dir, "out")); err == nil {
+		t.Error("a file that no layer has was found")
+	}
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+// writeAll writes the files in no order: an archive has its layers in any.
+func writeAll(t *testing.T, w *tar.Writer, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o755, Size: int64(len(content))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, content); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/upmio/unit-operator/test/bed/progress"
 )
 
-// proxysqlEnv names a real ProxySQL: the path of its executable.
+// proxysqlEnv names a real ProxySQL: the path of its executable, or of a docker archive of an image
+// (NAME.tar), of which the executable is taken.
 const proxysqlEnv = "UNIT_OPERATOR_PROXYSQL"
 
 // standInSuffix ends the version, and so the tag, of an image that has no ProxySQL but the stand-in of
@@ -61,12 +62,40 @@ func IsStandIn(version string) bool { return strings.HasSuffix(version, standInS
 func proxysqlProgram(ctx context.Context, report *progress.Reporter) (string, error) {
 	if path := os.Getenv(proxysqlEnv); path != "" {
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-			return "", fmt.Errorf("%s is %q, which is not an executable file", proxysqlEnv, path)
+			return "", fmt.Errorf("%s is %q, which is neither an executable nor a docker archive", proxysqlEnv, path)
 		}
-		return path, nil
+		if strings.HasSuffix(path, ".tar") {
+			return extracted(path)
+		}
+		return filepath.Abs(path)
 	}
 	dir, err := build.Component(ctx, report, build.ProxySQLStandIn)
 	return filepath.Join(dir, "proxysql"), err
+}
+
+// extracted is the executable in the cache of the image in an archive.
+func extracted(archive string) (string, error) {
+	cache, err := build.CacheDir()
+	if err != nil {
+		return "", err
+	}
+	key, err := build.Key([]string{archive}, recipe)
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(cache, "bin", "proxysql-of-image-"+key)
+	if _, err := os.Stat(out); err == nil {
+		return out, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return "", err
+	}
+	making := fmt.Sprintf("%s.%d", out, os.Getpid())
+	defer os.Remove(making)
+	if err := extract(archive, "usr/bin/proxysql", making); err != nil {
+		return "", err
+	}
+	return out, os.Rename(making, out)
 }
 
 var proxysqlSays = regexp.MustCompile(`^ProxySQL version (\d+\.\d+\.\d+)(` + standInSuffix + `\b)?`)

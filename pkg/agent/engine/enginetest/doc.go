@@ -16,8 +16,8 @@
 // UNIT_OPERATOR_SERVERS=none, as in hack/test.sh, leaves them to it.
 //
 // No registry has ProxySQL. Its tests run on the stand-in of test/proxysql, or, where
-// UNIT_OPERATOR_PROXYSQL is the path of a real executable, on that one alone; the name of
-// each test's server says which.
+// UNIT_OPERATOR_PROXYSQL is the path of a real executable or of a docker archive of an
+// image, on that one alone; the name of each test's server says which.
 //
 // A package that uses it calls Main from its TestMain, and Each from a test:
 //
