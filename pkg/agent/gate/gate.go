@@ -22,6 +22,8 @@ type Input struct {
 	Data engine.Data
 	// Identity is the volume's identity.json, nil if there is none.
 	Identity *state.DataIdentity
+	// NeedsRole is true for an engine whose managed server is not started without a role.
+	NeedsRole bool
 	// RanSystemID is the database this pod has run or initialised before; empty if
 	// none.
 	RanSystemID string
@@ -73,9 +75,28 @@ func MayRun(podUID, unitUID string, d *state.Desired) Decision {
 	return Decision{Action: Start}
 }
 
+// hasRole makes a server that is there to be given a role wait for it. The roles of
+// other pods are not known here: the record is of this one. An empty volume is
+// initialised without: whatever its role will be, nobody's data is in it, and what it
+// becomes it becomes by its role.
+func hasRole(in Input) Decision {
+	d := in.Desired
+	switch {
+	case !in.NeedsRole || in.Data.State != engine.DataComplete, d.EffectiveRecord().Role != "":
+	case d.OwnerUID != "":
+		return Decision{Action: Wait, Reason: fmt.Sprintf("waiting for a role from its Replication %s: this pod has been given none", d.OwnerUID)}
+	case d.Managed:
+		return Decision{Action: Wait, Reason: "waiting for a Replication to give it a role: the unit is managed and has no owner"}
+	}
+	return Decision{Action: Start}
+}
+
 // Decide says whether the server may start.
 func Decide(in Input) Decision {
 	if d := MayRun(in.PodUID, in.UnitUID, in.Desired); d.Action != Start {
+		return d
+	}
+	if d := hasRole(in); d.Action != Start {
 		return d
 	}
 	expected, by := expectedSystemID(in)

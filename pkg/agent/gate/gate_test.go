@@ -168,6 +168,55 @@ func TestDecide(t *testing.T) {
 			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims, DataGeneration: 2},
 		},
 		{
+			name:   "a database that needs a role waits for it in a new pod",
+			in:     Input{NeedsRole: true, Desired: desired(func(d *state.Desired) { d.Managed, d.OwnerUID = true, "r" }), Data: complete("A")},
+			action: Wait, reason: "waiting for a role from its Replication r",
+		},
+		{
+			name:   "so does a managed one that nobody owns yet",
+			in:     Input{NeedsRole: true, Desired: desired(func(d *state.Desired) { d.Managed = true }), Data: complete("A")},
+			action: Wait, reason: "has no owner",
+		},
+		{
+			name:   "an empty volume is initialised before there is a role",
+			in:     Input{NeedsRole: true, Desired: desired(func(d *state.Desired) { d.OwnerUID = "r" }), Data: none},
+			action: Initialize,
+		},
+		{
+			name: "with its role it starts",
+			in: Input{NeedsRole: true, Data: complete("A"), Desired: desired(func(d *state.Desired) {
+				d.OwnerUID, d.Record = "r", engine.RoleRecord{ReplicationUID: "r", Role: engine.RoleIsolated}
+			})},
+			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims},
+		},
+		{
+			name: "in the role of an earlier owner too: it is what the server is",
+			in: Input{NeedsRole: true, Data: complete("A"), Desired: desired(func(d *state.Desired) {
+				d.OwnerUID, d.Record = "r2", engine.RoleRecord{ReplicationUID: "r", Role: engine.RoleReplica}
+			})},
+			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims},
+		},
+		{
+			name:   "a released one starts in the role it was released in",
+			in:     Input{NeedsRole: true, Desired: desired(func(d *state.Desired) { d.Released = &state.Released{Role: engine.RoleSource} }), Data: complete("A")},
+			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims},
+		},
+		{
+			name:   "a standalone one needs none",
+			in:     Input{NeedsRole: true, Desired: desired(), Data: complete("A")},
+			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims},
+		},
+		{
+			name:   "a MySQL may be read before there is a role",
+			in:     Input{Desired: desired(func(d *state.Desired) { d.Managed, d.OwnerUID = true, "r" }), Data: complete("A")},
+			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims},
+		},
+		{
+			name:   "the version is kept",
+			in:     Input{Desired: desired(), Data: complete("A"), Identity: &state.DataIdentity{SystemID: "A", HighestVersion: "8.4.6"}},
+			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims, HighestVersion: "8.4.6"},
+		},
+		{
 			name:   "the first start after initialisation ends what the agent can vouch for",
 			in:     Input{Desired: desired(), Data: complete("A"), Identity: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims, Virgin: true}},
 			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims},

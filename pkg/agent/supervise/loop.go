@@ -102,6 +102,7 @@ func (s *supervisor) decide(ctx context.Context) (*state.Desired, gate.Decision,
 		Desired:     desired,
 		Data:        data,
 		Identity:    identity,
+		NeedsRole:   s.Engine.NeedsRole(),
 		RanSystemID: s.record.get().SystemID,
 	}), nil
 }
