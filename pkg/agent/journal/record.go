@@ -57,6 +57,9 @@ type Record struct {
 	// Held is true while the operation may keep the server down: written before the
 	// hold is set, and cleared after the server has answered again.
 	Held bool `json:"held,omitempty"`
+	// Released is true from before the hold is cleared until the server has answered:
+	// clients may have written, so the hold is not set again for this.
+	Released bool `json:"released,omitempty"`
 	// CancelRequested tells a cancelled operation from one that is cleaned up because
 	// it was interrupted.
 	CancelRequested bool `json:"cancelRequested,omitempty"`

@@ -134,6 +134,8 @@ const (
 	ReasonInterrupted = "Interrupted"
 	// ReasonCleanupFailed: what an operation has left could not be cleaned up.
 	ReasonCleanupFailed = "CleanupFailed"
+	// ReasonRoleChanged: the unit's role changed, which waits for no operation.
+	ReasonRoleChanged = "RoleChanged"
 	// ReasonPanicked: a bug.
 	ReasonPanicked = "Panicked"
 	// ReasonUnsupported: the record is of an action that this agent does not know.

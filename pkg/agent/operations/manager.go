@@ -303,6 +303,26 @@ func (m *Manager) Reserve(ctx context.Context, holder string) (release func(), e
 	}), nil
 }
 
+// Interrupt has the operation that has the unit make way for what is more urgent: it is
+// cleaned up and fails with the reason. It returns at once, whatever the data volume
+// does. An operation that keeps the server down is let be: what is wanted of a server
+// that is down is there already.
+func (m *Manager) Interrupt(reason, message string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.current()
+	if r == nil || r.interrupted != nil || r.record.State.Final() || r.record.Held && !r.record.Released {
+		return
+	}
+	r.interrupted = Failed(reason, "%s", message)
+	switch {
+	case r.cancel != nil:
+		r.cancel()
+	case !r.working:
+		m.work(r, r.abandon)
+	}
+}
+
 // free returns ErrBusy if something has the unit. The caller has m.starting.
 func (m *Manager) free() error {
 	m.mu.Lock()

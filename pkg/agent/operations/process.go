@@ -5,6 +5,7 @@ package operations
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -71,6 +72,32 @@ func processesOf(id string) ([]int, error) {
 		}
 	}
 	return pids, nil
+}
+
+// victimInterval is how often new processes of an operation are looked for: nothing
+// tells of grandchildren.
+const victimInterval = time.Second
+
+// offerVictims makes the operation's processes the first to go when the container's
+// memory ends, until ctx does: the agent itself is what the pod's readiness hangs on. It
+// is best effort, memory that grows within a second is not seen.
+func offerVictims(ctx context.Context, id string) {
+	ticker := time.NewTicker(victimInterval)
+	defer ticker.Stop()
+	done := map[int]bool{}
+	for {
+		pids, _ := processesOf(id)
+		for _, pid := range pids {
+			if !done[pid] {
+				done[pid] = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0) == nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 func removeSecretFiles(env engine.Env, id string) error { return os.RemoveAll(secretDir(env, id)) }

@@ -119,7 +119,7 @@ func (m *Manager) load(ctx context.Context) error {
 func (m *Manager) restoreHolds(ctx context.Context, records []journal.Record) error {
 	wanted := map[string]bool{}
 	for _, r := range records {
-		if r.Held && !r.State.Final() {
+		if r.Held && !r.Released && !r.State.Final() {
 			wanted[state.HoldOperationPrefix+r.ID] = true
 		}
 	}
@@ -142,7 +142,7 @@ func (r *run) settle(ctx context.Context) error {
 	if rec.State.Final() {
 		if rec.Held {
 			// Its hold has just been cleared.
-			r.try(ctx, func(rec *journal.Record) { rec.Held = false })
+			r.try(ctx, func(rec *journal.Record) { rec.Held, rec.Released = false, false })
 		}
 		return nil
 	}

@@ -34,7 +34,9 @@ type run struct {
 	// working is true while a goroutine does something about it.
 	working bool
 	// cancel ends the action's Run; nil while there is none.
-	cancel      context.CancelFunc
+	cancel context.CancelFunc
+	// interrupted is why the operation has to make way; nil if it has not.
+	interrupted error
 	progress    string
 	done, total int64
 }
@@ -127,7 +129,7 @@ func (r *run) run(ctx context.Context) {
 	runContext, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.m.mu.Lock()
-	if r.record.CancelRequested {
+	if r.record.CancelRequested || r.interrupted != nil {
 		cancel()
 	}
 	r.cancel = cancel
@@ -142,7 +144,7 @@ func (r *run) run(ctx context.Context) {
 	})
 	r.m.mu.Lock()
 	r.cancel = nil
-	cancelled, secrets := r.record.CancelRequested, r.secrets
+	cancelled, interrupted, secrets := r.record.CancelRequested, r.interrupted, r.secrets
 	r.m.mu.Unlock()
 	switch {
 	case err == nil:
@@ -152,6 +154,9 @@ func (r *run) run(ctx context.Context) {
 		klog.FromContext(ctx).Info("Operation interrupted by the end of the agent")
 	case cancelled:
 		klog.FromContext(ctx).Info("Operation cancelled")
+		r.abandon(ctx)
+	case interrupted != nil:
+		klog.FromContext(ctx).Info("Operation has to make way", "why", interrupted.Error())
 		r.abandon(ctx)
 	default:
 		r.finish(ctx, outcome{state: journal.Failed, reason: ReasonOf(err), message: sanitize(err.Error(), secrets)})
@@ -167,6 +172,9 @@ func (r *run) guard(ctx context.Context, do func() error) (err error) {
 		}
 		r.sweep(ctx)
 	}()
+	victims, stop := context.WithCancel(ctx)
+	defer stop()
+	go offerVictims(victims, r.record.ID)
 	return do()
 }
 
@@ -199,8 +207,12 @@ func (r *run) abandon(ctx context.Context) {
 		r.sweep(ctx)
 	}
 	r.m.mu.Lock()
-	cancelled, phase := r.record.CancelRequested, r.record.Phase
+	cancelled, interrupted, phase := r.record.CancelRequested, r.interrupted, r.record.Phase
 	r.m.mu.Unlock()
+	if interrupted != nil && !cancelled && err == nil {
+		r.finish(ctx, outcome{state: journal.Failed, reason: ReasonOf(interrupted), message: sanitize(interrupted.Error(), secrets)})
+		return
+	}
 	r.finish(ctx, abandoned(cancelled, phase, err, secrets))
 }
 
@@ -272,7 +284,7 @@ func (r *run) finish(ctx context.Context, o outcome) {
 			if err := r.m.setHold(ctx, r.record.ID, false); err != nil {
 				return err
 			}
-			return r.write(func(rec *journal.Record) { rec.Held = false })
+			return r.write(func(rec *journal.Record) { rec.Held, rec.Released = false, false })
 		})
 	}
 }

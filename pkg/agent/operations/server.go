@@ -42,7 +42,7 @@ func (s *server) StopServer(ctx context.Context, op Op) error {
 		return err
 	}
 	// The record first: whoever finds the hold after a crash finds whose it is.
-	if err := r.write(func(rec *journal.Record) { rec.Held = true }); err != nil {
+	if err := r.write(func(rec *journal.Record) { rec.Held, rec.Released = true, false }); err != nil {
 		return err
 	}
 	if err := r.m.setHold(ctx, op.ID(), true); err != nil {
@@ -56,6 +56,10 @@ func (s *server) StartServer(ctx context.Context, op Op) error {
 	if err != nil {
 		return err
 	}
+	// From here on clients may write: an agent that finds this keeps the server running.
+	if err := r.write(func(rec *journal.Record) { rec.Released = rec.Held }); err != nil {
+		return err
+	}
 	cleared := s.clock.Now()
 	var holds state.Desired
 	if err := s.desired.ChangeDesired(ctx, func(d *state.Desired) {
@@ -65,7 +69,7 @@ func (s *server) StartServer(ctx context.Context, op Op) error {
 		return err
 	}
 	if len(holds.Holds) > 0 {
-		if err := r.write(func(rec *journal.Record) { rec.Held = false }); err != nil {
+		if err := r.write(func(rec *journal.Record) { rec.Held, rec.Released = false, false }); err != nil {
 			return err
 		}
 		return fmt.Errorf("%w: %s", ErrHeld, holds.HoldList())
@@ -73,7 +77,7 @@ func (s *server) StartServer(ctx context.Context, op Op) error {
 	if err := s.await(ctx, func(ctx context.Context) (bool, error) { return s.up(ctx, cleared) }); err != nil {
 		return err
 	}
-	return r.write(func(rec *journal.Record) { rec.Held = false })
+	return r.write(func(rec *journal.Record) { rec.Held, rec.Released = false, false })
 }
 
 func (s *server) ReplaceIdentity(ctx context.Context, _ Op, systemID string) error {
