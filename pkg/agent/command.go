@@ -218,7 +218,8 @@ func newPrestopCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "prestop",
 		Short: "Wait until this unit is no longer the source: the preStop hook",
-		Long: `Returns at once unless the recorded role is source, or the server is held down. Else waits
+		Long: `Returns at once unless the recorded role is source of a Replication that owns the unit, the
+server is not held down, and the operator has called within the last 30 seconds. Else waits
 until the Replication has moved the role away, at most --max-wait: the time the server
 needs to stop must be left of terminationGracePeriodSeconds.`,
 		Args: cobra.NoArgs,

@@ -56,8 +56,9 @@ func TestTheRealAgentUnderstandsWhatIsSent(t *testing.T) {
 	}
 	want := &Status{
 		Capabilities: []string{"operations"}, PodUID: "pod-uid", UnitUID: "unit-uid", Generation: 3, Holds: []string{"startup"}, AppliedHash: "h1", State: StateHeld,
+		HoldsOrder: 1, StopProof: &StopProof{Order: 1, How: "SuperviseGone"},
 	}
-	if diff := cmp.Diff(want, after, ignored); diff != "" {
+	if diff := cmp.Diff(want, after, ignored, cmpopts.IgnoreFields(StopProof{}, "At")); diff != "" {
 		t.Errorf("after (-want +got):\n%s", diff)
 	}
 	if after.JournalID == "" || after.JournalID != before.JournalID {

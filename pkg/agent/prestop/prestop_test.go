@@ -15,18 +15,23 @@ import (
 )
 
 func TestPrestopWaitsOnlyForASourceThatServes(t *testing.T) {
-	source := &state.Desired{Applied: true, Role: engine.RoleSource}
+	source := &state.Desired{Applied: true, Role: engine.RoleSource, OwnerUID: "r"}
+	lately, long := time.Second, time.Hour
 	for _, tc := range []struct {
 		name    string
 		desired *state.Desired
-		waits   bool
+		// called is how long ago the operator called.
+		called time.Duration
+		waits  bool
 	}{
-		{"nothing was ever applied", nil, false},
-		{"standalone", &state.Desired{Role: engine.RoleStandalone}, false},
-		{"replica", &state.Desired{Role: engine.RoleReplica}, false},
-		{"managed without a role yet", &state.Desired{Role: engine.RoleManaged}, false},
-		{"source", source, true},
-		{"a source that is held down", &state.Desired{Role: engine.RoleSource, Holds: []string{"fence"}}, false},
+		{"nothing was ever applied", nil, lately, false},
+		{"standalone", &state.Desired{Role: engine.RoleStandalone}, lately, false},
+		{"replica", &state.Desired{Role: engine.RoleReplica, OwnerUID: "r"}, lately, false},
+		{"managed without a role yet", &state.Desired{Role: engine.RoleManaged, OwnerUID: "r"}, lately, false},
+		{"source", source, lately, true},
+		{"a source that is held down", &state.Desired{Role: engine.RoleSource, OwnerUID: "r", Holds: []string{"fence"}}, lately, false},
+		{"a source while the operator is away", source, long, false},
+		{"a source that was released", &state.Desired{Role: engine.RoleSource, Record: engine.RoleRecord{Role: engine.RoleSource, Released: true}}, lately, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			store := state.NewStore(t.TempDir(), state.Files{})
@@ -34,6 +39,9 @@ func TestPrestopWaitsOnlyForASourceThatServes(t *testing.T) {
 				if err := store.WriteDesired(*tc.desired); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if err := store.OperatorCalled(time.Now().Add(-tc.called)); err != nil {
+				t.Fatal(err)
 			}
 			// One that need not wait may be slow all the same.
 			limit := time.Minute
@@ -53,7 +61,10 @@ func TestPrestopWaitsOnlyForASourceThatServes(t *testing.T) {
 
 func TestPrestopEndsWhenTheRoleHasLeft(t *testing.T) {
 	store := state.NewStore(t.TempDir(), state.Files{})
-	if err := store.WriteDesired(state.Desired{Role: engine.RoleSource}); err != nil {
+	if err := store.WriteDesired(state.Desired{Role: engine.RoleSource, OwnerUID: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.OperatorCalled(time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
@@ -63,7 +74,7 @@ func TestPrestopEndsWhenTheRoleHasLeft(t *testing.T) {
 		t.Fatalf("ended while it is the source: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
-	if err := store.WriteDesired(state.Desired{Role: engine.RoleReplica}); err != nil {
+	if err := store.WriteDesired(state.Desired{Role: engine.RoleReplica, OwnerUID: "r"}); err != nil {
 		t.Fatal(err)
 	}
 	select {

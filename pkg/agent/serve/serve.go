@@ -78,6 +78,7 @@ func Run(ctx context.Context, opts Options) error {
 		unit.open(ctx, func() { manager.Open(ctx) })
 		manager.Run(ctx)
 	}()
+	go witness(ctx, opts.Env, opts.Engine, store, unit.keeper, opts.Files)
 	// Before anybody can call, unless the data volume hangs: what an operation keeps down
 	// stays down.
 	select {
