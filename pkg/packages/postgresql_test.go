@@ -89,7 +89,7 @@ func TestPostgreSQLRecyclesItsWAL(t *testing.T) {
 		box.Vars["ADM_USER"] = "postgres"
 		box.Secret(t, "postgres", "test-password")
 		e := postgresql.New(box.Env(t))
-		start := startFor(t, Request{Type: "postgresql", Version: postgresVersion(t, box)}, func(f *configtemplate.Facts) { f.Memory = 128 << 20 })
+		start := startFor(t, Request{Type: "postgresql", Version: postgresVersion(t, box)}, func(f *configtemplate.Facts) { f.Memory, f.DataSize = 128<<20, 1<<30 })
 		box.Initialize(t, e, start)
 		server := box.Start(t, e, start)
 		conn, err := pgx.Connect(t.Context(), "postgres://postgres:test-password@127.0.0.1:5432/postgres?sslmode=disable")
@@ -101,14 +101,15 @@ func TestPostgreSQLRecyclesItsWAL(t *testing.T) {
 		if err := conn.QueryRow(t.Context(), "SELECT pg_walfile_name(pg_current_wal_lsn())").Scan(&first); err != nil {
 			t.Fatal(err)
 		}
-		for range 4 {
+		// More than wal_keep_size, which is the reserve for standbys.
+		for range 8 {
 			for _, s := range []string{"CREATE TABLE t (i int)", "DROP TABLE t", "SELECT pg_switch_wal()"} {
 				if _, err := conn.Exec(t.Context(), s); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		const recycled = `SELECT s.failed_count = 0 AND s.archived_count >= 4
+		const recycled = `SELECT s.failed_count = 0 AND s.archived_count >= 8
   AND NOT EXISTS (SELECT FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready')
   AND NOT EXISTS (SELECT FROM pg_ls_waldir() WHERE name = $1) FROM pg_stat_archiver AS s`
 		for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {

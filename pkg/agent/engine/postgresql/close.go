@@ -14,7 +14,8 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
 
-// answerTime is how long a standby has to answer before its connection is ended.
+// answerTime is how long a standby has to answer before its connection is ended, if
+// the caller has that long.
 const answerTime = time.Second
 
 // Close implements engine.Replicator. It does not take anybody's writes away: a
@@ -75,7 +76,11 @@ func dropSilent(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_current_wal_flush_lsn()::text").Scan(&at); err != nil {
 		return err
 	}
-	waiting, cancel := context.WithTimeout(ctx, answerTime)
+	wait := answerTime
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline)/2)
+	}
+	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	err := waitFor(waiting, "", func() (bool, error) {
 		var silent int

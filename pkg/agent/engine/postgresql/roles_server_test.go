@@ -1,0 +1,326 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package postgresql
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+)
+
+// set is a source and two replicas, each a member of the others.
+func set(t *testing.T, box *enginetest.Box) (a, b, c *member) {
+	t.Helper()
+	a, b, c = newMember(t, box, "set-a", 5440), newMember(t, box, "set-b", 5441), newMember(t, box, "set-c", 5442)
+	a.source(asSource(engine.DurabilityAsync, 0, "set-a", "set-b", "set-c"))
+	a.sql("CREATE TABLE t (i int)", "INSERT INTO t VALUES (1)")
+	for _, m := range []*member{b, c} {
+		m.clone(a)
+		m.start(a.following())
+		m.streaming(a)
+	}
+	return a, b, c
+}
+
+func TestRolesOnRealServer(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		a, b, c := set(t, box)
+
+		t.Run("a replica has nothing of its donor's settings", func(t *testing.T) {
+			auto, err := os.ReadFile(filepath.Join(b.env.DataDir(), autoConf))
+			if err != nil || strings.Contains(string(auto), "primary_conninfo") {
+				t.Errorf("got %s, %v", auto, err)
+			}
+		})
+		t.Run("positions, connections and slots are observed", func(t *testing.T) {
+			r := a.observe()
+			if r.ReadOnly || r.ServerID == "" || r.PostgreSQL.InRecovery || r.PostgreSQL.Timeline != 1 || r.PostgreSQL.WriteLSN == "" || len(r.PostgreSQL.Standbys) != 2 || len(r.PostgreSQL.Slots) != 2 {
+				t.Errorf("source: %+v, %+v", r, r.PostgreSQL)
+			}
+			for i, name := range []string{"set-b", "set-c"} {
+				if s := r.PostgreSQL.Standbys[i]; s.ApplicationName != name || s.State != "streaming" || s.SyncState != "async" {
+					t.Errorf("got %+v", s)
+				}
+				if s := r.PostgreSQL.Slots[i]; s.Name != slotName(name) || !s.Active || s.RestartLSN == "" {
+					t.Errorf("got %+v", s)
+				}
+			}
+			r = b.observe()
+			if !r.ReadOnly || !r.PostgreSQL.InRecovery || r.PostgreSQL.Timeline != 1 || r.PostgreSQL.ReceivedLSN == "" || r.PostgreSQL.ReplayedLSN == "" || r.PostgreSQL.Receiver.Slot != slotName("set-b") {
+				t.Errorf("replica: %+v, %+v", r, r.PostgreSQL)
+			}
+		})
+		t.Run("follow a hundred times changes nothing", func(t *testing.T) {
+			const state = "SELECT pg_conf_load_time()::text || (SELECT pid FROM pg_stat_wal_receiver)"
+			before := b.value(state)
+			file, err := os.Stat(b.e.configPath(roleFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 100 {
+				b.follow(a)
+			}
+			after, err := os.Stat(b.e.configPath(roleFile))
+			if got := b.value(state); got != before || err != nil || !os.SameFile(file, after) {
+				t.Errorf("got %s, before %s, %v", got, before, err)
+			}
+			for _, m := range []*member{a, b, c} {
+				if did, err := m.e.Tend(m.ctx(), m.record, channelAccount); err != nil || len(did) > 0 {
+					t.Errorf("%s: Tend did %v, %v", m.name, did, err)
+				}
+			}
+		})
+		t.Run("calls for standbys change nothing on a primary", func(t *testing.T) {
+			a.record = asSource(engine.DurabilitySync, 1, "set-b", "set-c")
+			if err := a.e.SetDurability(a.ctx(), a.record); err != nil {
+				t.Fatal(err)
+			}
+			for name, call := range map[string]func() error{
+				"Follow":       func() error { return a.e.Follow(a.ctx(), b.following(), channelAccount, "") },
+				"StopReceiver": func() error { return a.e.StopReceiver(a.ctx()) },
+				"Tend":         func() error { _, err := a.e.Tend(a.ctx(), asIsolated, channelAccount); return err },
+			} {
+				if err := call(); !errors.Is(err, errPrimary) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			if got := a.observe().PostgreSQL; got.SynchronousStandbyNames != `ANY 1 ("set-b","set-c")` || got.Standbys[0].SyncState != "quorum" {
+				t.Errorf("got %+v", got)
+			}
+			a.sql("INSERT INTO t VALUES (2)")
+		})
+		t.Run("what somebody has set by ALTER SYSTEM is taken back", func(t *testing.T) {
+			a.sql("ALTER SYSTEM SET synchronous_standby_names = ''", "SELECT pg_reload_conf()")
+			a.eventually("it is not in force", func() bool { return a.value("SELECT current_setting('synchronous_standby_names')") == "" })
+			if did, err := a.e.Tend(a.ctx(), a.record, channelAccount); err != nil || len(did) != 1 {
+				t.Errorf("Tend did %v, %v", did, err)
+			}
+			if got := a.observe().PostgreSQL.SynchronousStandbyNames; got != `ANY 1 ("set-b","set-c")` {
+				t.Errorf("got %s", got)
+			}
+		})
+		t.Run("a foreign standby that does not answer is cut off before the stop", func(t *testing.T) {
+			frozen(t, a, c)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := a.e.Close(ctx); err != nil {
+				t.Error(err)
+			}
+			if got := a.value("SELECT string_agg(application_name, ' ') FROM pg_stat_replication"); got != "set-b" {
+				t.Errorf("got %s", got)
+			}
+		})
+
+		t.Run("switchover", func(t *testing.T) {
+			if !a.e.RestartFor(a.record, asIsolated) {
+				t.Fatal("a source is not restarted")
+			}
+			begun := time.Now()
+			a.stop(engine.StopRestart)
+			t.Logf("stopped after %v", time.Since(begun))
+			if r := a.observe(); r.Answered || r.PostgreSQL.Control == nil || r.PostgreSQL.Control.State != "shut down" || r.PostgreSQL.Control.Timeline != 1 || r.ServerID == "" {
+				t.Errorf("stopped: %+v, %+v", r, r.PostgreSQL.Control)
+			}
+			begun = time.Now()
+			b.promote(asSource(engine.DurabilitySync, 1, "set-a", "set-c"))
+			t.Logf("promoted after %v", time.Since(begun))
+			if r := b.observe(); r.ReadOnly || r.PostgreSQL.Timeline != 2 || r.PostgreSQL.SynchronousStandbyNames != `ANY 1 ("set-a","set-c")` || len(r.PostgreSQL.Slots) != 2 {
+				t.Errorf("promoted: %+v, %+v", r, r.PostgreSQL)
+			}
+			c.follow(b)
+			c.streaming(b)
+			// The former primary's next start is by its record.
+			a.start(asIsolated)
+			a.isolated()
+			if err := a.e.StopReceiver(a.ctx()); err != nil {
+				t.Error(err)
+			}
+			a.follow(b)
+			a.streaming(b)
+			b.sql("INSERT INTO t VALUES (3)")
+			for _, m := range []*member{a, b, c} {
+				m.rows("1 2 3")
+			}
+			// Its slots of the time as a source keep WAL for nobody.
+			a.eventually("its slots remain", func() bool {
+				if _, err := a.e.Tend(a.ctx(), a.record, channelAccount); err != nil {
+					t.Error(err)
+				}
+				return len(a.observe().PostgreSQL.Slots) == 0
+			})
+		})
+		t.Run("an isolated member receives nothing more", func(t *testing.T) {
+			for range 2 {
+				if err := c.e.StopReceiver(c.ctx()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.isolated()
+			received := c.observe().PostgreSQL.ReceivedLSN
+			b.sql("INSERT INTO t VALUES (4)")
+			a.rows("1 2 3 4")
+			if got := c.observe().PostgreSQL.ReceivedLSN; got == "" || got != received {
+				t.Errorf("received %s, then %s", received, got)
+			}
+			c.rows("1 2 3")
+			c.kill()
+			c.start(asIsolated)
+			c.isolated()
+			c.eventually("it does not say what it has", func() bool { return c.observe().PostgreSQL.ReceivedLSN != "" })
+			c.follow(b)
+			c.rows("1 2 3 4")
+		})
+		t.Run("a receiver ends though replay is paused or held up", func(t *testing.T) {
+			c.streaming(b)
+			c.sql("SELECT pg_wal_replay_pause()")
+			b.sql("INSERT INTO t VALUES (5)")
+			if err := c.e.StopReceiver(c.ctx()); err != nil {
+				t.Error(err)
+			}
+			c.isolated()
+			c.follow(b)
+			c.rows("1 2 3 4 5")
+			reader := c.client()
+			for _, s := range []string{"BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT * FROM t"} {
+				if _, err := reader.Exec(c.ctx(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.sql("ALTER TABLE t ADD COLUMN held text", "INSERT INTO t VALUES (6)")
+			if err := c.e.StopReceiver(c.ctx()); err != nil {
+				t.Error(err)
+			}
+			c.isolated()
+			c.follow(b)
+			c.rows("1 2 3 4 5 6")
+		})
+		t.Run("servers come back in their roles", func(t *testing.T) {
+			c.kill()
+			c.start(c.record)
+			c.streaming(b)
+			b.kill()
+			b.start(b.record)
+			if r := b.observe(); r.ReadOnly || r.PostgreSQL.Timeline != 2 || r.PostgreSQL.SynchronousStandbyNames != `ANY 1 ("set-a","set-c")` {
+				t.Errorf("source: %+v", r.PostgreSQL)
+			}
+			b.sql("INSERT INTO t VALUES (7)")
+			for _, m := range []*member{a, b, c} {
+				m.rows("1 2 3 4 5 6 7")
+			}
+		})
+		t.Run("a server that has more than its upstream is not made to follow it", func(t *testing.T) {
+			// a is promoted although b goes on: b writes what a never gets.
+			if err := a.e.StopReceiver(a.ctx()); err != nil {
+				t.Fatal(err)
+			}
+			b.sql("INSERT INTO t VALUES (8)")
+			c.rows("1 2 3 4 5 6 7 8")
+			a.promote(asSource(engine.DurabilityAsync, 0, "set-b", "set-c"))
+			for name, m := range map[string]*member{"a replica that is ahead of the fork": c, "the former primary": b} {
+				if m == b {
+					b.stop(engine.StopRestart)
+					b.start(asIsolated)
+					b.isolated()
+				}
+				err := m.e.Follow(m.ctx(), a.following(), channelAccount, "")
+				if !errors.Is(err, engine.ErrWouldLose) || strings.Count(err.Error(), "0/") < 2 {
+					t.Errorf("%s: %v", name, err)
+				}
+				if got := m.value("SELECT current_setting('primary_conninfo')"); strings.Contains(got, "5440") {
+					t.Errorf("%s: got %s", name, got)
+				}
+			}
+		})
+		for _, m := range []*member{a, b, c} {
+			m.noPassword()
+			m.server.Stop()
+		}
+	})
+}
+
+// frozen makes the receiver of standby answer its source no more until the test ends.
+func frozen(t *testing.T, source, standby *member) {
+	t.Helper()
+	var pid int
+	conn := standby.client()
+	if err := conn.QueryRow(t.Context(), "SELECT pid FROM pg_stat_wal_receiver").Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+	source.sql("INSERT INTO t SELECT 0 WHERE false")
+}
+
+// A client whose commit waits for a standby gets an error, never OK, however the
+// server ends, and what comes back is what the record says.
+func TestWaitingCommitsOnRealServer(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		m := newMember(t, box, "waits", 5440)
+		record := asSource(engine.DurabilitySync, 1, "absent")
+		m.source(record)
+		if _, err := m.e.Tend(m.ctx(), record, channelAccount); err != nil {
+			t.Errorf("the agent waits for a standby: %v", err)
+		}
+		for _, tc := range []struct {
+			name string
+			end  func()
+		}{
+			{"fast", func() { m.stop(engine.StopFence) }},
+			{"immediate", func() {
+				if err := syscall.Kill(m.server.Pid(), syscall.SIGQUIT); err != nil {
+					t.Fatal(err)
+				}
+				m.server.Exit()
+				m.gone()
+			}},
+			{"SIGKILL", m.kill},
+		} {
+			t.Run(tc.name, func(t *testing.T) {
+				done := make(chan error, 3)
+				for range cap(done) {
+					conn := m.client()
+					go func() { done <- writes(t.Context(), conn) }()
+				}
+				m.eventually("nobody waits", func() bool {
+					return m.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "3"
+				})
+				tc.end()
+				for range cap(done) {
+					if err := <-done; err == nil {
+						t.Error("a commit that no standby has was acknowledged")
+					}
+				}
+				// As the source it has its durability in force before the first client.
+				m.start(record)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := writes(ctx, m.client()); err == nil {
+					t.Error("the first client's commit was acknowledged")
+				}
+			})
+		}
+		m.kill()
+		m.start(asIsolated)
+		m.isolated()
+		m.server.Stop()
+	})
+}
+
+// writes commits something.
+func writes(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, 'test', 'x')")
+	return err
+}
