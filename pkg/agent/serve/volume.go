@@ -53,8 +53,8 @@ type volume struct {
 }
 
 func newVolume(ctx context.Context, env engine.Env, eng engine.Engine) *volume {
-	logger := klog.FromContext(ctx)
-	return &volume{look: func() contents { return lookAtVolume(klog.NewContext(context.Background(), logger), env, eng) }}
+	ctx = context.WithoutCancel(ctx)
+	return &volume{look: func() contents { return lookAtVolume(ctx, env, eng) }}
 }
 
 func lookAtVolume(ctx context.Context, env engine.Env, eng engine.Engine) (c contents) {

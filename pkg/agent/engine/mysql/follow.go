@@ -97,7 +97,7 @@ func (e *Engine) follow(ctx context.Context, record engine.RoleRecord, channel e
 	}
 	// A receiver asks whether it may acknowledge when it starts.
 	if o.acknowledging != record.Acknowledge || o.SemiSync.ReplicaEnabled != record.Acknowledge {
-		if o, err = receiverStopped(ctx, db, v); err != nil {
+		if _, err := receiverStopped(ctx, db, v); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,7 @@ func (e *Engine) tendSource(ctx context.Context, db *sql.DB, o observed, record 
 	if !record.Open || o.readOnly || !e.acknowledgements.lost(time.Now(), o) {
 		return did, nil
 	}
-	e.commitEmpty()
+	e.commitEmpty(context.WithoutCancel(ctx))
 	return append(did, fmt.Sprintf("%d commits waited for an acknowledgement that was lost: committed an empty transaction", o.SemiSync.WaitingSessions)), nil
 }
 
@@ -114,7 +114,7 @@ func (a *acknowledgements) lost(now time.Time, o observed) bool {
 
 // commitEmpty commits a transaction of the agent's own, in the background: it waits as
 // the others do. One at a time.
-func (e *Engine) commitEmpty() {
+func (e *Engine) commitEmpty(ctx context.Context) {
 	a := &e.acknowledgements
 	a.mu.Lock()
 	a.committing = true
@@ -132,7 +132,7 @@ func (e *Engine) commitEmpty() {
 		defer db.Close()
 		// It ends with an acknowledgement or with the server. If it fails, commits still
 		// wait and there will be another.
-		_, _ = db.ExecContext(context.Background(), emptyTransaction)
+		_, _ = db.ExecContext(ctx, emptyTransaction)
 	}()
 }
 
