@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	kubefake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/clock"
@@ -229,6 +230,9 @@ func (s *APIServer) check(verb string, resource schema.GroupResource, to target,
 		return nil
 	case s.Guarded && unguarded:
 		return conflict("the write does not say what it means: UID, and for a patch resourceVersion")
+	case to.uid != "" && before.GetUID() != to.uid && verb == "patch":
+		return apierrors.NewInvalid(schema.GroupKind{Group: resource.Group, Kind: resource.Resource}, to.name,
+			field.ErrorList{field.Invalid(field.NewPath("metadata", "uid"), to.uid, "field is immutable")})
 	case to.uid != "" && before.GetUID() != to.uid:
 		return conflict("the UID differs")
 	case to.version != "" && before.GetResourceVersion() != to.version:

@@ -225,11 +225,10 @@ func (c *control) setPodFinalizers(ctx context.Context, unit *slim.Unit, pod *sl
 // releasePod takes the finalizer off a pod, and no other.
 func (c *control) releasePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod) error {
 	finalizers := slices.DeleteFunc(slices.Clone(pod.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerPodEnded })
-	err := c.setPodFinalizers(ctx, unit, pod, finalizers)
-	if apierrors.IsNotFound(err) {
-		return nil // gone meanwhile
+	if err := c.setPodFinalizers(ctx, unit, pod, finalizers); !isGone(err) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // forceDeletePod that has ended on a node whose kubelet does not say so.
@@ -369,10 +368,23 @@ func deleteWith(ctx context.Context, name string, uid types.UID, del func(contex
 // ignoreGone forgives that the object that was meant is gone, or another one has
 // its name: the watch says so soon.
 func ignoreGone(err error) error {
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+	if isGone(err) || apierrors.IsConflict(err) {
 		return nil
 	}
 	return err
+}
+
+// isGone says whether the object that was meant does not exist any more. A patch of
+// another one that has its name would change that one's UID, and is Invalid.
+func isGone(err error) bool {
+	if apierrors.IsNotFound(err) {
+		return true
+	}
+	var status apierrors.APIStatus // not an error itself
+	if !errors.As(err, &status) || !apierrors.IsInvalid(err) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
 }
 
 func (c *control) deletePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod, why string) error {

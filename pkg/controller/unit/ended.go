@@ -223,7 +223,7 @@ func (c *Controller) holdPod(ctx context.Context, s *state) (bool, error) {
 		return false, nil
 	}
 	err := c.control.setPodFinalizers(ctx, s.unit, s.pod, append(slices.Clone(s.pod.Finalizers), v1alpha2.FinalizerPodEnded))
-	if apierrors.IsNotFound(err) {
+	if isGone(err) {
 		return false, nil
 	}
 	return err == nil, err

@@ -109,6 +109,10 @@ func TestTheEndOfAMembersPodIsRecordedBeforeItGoes(t *testing.T) {
 		t.Fatal("the pod is let go before it has ended")
 	}
 	w.wantNoCondition(ConditionPodEndUnproven)
+	// A Replication sees that the pod is being deleted by itself.
+	if got, there := w.unit().Annotations[v1alpha2.AnnotationEvacuate]; there {
+		t.Errorf("the UnitSet's request is written here, too: %s", got)
+	}
 	w.end(w.pod())
 	w.Refuse = func(write string) error {
 		if last := w.unit().Status.LastPod; write == "patch pods/orders-0" && (last == nil || last.Ended != v1alpha2.PodEndKubelet) {
