@@ -4,7 +4,6 @@
 package enginetest
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -47,14 +46,4 @@ func (s *Server) KillAlone() {
 	s.t.Helper()
 	s.Signal(syscall.SIGKILL)
 	<-s.exited
-}
-
-// Ended reports how the server ended; empty while it runs.
-func (s *Server) Ended() string {
-	select {
-	case <-s.exited:
-		return fmt.Sprint(s.cmd.ProcessState)
-	default:
-		return ""
-	}
 }

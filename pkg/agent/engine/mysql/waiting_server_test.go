@@ -179,3 +179,37 @@ func TestStopPlanWithoutPromisesOnRealServer(t *testing.T) {
 		}
 	})
 }
+
+// A server that hangs is found to need SIGKILL in the time that a fence has.
+func TestCloseOfAHungServerOnRealServer(t *testing.T) {
+	enginetest.Each(t, "mysql", func(t *testing.T, box *enginetest.Box) {
+		a := members(t, box, 1)[0]
+		a.record = engine.RoleRecord{Role: engine.RoleSource, Open: true, Durability: engine.Durability{Mode: engine.DurabilityAsync}}
+		a.open()
+		a.tend()
+		a.server.Signal(syscall.SIGSTOP)
+		for what, ask := range map[string]func() bool{
+			"a close": func() bool {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				return errors.Is(a.e.Close(ctx), engine.ErrMustKill)
+			},
+			"a fence":       func() bool { return len(a.e.StopPlan(t.Context(), engine.StopFence, a.start())) == 0 },
+			"the pod's end": func() bool { return len(a.e.StopPlan(t.Context(), engine.StopPodEnd, a.start())) == 0 },
+			"an observation": func() bool {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				r, err := a.e.ObserveReplication(ctx)
+				return err != nil && !r.Answered
+			},
+		} {
+			begun := time.Now()
+			if !ask() {
+				t.Errorf("%s did not find that the server hangs", what)
+			}
+			if took := time.Since(begun); took > 8*time.Second || what != "the pod's end" && took > 2*time.Second {
+				t.Errorf("%s took %v", what, took)
+			}
+		}
+	})
+}
