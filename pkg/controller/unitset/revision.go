@@ -88,8 +88,10 @@ func compareRevisions(a, b *observedRevision) int {
 }
 
 // currentRevision is the one that units came from before they are brought to
-// update: update itself when all are there.
-func currentRevision(units []*observedUnit, status, update string) string {
+// update: update itself when all are there. A name that is neither a revision that
+// exists nor the one in the status is somebody's edit of one Unit and counts for
+// nothing, else it would stop the whole set.
+func currentRevision(units []*observedUnit, revisions []*observedRevision, status, update string) string {
 	lowest := ""
 	for _, u := range units {
 		r := u.Annotations[v1alpha2.AnnotationRevision]
@@ -99,11 +101,15 @@ func currentRevision(units []*observedUnit, status, update string) string {
 		if r == status {
 			return status
 		}
-		if lowest == "" {
+		if lowest == "" && revisionNamed(revisions, r) {
 			lowest = r
 		}
 	}
 	return cmp.Or(lowest, update)
+}
+
+func revisionNamed(revisions []*observedRevision, name string) bool {
+	return slices.ContainsFunc(revisions, func(r *observedRevision) bool { return r.Name == name })
 }
 
 // revisionOfNewUnit is what a unit that is to be made is made from: below the

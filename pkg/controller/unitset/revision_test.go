@@ -67,13 +67,16 @@ func TestCurrentRevisionIsWhatUnitsComeFromUntilAllAreUpdated(t *testing.T) {
 		{"some updated", []string{"new", "old"}, "old", "old"},
 		{"three revisions, the status knows one", []string{"older", "old", "new"}, "old", "old"},
 		{"the status knows none of them", []string{"older", "new"}, "gone", "older"},
+		{"somebody has edited a unit's", []string{"bogus", "new"}, "new", "new"},
+		{"somebody has edited a unit's, another one is behind", []string{"bogus", "older", "new"}, "new", "older"},
 		{"a unit without a revision", []string{"", "new"}, "", "new"},
 	} {
+		known := []*observedRevision{{child: child{Name: "new"}}, {child: child{Name: "old"}}, {child: child{Name: "older"}}}
 		var units []*observedUnit
 		for i, r := range tc.units {
 			units = append(units, &observedUnit{Ordinal: int32(i), child: child{Annotations: map[string]string{v1alpha2.AnnotationRevision: r}}})
 		}
-		if got := currentRevision(units, tc.status, "new"); got != tc.want {
+		if got := currentRevision(units, known, tc.status, "new"); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
 	}

@@ -212,6 +212,19 @@ func TestALostRevisionIsNamedAndHealsWhenNoUnitNeedsIt(t *testing.T) {
 	}
 }
 
+func TestAnEditedRevisionOfOneUnitDoesNotStopTheSet(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	controllertest.Edit(w.APIServer, "orders-1", func(u *v1alpha2.Unit) { u.Annotations[v1alpha2.AnnotationRevision] = "bogus" })
+	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(4)) })
+	w.settleUnits()
+	w.wantNoCondition(ConditionRevisionLost)
+	w.wantCondition(ConditionUpdatePending, ReasonNotRolledOut, "orders-1")
+	if got := len(unitNames(w)); got != 4 {
+		t.Errorf("%d units", got)
+	}
+}
+
 func TestDeletionStopsTheUnitsFirstAndTouchesNothingOfAnotherOwner(t *testing.T) {
 	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) {
 		set.Spec.PersistentVolumeClaimRetentionPolicy = &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenDeleted: v1alpha2.DeleteClaims}

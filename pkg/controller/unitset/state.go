@@ -141,7 +141,7 @@ type observedRevision struct {
 // useRevision makes a revision the one that units are to have.
 func (s *state) useRevision(r *observedRevision) {
 	s.update = r.Name
-	s.current = currentRevision(s.units, s.set.Status.CurrentRevision, s.update)
+	s.current = currentRevision(s.units, s.revisions, s.set.Status.CurrentRevision, s.update)
 	s.ports = r.Ports
 	s.pkg = &r.Package
 }
