@@ -198,6 +198,26 @@ func (c *control) bumpRevision(ctx context.Context, set *v1alpha2.UnitSet, r *ob
 	return nil
 }
 
+// disownRevision takes the set off a revision's owners.
+func (c *control) disownRevision(ctx context.Context, set *v1alpha2.UnitSet, r *observedRevision) error {
+	owners := slices.DeleteFunc(slices.Clone(r.owners), func(o metav1.OwnerReference) bool { return o.UID == set.UID })
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": r.UID, "resourceVersion": r.resourceVersion, "ownerReferences": owners,
+	}})
+	if err != nil {
+		return err
+	}
+	written, err := c.kube.AppsV1().ControllerRevisions(set.Namespace).Patch(ctx, r.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.record(set, revisionsResource, written)
+	return nil
+}
+
 // replace is a JSON patch of the one object that was read.
 func replace(obj metav1.Object, path string, value any) ([]byte, error) {
 	return json.Marshal([]map[string]any{

@@ -22,7 +22,15 @@ func (c *Controller) syncDeletion(ctx context.Context, set *v1alpha2.UnitSet) er
 	}
 	s := c.observeChildren(set)
 	// Who orphans the children wants them to live on.
-	if !slices.Contains(set.Finalizers, metav1.FinalizerOrphanDependents) {
+	if slices.Contains(set.Finalizers, metav1.FinalizerOrphanDependents) {
+		// Those of earlier versions of the operator the garbage collector cannot
+		// release: see revision.Encode.
+		for _, r := range s.revisions {
+			if err := c.control.disownRevision(ctx, set, r); err != nil {
+				return err
+			}
+		}
+	} else {
 		if paused(set) && len(s.units) > 0 {
 			s.explainPause("the deletion waits")
 			return c.syncStatus(ctx, s)

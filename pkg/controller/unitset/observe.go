@@ -131,7 +131,8 @@ func newObject(set *v1alpha2.UnitSet, obj *slim.Object) *observedObject {
 // way out.
 func newObservedRevision(set *v1alpha2.UnitSet, obj *slim.Object) (*observedRevision, bool) {
 	r := &observedRevision{
-		child:       newChild(set, obj),
+		child:  newChild(set, obj),
+		owners: obj.OwnerReferences, resourceVersion: obj.ResourceVersion,
 		Number:      obj.Revision,
 		InputsHash:  obj.Annotations[revision.AnnotationInputsHash],
 		ContentHash: obj.Annotations[revision.AnnotationContentHash],

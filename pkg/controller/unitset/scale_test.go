@@ -290,6 +290,12 @@ func TestASetWhoseChildrenAreOrphanedLeavesThem(t *testing.T) {
 	if d := cmp.Diff([]string{metav1.FinalizerOrphanDependents}, w.set().Finalizers); d != "" {
 		t.Errorf("finalizers: -want +got:\n%s", d)
 	}
+	// The garbage collector fails at revisions of earlier versions.
+	for _, r := range controllertest.All[*appsv1.ControllerRevision](w.APIServer) {
+		if len(r.OwnerReferences) > 0 {
+			t.Errorf("%s has owners %v", r.Name, r.OwnerReferences)
+		}
+	}
 }
 
 // newForeignUnit has our labels and another owner.

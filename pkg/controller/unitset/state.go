@@ -131,11 +131,14 @@ type observedObject struct {
 
 type observedRevision struct {
 	child
-	Number      int64
-	InputsHash  string
-	ContentHash string
-	Package     v1alpha2.PackageReference
-	Ports       []corev1.ContainerPort
+	owners []metav1.OwnerReference
+	// resourceVersion at which those are its owners.
+	resourceVersion string
+	Number          int64
+	InputsHash      string
+	ContentHash     string
+	Package         v1alpha2.PackageReference
+	Ports           []corev1.ContainerPort
 }
 
 // useRevision makes a revision the one that units are to have.

@@ -4,6 +4,7 @@
 package revision
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -169,9 +170,23 @@ func prune(v any) any {
 	return v
 }
 
-// Encode data for a ControllerRevision.
+// Encode data for a ControllerRevision, with the keys of all objects in order, as the
+// API server writes them. The garbage collector takes owners off by a strategic
+// merge patch, which the API server carries out on decoded content: bytes that came
+// back in another order would be a change of data that cannot change, and
+// --cascade=orphan would never end.
 func Encode(data *Data) (runtime.RawExtension, error) {
 	raw, err := json.Marshal(data)
+	if err != nil {
+		return runtime.RawExtension{}, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var generic any
+	if err := decoder.Decode(&generic); err != nil {
+		return runtime.RawExtension{}, err
+	}
+	raw, err = json.Marshal(generic)
 	return runtime.RawExtension{Raw: raw}, err
 }
 

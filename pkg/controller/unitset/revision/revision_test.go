@@ -141,6 +141,28 @@ func TestContentHashIgnoresSizesAndTellsCollisionsApart(t *testing.T) {
 	}
 }
 
+// What a strategic merge patch of the API server does to the bytes.
+func TestEncodedDataSurvivesAStrategicMergePatchUnchanged(t *testing.T) {
+	data := someData()
+	data.ConfigFiles = map[string]string{"mysql": "a <b> & 'c'", "another": ""}
+	data.Template.Spec.TerminationGracePeriodSeconds = new(int64(600))
+	raw, err := Encode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&appsv1.ControllerRevision{Data: raw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back appsv1.ControllerRevision
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, &back); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(raw.Raw), string(back.Data.Raw)); d != "" {
+		t.Errorf("-before +after:\n%s", d)
+	}
+}
+
 func TestDataIsReadBackAsItWasStored(t *testing.T) {
 	raw, err := Encode(someData())
 	if err != nil {
