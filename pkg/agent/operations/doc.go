@@ -16,5 +16,7 @@
 //     group too.
 //   - A server that an operation stopped is started again when the operation is
 //     over, however it ended. Until then it stays down, in a new pod too.
+//   - A change of the role waits for no operation: what runs makes way, unless it keeps
+//     the server down.
 //   - Secrets are in memory, for as long as the operation runs.
 package operations

@@ -11,14 +11,16 @@
 //     they need.
 //   - A mutating call is acknowledged when what it wants is on disk, and changes
 //     nothing when it fails.
-//   - Mutating calls are serialised and fenced: another pod or unit, a lower
-//     epoch, a lower unit generation is refused.
+//   - Mutating calls are serialised and fenced: another pod or unit, a Replication that
+//     does not own the unit, a lower epoch or unit generation, and a call that is not
+//     later than the last of its writer are refused. The last one again is a retry.
+//   - A hold and a fence are acknowledged, and their proof is answered, without the data
+//     volume: what lies on it is read by a goroutine of its own, with a deadline.
+//   - It does not end for what a restart would not heal: without a certificate nobody is
+//     let in, with an unreadable desired.json no change is taken, and /livez says so.
 //   - Nothing of a call's content is logged.
 //
-// Operations are package operations' work; here they are fenced, and their holds
-// go through unitService.mu.
-//
-// What belongs to later work and attaches here: resuming a replica's threads
-// after a restart starts in Run from Desired.Role, as soon as the server answers
-// and no hold is set.
+// All changes of desired.json go through state.Keeper, those of calls by way of
+// unitService.fencedChange. Operations are package operations' work; here they are
+// fenced.
 package serve

@@ -3,7 +3,8 @@
 
 // Package state owns what unit-agent writes down: the files that serve and
 // supervise share (desired.json, observed.json, the configurations), and
-// identity.json on the data volume.
+// identity.json on the data volume. role.json beside it is a witness for people: no
+// decision of the agent reads it.
 //
 // Invariants:
 //

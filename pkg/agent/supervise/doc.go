@@ -13,8 +13,14 @@
 //   - An unexpected end of the server ends supervise with the same status, so
 //     that restartCount, OOMKilled and the kubelet's back-off tell the truth. The
 //     one exception is the status by which the server asks for a restart.
-//   - A stop that took SIGKILL ends supervise too: only the end of the container
-//     proves that no process of the server is left.
+//   - A stop because of a hold that took SIGKILL ends supervise too. A restart in
+//     another role goes on in place, once nothing that supervise has started lives.
+//   - That the server is down is proven in observed.json with the order of the holds:
+//     all it has started has exited or had SIGKILL delivered, and nothing is started
+//     before a later order. The proof is made beside the loop and touches the state
+//     directory only: the loop may hang with the data volume.
+//   - A stop has a reason. A fence overtakes a gentler stop that is under way, and does
+//     not wait for an engine or a server that hangs.
 //   - Nothing here depends on serve being alive, nor on the operator.
 //
 // # Probes
@@ -37,5 +43,6 @@
 // periodSeconds 10, timeoutSeconds 10, failureThreshold 30 (a server at its CPU
 // limit starves supervise, too, and that is no reason to kill it); readiness
 // periodSeconds 2, timeoutSeconds 3, failureThreshold 3.
-// terminationGracePeriodSeconds must exceed the engine's stop plan.
+// terminationGracePeriodSeconds is 600: the preStop hook takes at most 60 of them, a stop
+// at the pod's end at most 530.
 package supervise
