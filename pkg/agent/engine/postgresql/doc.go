@@ -17,6 +17,13 @@
 //   - What the agent owns is on the command line, which wins over postgresql.conf
 //     and over ALTER SYSTEM; what must change while the server runs is in
 //     unit-agent.conf, which includes the rendered postgresql.conf.
+//   - The agent only ever adds standby.signal, pg_promote alone removes it: no server
+//     that was a standby starts as a primary.
+//   - What the role decides is in unit-role.conf, which unit-agent.conf includes last,
+//     never in postgresql.auto.conf, which a base backup carries.
+//     synchronous_standby_names is changed on a primary that is recorded as the source
+//     only, and is in force before the first client.
+//   - The password of the channel is in a file of the state directory.
 //   - The data directory is 0700 before each start: fsGroup loosens it and the
 //     server refuses it then.
 package postgresql

@@ -324,3 +324,21 @@ func writes(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, 'test', 'x')")
 	return err
 }
+
+// A standby starts although its configuration allows less than its primary's did.
+func TestStandbyWithLowerLimitsOnRealServer(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		m := newMember(t, box, "lower", 5440)
+		m.source(asSource(engine.DurabilityAsync, 0))
+		m.server.Stop()
+		m.record = asIsolated
+		start := m.startArgument()
+		start.Files[configFile] = append(start.Files[configFile], "max_connections = 20\nmax_wal_senders = 4\nmax_locks_per_transaction = 100\n"...)
+		m.server = box.Start(t, m.e, start)
+		m.isolated()
+		if got := m.value("SELECT current_setting('max_connections') || ' ' || current_setting('max_wal_senders') || ' ' || current_setting('max_locks_per_transaction')"); got != "100 8 100" {
+			t.Errorf("got %s", got)
+		}
+		m.server.Stop()
+	})
+}
