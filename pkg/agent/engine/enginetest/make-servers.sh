@@ -12,12 +12,15 @@ servers=${UNIT_OPERATOR_SERVERS:-$cache/servers}
 
 go run ./test/bed images "$@"
 mkdir -p "$servers"
-# Oldest first: of two images of one version the newer one stays. Their paths are ours.
+# Newest first: of two images of one version the newer one counts. Their paths are ours.
+declare -A seen
 # shellcheck disable=SC2045
-for image in $(ls -dtr "$cache"/images/*/image.tar); do
+for image in $(ls -dt "$cache"/images/*/image.tar); do
   about=$(dirname "$image")/image.json
   field() { sed -n 's/^ *"'"$1"'": "\([^"]*\)".*/\1/p' "$about"; }
   name=$(field type)-$(field version)
+  [ -z "${seen[$name]:-}" ] || continue
+  seen[$name]=1
   [ "$(cat "$servers/.$name.key" 2>/dev/null)" != "$(field key)" ] || continue
   echo "unpacking $name"
   making=$(mktemp -d "$servers/.making-XXXXXX")
