@@ -6,6 +6,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -89,6 +90,10 @@ func (s *unitService) SetHold(ctx context.Context, request *agentv1.SetHoldReque
 // not been read: an operation that an earlier pod has not ended may need it so.
 const holdUnread = state.HoldOperationPrefix + "unread-journal"
 
+// liftInterval is how often it is tried to lift that hold: a full state directory tells
+// nobody that it has room again.
+const liftInterval = 5 * time.Second
+
 func (s *unitService) isOpen() bool {
 	select {
 	case <-s.opened:
@@ -102,8 +107,20 @@ func (s *unitService) isOpen() bool {
 func (s *unitService) open(ctx context.Context, read func()) {
 	read()
 	close(s.opened)
-	if err := s.keeper.ChangeDesired(ctx, func(d *state.Desired) { *d = d.SetHold(holdUnread, false) }); err != nil {
-		klog.FromContext(ctx).Error(err, "The hold of an unread journal is not lifted yet", "hold", holdUnread)
+	lift := func() error {
+		return s.keeper.ChangeDesired(ctx, func(d *state.Desired) { *d = d.SetHold(holdUnread, false) })
+	}
+	if err := lift(); err != nil {
+		klog.FromContext(ctx).Error(err, "The hold of an unread journal is not lifted yet, trying again", "hold", holdUnread)
+		go func() {
+			for err != nil && ctx.Err() == nil {
+				select {
+				case <-ctx.Done():
+				case <-time.After(liftInterval):
+					err = lift()
+				}
+			}
+		}()
 	}
 }
 
