@@ -75,7 +75,8 @@ func MayRun(podUID, unitUID string, d *state.Desired) Decision {
 	return Decision{Action: Start}
 }
 
-// hasRole makes a server that is there to be given a role wait for it. The roles of
+// hasRole makes a server that its Replication is there to give a role wait for it. One
+// that no Replication owns waits for nobody: nobody would come. The roles of
 // other pods are not known here: the record is of this one. An empty volume is
 // initialised without: whatever its role will be, nobody's data is in it, and what it
 // becomes it becomes by its role.
@@ -85,8 +86,6 @@ func hasRole(in Input) Decision {
 	case !in.NeedsRole || in.Data.State != engine.DataComplete, d.EffectiveRecord().Role != "":
 	case d.OwnerUID != "":
 		return Decision{Action: Wait, Reason: fmt.Sprintf("waiting for a role from its Replication %s: this pod has been given none", d.OwnerUID)}
-	case d.Managed:
-		return Decision{Action: Wait, Reason: "waiting for a Replication to give it a role: the unit is managed and has no owner"}
 	}
 	return Decision{Action: Start}
 }

@@ -173,9 +173,9 @@ func TestDecide(t *testing.T) {
 			action: Wait, reason: "waiting for a role from its Replication r",
 		},
 		{
-			name:   "so does a managed one that nobody owns yet",
+			name:   "a managed one that nobody owns waits for nobody",
 			in:     Input{NeedsRole: true, Desired: desired(func(d *state.Desired) { d.Managed = true }), Data: complete("A")},
-			action: Wait, reason: "has no owner",
+			action: Start, record: &state.DataIdentity{SystemID: "A", ClaimUIDs: claims},
 		},
 		{
 			name:   "an empty volume is initialised before there is a role",

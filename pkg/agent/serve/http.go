@@ -114,7 +114,7 @@ func healthOf(reader *statusReader, s *agentv1.GetStatusResponse) healthAnswer {
 }
 
 func roleWord(role agentv1.Role) string {
-	for word, r := range roles {
+	for word, r := range roleNames {
 		if r == role {
 			return string(word)
 		}

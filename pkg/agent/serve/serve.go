@@ -22,6 +22,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/agent/roles"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
@@ -72,6 +73,7 @@ func Run(ctx context.Context, opts Options) error {
 
 	unit := newUnitService(ctx, opts.Env, store, status)
 	manager := newManager(opts, store, unit, metrics)
+	roleManager := newRoles(opts.Env, opts.Engine, store, unit.keeper, manager)
 	resting := make(chan struct{})
 	go func() {
 		defer close(resting)
@@ -87,8 +89,11 @@ func Run(ctx context.Context, opts Options) error {
 		klog.FromContext(ctx).Info("The data volume does not answer: serving without its operations")
 	}
 
+	if roleManager != nil {
+		go roleManager.Run(ctx)
+	}
 	certificates := newTLSSource(ctx, opts.loadTLS)
-	grpcServer, healthServer := newGRPCServer(ctx, metrics, store, credentials.NewTLS(certificates.config()), services(unit, manager)...)
+	grpcServer, healthServer := newGRPCServer(ctx, metrics, store, credentials.NewTLS(certificates.config()), services(unit, manager, roleManager)...)
 
 	httpServer := &http.Server{
 		Handler:           newHandler(status, metrics, certificates),
@@ -143,11 +148,15 @@ type service struct {
 }
 
 // services of the agent.
-func services(unit *unitService, manager *operations.Manager) []service {
-	return []service{
+func services(unit *unitService, manager *operations.Manager, roleManager *roles.Manager) []service {
+	all := []service{
 		{&agentv1.UnitService_ServiceDesc, unit},
 		{&agentv1.OperationService_ServiceDesc, &operationService{unit: unit, manager: manager}},
 	}
+	if roleManager != nil {
+		all = append(all, service{&agentv1.RoleService_ServiceDesc, &roleService{unit: unit, manager: roleManager}})
+	}
+	return all
 }
 
 func (o Options) loadTLS() (*tls.Config, error) {

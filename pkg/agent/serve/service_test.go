@@ -65,7 +65,7 @@ func newAgentWith(t *testing.T, u *agenttest.Unit, files state.Files, wrap func(
 	case <-unit.opened:
 	case <-time.After(openTimeout): // a volume that hangs
 	}
-	server, _ := newGRPCServer(t.Context(), m, store, insecure.NewCredentials(), services(unit, manager)...)
+	server, _ := newGRPCServer(t.Context(), m, store, insecure.NewCredentials(), services(unit, manager, newRoles(u.Env, eng, store, unit.keeper, manager))...)
 	listener := bufconn.Listen(1 << 16)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)

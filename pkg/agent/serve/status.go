@@ -129,7 +129,7 @@ func (r *statusReader) read(ctx context.Context) (*agentv1.GetStatusResponse, er
 	}
 	response := &agentv1.GetStatusResponse{
 		AgentVersion: version.Version,
-		Capabilities: []string{capabilityOperations},
+		Capabilities: r.capabilities(),
 		PodUid:       r.env.PodUID,
 		UnitUid:      r.env.UID,
 		Server:       serverStatus(f, r.env.PodUID, r.env.UID),
@@ -139,7 +139,7 @@ func (r *statusReader) read(ctx context.Context) (*agentv1.GetStatusResponse, er
 		response.UnitGeneration = d.UnitGeneration
 		response.Holds = d.Holds
 		response.HoldsOrder = d.HoldsOrder
-		response.Role = roles[d.Role]
+		response.Role = roleNames[d.Role]
 		response.Record = recordMessage(d.Record)
 		response.OwnerReplicationUid = d.OwnerUID
 		response.Configuration = &agentv1.ConfigurationStatus{AppliedHash: d.ConfigHash}
@@ -284,7 +284,7 @@ func unsupervised(f facts, podUID, unitUID string) *agentv1.ServerStatus {
 	return &agentv1.ServerStatus{State: agentv1.ServerState_SERVER_STATE_FAILED, Message: message, Since: timestamppb.New(f.observed.Since)}
 }
 
-var roles = map[engine.Role]agentv1.Role{
+var roleNames = map[engine.Role]agentv1.Role{
 	engine.RoleStandalone: agentv1.Role_ROLE_STANDALONE,
 	engine.RoleManaged:    agentv1.Role_ROLE_MANAGED,
 	engine.RoleSource:     agentv1.Role_ROLE_SOURCE,
@@ -301,4 +301,13 @@ var states = map[state.ServerState]agentv1.ServerState{
 	state.StateStopping:     agentv1.ServerState_SERVER_STATE_STOPPING,
 	state.StateDataMissing:  agentv1.ServerState_SERVER_STATE_DATA_MISSING,
 	state.StateFailed:       agentv1.ServerState_SERVER_STATE_FAILED,
+}
+
+// capabilities name what this agent can do beyond the first protocol.
+func (r *statusReader) capabilities() []string {
+	all := []string{capabilityOperations}
+	if _, ok := r.engine.(engine.Replicator); ok {
+		all = append(all, capabilityRoles)
+	}
+	return all
 }

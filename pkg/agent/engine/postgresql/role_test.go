@@ -50,7 +50,7 @@ func TestRoleOf(t *testing.T) {
 		standby bool
 	}{
 		{"nobody manages it", engine.Start{}, engine.RoleStandalone, false},
-		{"managed and without a role it is no primary", engine.Start{Managed: true}, engine.RoleManaged, true},
+		{"managed and without a role it is what its data is", engine.Start{Managed: true}, engine.RoleManaged, false},
 		{"the record wins", engine.Start{Managed: true, Role: engine.RoleSource, Record: engine.RoleRecord{Role: engine.RoleIsolated}}, engine.RoleIsolated, true},
 		{"a replica that was released remains one", engine.Start{Record: engine.RoleRecord{Role: engine.RoleReplica, Released: true}}, engine.RoleReplica, true},
 		{"a source that was released remains one", engine.Start{Record: engine.RoleRecord{Role: engine.RoleSource, Released: true}}, engine.RoleSource, false},
@@ -183,7 +183,7 @@ func TestRestartFor(t *testing.T) {
 		{"a replica of another", replica("b"), replica("c"), false, true},
 		{"a replica that is isolated", replica("b"), isolated, false, true},
 		{"an isolated server that follows", isolated, replica("b"), false, true},
-		{"a managed server that is isolated", engine.RoleRecord{Role: engine.RoleManaged}, isolated, false, false},
+		{"a managed server that is isolated", engine.RoleRecord{Role: engine.RoleManaged}, isolated, true, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for version, want := range map[string]bool{"": tc.want, "13.23": tc.want, "17": tc.want, "18.1": tc.want, "12.22": tc.want12, "12": tc.want12} {
@@ -236,7 +236,7 @@ func TestPrepareRole(t *testing.T) {
 		{"a source is started as it is", engine.Start{Record: engine.RoleRecord{Role: engine.RoleSource, Open: true}}, false, "work_mem = '1MB'\n"},
 		{"a replica is a standby", engine.Start{Record: engine.RoleRecord{Role: engine.RoleReplica, Upstream: upstream("b")}}, true, "work_mem = '1MB'\n"},
 		{"an isolated server is a standby", engine.Start{Record: engine.RoleRecord{Role: engine.RoleIsolated}}, true, "work_mem = '1MB'\n"},
-		{"a managed server without a role is a standby", engine.Start{Managed: true}, true, "work_mem = '1MB'\n"},
+		{"a managed server without a role is started as it is", engine.Start{Managed: true}, false, "work_mem = '1MB'\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := testEngine(t, "17.5")

@@ -31,12 +31,12 @@ func roleOf(start engine.Start) engine.Role {
 	return engine.RoleStandalone
 }
 
-// standby is true of the roles in which a server is never started as a primary. The
-// gate lets no managed server start before it has a role; if one is started anyway,
-// it is a standby without an upstream.
+// standby is true of the roles in which a server is never started as a primary. A
+// managed server without a role is started as what it is: the gate lets it start only
+// while no Replication owns it, and then there is no other that could be the primary.
 func standby(role engine.Role) bool {
 	switch role {
-	case engine.RoleReplica, engine.RoleIsolated, engine.RoleManaged:
+	case engine.RoleReplica, engine.RoleIsolated:
 		return true
 	}
 	return false
