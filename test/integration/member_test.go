@@ -117,17 +117,30 @@ func TestASetThatIsMadeAgainAdoptsWhatWasOrphaned(t *testing.T) {
 	e.create(t, g)
 	e.settled(t, ns, 2)
 	before := e.podUIDs(t, ns)
-	orphan := metav1.DeletePropagationOrphan
 	sets := e.upm.UpmV1alpha2().UnitSets(ns)
-	if err := sets.Delete(t.Context(), "orders", metav1.DeleteOptions{PropagationPolicy: &orphan}); err != nil {
+	orphan := func(name string) {
+		t.Helper()
+		policy := metav1.DeletePropagationOrphan
+		if err := sets.Delete(t.Context(), name, metav1.DeleteOptions{PropagationPolicy: &policy}); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the set "+name+" to be gone", func(ctx context.Context) error {
+			if _, err := sets.Get(ctx, name, metav1.GetOptions{}); err == nil {
+				return errors.New("it is there")
+			}
+			return nil
+		})
+	}
+	// A garbage collector that began a moment ago watches our kinds only after half a
+	// minute, and one that sees the set before its Units releases what it has seen and
+	// deletes the rest. When this set is gone it has seen both.
+	canary := mysqlGroup(ns, "canary", 0).set
+	canary.Annotations = map[string]string{v1alpha2.AnnotationPaused: "true"}
+	if _, err := sets.Create(t.Context(), canary, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the set to be gone", func(ctx context.Context) error {
-		if _, err := sets.Get(ctx, "orders", metav1.GetOptions{}); err == nil {
-			return errors.New("it is there")
-		}
-		return nil
-	})
+	orphan("canary")
+	orphan("orders")
 	set := g.set.DeepCopy()
 	set.ResourceVersion, set.UID = "", ""
 	made, err := sets.Create(t.Context(), set, metav1.CreateOptions{})
