@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"k8s.io/klog/v2"
 
@@ -105,6 +106,12 @@ func isolated(r *engine.RoleRecord) error {
 // Replication is lifted: nobody else could.
 func (m *Manager) Release(ctx context.Context, commit Commit) error {
 	_, err := commit(ctx, func(d *state.Desired) error {
+		if d.Record.Role == engine.RoleSource && slices.Contains(d.Holds, state.HoldFence) {
+			// It was fenced for another to be the source: it must not open again.
+			if err := isolated(&d.Record); err != nil {
+				return err
+			}
+		}
 		if d.Record.Role != "" {
 			d.Record.Released = true
 		}
@@ -129,6 +136,11 @@ type change struct {
 
 func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
 	if c.urgent {
+		// Only who is let through interrupts anything, and what is in its way ends for the
+		// record that it has left.
+		if _, err := m.commit(ctx, commit, c); err != nil {
+			return err
+		}
 		m.operations.Interrupt("RoleChanged", "the unit's role changed: "+c.what)
 	} else {
 		release, err := m.operations.Reserve(ctx, "a change of the unit's role ("+c.what+")")
@@ -142,28 +154,14 @@ func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
 		return fmt.Errorf("%w: %w", engine.ErrNotYet, err)
 	}
 	defer release()
-	after, err := commit(held, func(d *state.Desired) error {
-		before, next := d.Record, d.Record
-		next.Released = false
-		if err := c.set(&next); err != nil {
-			return err
-		}
-		d.Record = next
-		m.setPrevious(orderOf(next), before)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if c.channel.User != "" {
-		if err := m.keeper.SetChannel(held, c.channel); err != nil {
+	if !c.urgent {
+		if _, err := m.commit(held, commit, c); err != nil {
 			return err
 		}
 	}
-	klog.FromContext(ctx).Info("The role is recorded", "call", c.what, "role", after.Record.Role, "epoch", after.Record.Epoch, "term", after.Record.Term, "seq", after.Record.Seq)
 	err = m.enforce(held, enforcing{upstreamExecuted: c.upstreamExecuted, demote: c.demote})
 	if errors.Is(err, engine.ErrWouldLose) {
-		return errors.Join(err, m.takeBack(held, after.Record))
+		return errors.Join(err, m.takeBack(context.WithoutCancel(held)))
 	}
 	if cause := context.Cause(held); err != nil && errors.Is(cause, errInterrupted) {
 		return fmt.Errorf("%w: %w", engine.ErrNotYet, cause)
@@ -171,21 +169,48 @@ func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
 	return err
 }
 
-// takeBack makes the record what it was before a call that was refused: nothing of it
-// must be taken up at the next start of the server. A retry of the call after a restart
-// of the agent leaves it: what it was before is not known any more, and the next start
-// refuses it for the same reason.
-func (m *Manager) takeBack(ctx context.Context, refused engine.RoleRecord) error {
-	before, ok := m.previousOf(orderOf(refused))
+// commit records what the call wants.
+func (m *Manager) commit(ctx context.Context, commit Commit, c change) (state.Desired, error) {
+	after, err := commit(ctx, func(d *state.Desired) error {
+		before, next := d.Record, d.Record
+		next.Released = false
+		if err := c.set(&next); err != nil {
+			return err
+		}
+		d.Record = next
+		m.setPrevious(before, next)
+		return nil
+	})
+	if err != nil {
+		return after, err
+	}
+	if c.channel.User != "" {
+		if err := m.keeper.SetChannel(ctx, c.channel); err != nil {
+			return after, err
+		}
+	}
+	klog.FromContext(ctx).Info("The role is recorded", "call", c.what, "role", after.Record.Role, "epoch", after.Record.Epoch, "term", after.Record.Term, "seq", after.Record.Seq)
+	return after, nil
+}
+
+// takeBack makes the record what was in force before the calls that were refused:
+// nothing of them must be taken up at the next start of the server. A retry after a
+// restart of the agent leaves it: what was in force is not known any more, and the next
+// start refuses it for the same reason.
+func (m *Manager) takeBack(ctx context.Context) error {
+	before, refused, ok := m.previousRecord()
 	if !ok {
 		return nil
 	}
 	_, err := m.keeper.Change(ctx, func(d *state.Desired) error {
-		if orderOf(d.Record) == orderOf(refused) {
+		if d.Record.ReplicationUID == refused.ReplicationUID && d.Record.Role == refused.Role && d.Record.Released == refused.Released {
 			d.Record = withOrderOf(before, d.Record)
 		}
 		return nil
 	})
+	if err == nil {
+		m.settled()
+	}
 	return err
 }
 

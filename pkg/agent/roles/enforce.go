@@ -118,7 +118,14 @@ func (m *Manager) enforce(ctx context.Context, how enforcing) error {
 				return err
 			}
 		case stepPromote:
-			return m.done(s, m.promote(ctx, s.desired))
+			err := m.promote(ctx, s.desired)
+			if errors.Is(err, engine.ErrMustKill) {
+				if err := m.restart(ctx, s, engine.StopFence); err != nil {
+					return err
+				}
+				continue
+			}
+			return m.done(s, err)
 		case stepFollow:
 			if closed, err := m.closed(ctx, s); err != nil {
 				return err

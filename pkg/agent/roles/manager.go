@@ -90,9 +90,9 @@ type Manager struct {
 	mu sync.Mutex
 	// enforced is what the running server was last made.
 	enforced enforcement
-	// previous is the record that the last call found; previousTo the one it made.
-	previous   engine.RoleRecord
-	previousTo order
+	// previous was in force before wanted was recorded, which is not yet while pending.
+	previous, wanted engine.RoleRecord
+	pending          bool
 	// trouble is the last error of the tender; empty after a success.
 	trouble string
 }
@@ -128,7 +128,7 @@ func (m *Manager) Observe(ctx context.Context) (engine.Replication, error) {
 func (m *Manager) setEnforced(e enforcement) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.enforced = e
+	m.enforced, m.pending = e, false
 }
 
 func (m *Manager) isEnforced(e enforcement) bool {
@@ -137,14 +137,28 @@ func (m *Manager) isEnforced(e enforcement) bool {
 	return e.start != "" && m.enforced == e
 }
 
-func (m *Manager) setPrevious(to order, previous engine.RoleRecord) {
+// setPrevious remembers what was in force before a call, until one is in force: of
+// several calls that were not, the first one's.
+func (m *Manager) setPrevious(before, wanted engine.RoleRecord) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.previousTo, m.previous = to, previous
+	if !m.pending {
+		m.previous = before
+	}
+	m.pending, m.wanted = true, wanted
 }
 
-func (m *Manager) previousOf(to order) (engine.RoleRecord, bool) {
+// previousRecord is what was in force before the record that is wanted; ok is false if
+// nothing is known of it.
+func (m *Manager) previousRecord() (before, wanted engine.RoleRecord, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.previous, m.previousTo == to
+	return m.previous, m.wanted, m.pending
+}
+
+// settled forgets it: what is recorded is in force.
+func (m *Manager) settled() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pending = false
 }

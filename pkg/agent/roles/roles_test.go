@@ -36,8 +36,9 @@ type world struct {
 	restartNeeded bool
 	// fails are errors by the name of the engine's method; block makes it wait for its
 	// context.
-	fails map[string]error
-	block map[string]bool
+	fails     map[string]error
+	block     map[string]bool
+	onRestart func()
 	// busy is what has the unit.
 	busy error
 }
@@ -98,6 +99,9 @@ func (w *world) restart(d state.Desired) {
 	w.look = Look{Running: true, Start: fmt.Sprintf("s%d", d.RestartOrder+1), Record: d.Record, Order: d.RestartOrder}
 	w.writable, w.answers = false, true
 	waiters := w.waiters
+	if w.onRestart != nil {
+		w.onRestart()
+	}
 	w.mu.Unlock()
 	for _, c := range waiters {
 		select {
@@ -276,7 +280,7 @@ func TestRoleCalls(t *testing.T) {
 			w.desired.Record.Role = engine.RoleSource
 			w.busy = errBusy
 		}, func(ctx context.Context, m *Manager, w *world) error { return m.Demote(ctx, w.commit) },
-			"interrupt RoleChanged, record isolated, close, stop receiver", engine.RoleIsolated, nil},
+			"record isolated, interrupt RoleChanged, close, stop receiver", engine.RoleIsolated, nil},
 		{"a backup keeps a promotion waiting", func(w *world) { w.busy = errBusy },
 			func(ctx context.Context, m *Manager, w *world) error { return m.Promote(ctx, w.commit, toSource) },
 			"", "", errBusy},
@@ -292,7 +296,7 @@ func TestRoleCalls(t *testing.T) {
 			"record replica", engine.RoleReplica, engine.ErrNotYet},
 		{"release keeps the role and lifts the fence", func(w *world) {
 			w.desired.Record = engine.RoleRecord{Role: engine.RoleSource, Open: true}
-			w.desired.Holds = []string{"fence", "startup"}
+			w.desired.Holds = []string{"startup"}
 		}, func(ctx context.Context, m *Manager, w *world) error {
 			err := m.Release(ctx, w.commit)
 			if d := cmp.Diff([]string{"startup"}, w.desired.Holds); d != "" || !w.desired.Record.Released || w.desired.Record.ReplicationUID != "" {
@@ -300,6 +304,26 @@ func TestRoleCalls(t *testing.T) {
 			}
 			return err
 		}, "", engine.RoleSource, nil},
+		{"release lifts the fence, and a source that was fenced for another does not open again", func(w *world) {
+			w.desired.Record = engine.RoleRecord{Role: engine.RoleSource, Open: true}
+			w.desired.Holds = []string{"fence"}
+		}, func(ctx context.Context, m *Manager, w *world) error {
+			err := m.Release(ctx, w.commit)
+			if len(w.desired.Holds) > 0 || w.desired.Record.Open {
+				t.Errorf("holds %v, record %+v", w.desired.Holds, w.desired.Record)
+			}
+			return err
+		}, "record isolated", engine.RoleIsolated, nil},
+		{"a source that cannot be made asynchronous gently is killed and started again", func(w *world) {
+			w.fails["promote"] = engine.ErrMustKill
+			w.onRestart = func() { delete(w.fails, "promote") }
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Promote(ctx, w.commit, toSource) },
+			"record source, promote, restart Fence, promote, open", engine.RoleSource, nil},
+		{"a call that is refused interrupts nothing", func(w *world) {
+			w.desired.Record.Role = engine.RoleSource
+			w.busy = errBusy
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Isolate(ctx, w.commit) },
+			"", engine.RoleSource, ErrRefused},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld()
@@ -317,6 +341,24 @@ func TestRoleCalls(t *testing.T) {
 				t.Errorf("role %q, want %q", w.desired.Record.Role, tc.role)
 			}
 		})
+	}
+}
+
+func TestARefusedCallTakesBackWhatWasNeverInForce(t *testing.T) {
+	w := newWorld()
+	w.writable = false
+	w.desired.Record.Role = engine.RoleIsolated
+	m := w.manager()
+	w.fails["promote"] = engine.ErrNotYet
+	if err := m.Promote(t.Context(), w.commit, toSource); !errors.Is(err, engine.ErrNotYet) {
+		t.Fatal(err)
+	}
+	w.fails["promote"] = engine.ErrWouldLose
+	if err := m.Promote(t.Context(), w.commit, toSource); !errors.Is(err, engine.ErrWouldLose) {
+		t.Fatal(err)
+	}
+	if r := w.desired.Record; r.Role != engine.RoleIsolated || r.Open || r.Seq != 2 {
+		t.Errorf("record %+v", r)
 	}
 }
 
@@ -380,6 +422,18 @@ func TestTend(t *testing.T) {
 			}
 		})
 	}
+	t.Run("enforces a role again that somebody changed by hand", func(t *testing.T) {
+		w := newWorld()
+		w.desired.Record = engine.RoleRecord{Role: engine.RoleIsolated}
+		m := w.manager()
+		m.tend(t.Context())
+		w.writable = true
+		m.tend(t.Context())
+		m.tend(t.Context())
+		if d := cmp.Diff("close, stop receiver, tend, close, stop receiver", w.events()); d != "" {
+			t.Error(d)
+		}
+	})
 	t.Run("does not open a source that is not ready", func(t *testing.T) {
 		w := newWorld()
 		w.writable = false

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/klog/v2"
 
+	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 )
 
@@ -81,7 +82,24 @@ func (m *Manager) look(ctx context.Context, d state.Desired) error {
 	for _, what := range did {
 		klog.FromContext(ctx).Info("Tended the server's replication", "did", what)
 	}
+	if err == nil {
+		err = m.check(tendContext, d.EffectiveRecord())
+	}
 	return err
+}
+
+// check has a role enforced again that somebody has changed on the server by hand.
+func (m *Manager) check(ctx context.Context, record engine.RoleRecord) error {
+	r, err := m.engine.ObserveReplication(ctx)
+	if err != nil || !r.Answered {
+		return err
+	}
+	closed := record.Role != engine.RoleSource
+	if r.ReadOnly != closed && (closed || record.Open) {
+		klog.FromContext(ctx).Info("The server was opened or closed by somebody else, its role is enforced again", "role", record.Role)
+		m.setEnforced(enforcement{})
+	}
+	return nil
 }
 
 // report logs trouble when it begins, changes or ends, not once a second.

@@ -44,8 +44,6 @@ func validateReleased(request *agentv1.ApplyRequest) error {
 		return status.Error(codes.InvalidArgument, "released: a unit that has an owner is not released")
 	case r.GetRole() != agentv1.Role_ROLE_SOURCE && r.GetRole() != agentv1.Role_ROLE_REPLICA:
 		return status.Error(codes.InvalidArgument, "released: role must be source or replica")
-	case r.GetRole() == agentv1.Role_ROLE_REPLICA && r.GetUpstream().GetHost() == "":
-		return status.Error(codes.InvalidArgument, "released: a replica needs an upstream")
 	}
 	return nil
 }
@@ -62,6 +60,11 @@ func configFiles(c *agentv1.Configuration) map[string][]byte {
 // released the unit as; a role it never writes.
 func applied(d state.Desired, request *agentv1.ApplyRequest) state.Desired {
 	before := d.EffectiveRecord()
+	if d.OwnerUID == "" && d.Released != nil && request.GetOwnerReplicationUid() != "" {
+		// What the unit was released as is what it is, also for the next owner: a record
+		// that it lost to that must not come back.
+		d.Record = before
+	}
 	d = d.SetHold(state.HoldStartup, request.GetStartupHold())
 	if c := request.GetConfiguration(); c != nil {
 		d.Applied = true

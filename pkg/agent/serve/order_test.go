@@ -188,11 +188,19 @@ func TestApplyNeverWritesARole(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a new owner does not bring back the source that it was", func(t *testing.T) {
+		r, err := a.client.Apply(t.Context(), apply(owner("r2")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if role := r.GetStatus().GetRole(); role != agentv1.Role_ROLE_REPLICA {
+			t.Errorf("role %s", role)
+		}
+	})
 	for name, change := range map[string]func(*agentv1.ApplyRequest){
-		"released with an owner":         func(r *agentv1.ApplyRequest) { r.OwnerReplicationUid, r.Released = "r1", replica },
-		"released without a role":        func(r *agentv1.ApplyRequest) { r.Released = &agentv1.Released{} },
-		"a replica without its upstream": func(r *agentv1.ApplyRequest) { r.Released = &agentv1.Released{Role: agentv1.Role_ROLE_REPLICA} },
-		"a Replication's Apply":          func(r *agentv1.ApplyRequest) { r.Fence.ReplicationUid, r.Fence.Epoch = "r1", 9 },
+		"released with an owner":  func(r *agentv1.ApplyRequest) { r.OwnerReplicationUid, r.Released = "r1", replica },
+		"released without a role": func(r *agentv1.ApplyRequest) { r.Released = &agentv1.Released{} },
+		"a Replication's Apply":   func(r *agentv1.ApplyRequest) { r.Fence.ReplicationUid, r.Fence.Epoch = "r1", 9 },
 	} {
 		if _, err := a.client.Apply(t.Context(), apply(change)); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("%s: %v", name, err)

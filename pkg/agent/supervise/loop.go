@@ -152,7 +152,7 @@ func (s *supervisor) initialize(ctx context.Context, desired *state.Desired) nex
 		klog.FromContext(ctx).Info("The Secret has no key for accounts named in the environment, they are not created", "users", accounts.Missing)
 	}
 	s.record.set(ctx, state.StateInitializing, "making an empty database")
-	if may, err := s.proof.begin(ctx); err != nil {
+	if may, err := s.proof.begin(ctx, desired); err != nil {
 		return s.fail(ctx, fmt.Errorf("recording the start: %w", err))
 	} else if !may {
 		return again

@@ -5,6 +5,7 @@ package supervise
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 
@@ -49,11 +50,15 @@ func (p *prover) open() {
 
 // begin is the last look before a process is started: false if there is a hold by now.
 // It takes the proof back, on disk.
-func (p *prover) begin(ctx context.Context) (bool, error) {
+func (p *prover) begin(ctx context.Context, basis *state.Desired) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now, err := p.store.Desired()
 	if err != nil || gate.MayRun(p.podUID, p.unitUID, now).Action != gate.Start {
+		return false, nil
+	}
+	if !sameStart(now, basis) {
+		// Meanwhile it was fenced and something else made of it.
 		return false, nil
 	}
 	if err := p.record.setProof(ctx, nil); err != nil {
@@ -91,4 +96,10 @@ func (p *prover) look(ctx context.Context) {
 		return
 	}
 	klog.FromContext(ctx).Info("The server is proven down", "how", p.down, "holdsOrder", d.HoldsOrder)
+}
+
+// sameStart says whether a server would be started alike for both.
+func sameStart(a, b *state.Desired) bool {
+	return a.ConfigHash == b.ConfigHash && a.RestartOrder == b.RestartOrder && a.ReadOnlyStart() == b.ReadOnlyStart() &&
+		reflect.DeepEqual(a.EffectiveRecord(), b.EffectiveRecord())
 }

@@ -66,12 +66,12 @@ func (s *supervisor) serverLife(ctx context.Context, desired *state.Desired, dec
 	if err := s.recordIdentity(ctx, decision.Identity); err != nil {
 		return s.fail(ctx, err)
 	}
-	p, err := s.startServer(ctx, start)
+	p, err := s.startServer(ctx, desired, start)
 	if err != nil {
 		return s.fail(ctx, fmt.Errorf("starting the server: %w", err))
 	}
 	if p == nil {
-		return again // a hold has come
+		return again // a hold has come, or another record
 	}
 	p.order = desired.RestartOrder
 	s.record.setServer(ctx, state.StateStarting, "started, does not answer yet", p)
@@ -132,7 +132,7 @@ func (s *supervisor) hold(ctx context.Context, p *process, d *state.Desired, why
 }
 
 // startServer prepares and starts the server; nil if a hold has come meanwhile.
-func (s *supervisor) startServer(ctx context.Context, start engine.Start) (*process, error) {
+func (s *supervisor) startServer(ctx context.Context, desired *state.Desired, start engine.Start) (*process, error) {
 	var p *process
 	var err error
 	s.reaper.pause(func() {
@@ -145,7 +145,7 @@ func (s *supervisor) startServer(ctx context.Context, start engine.Start) (*proc
 			return
 		}
 		var may bool
-		if may, err = s.proof.begin(ctx); err != nil || !may {
+		if may, err = s.proof.begin(ctx, desired); err != nil || !may {
 			return
 		}
 		if p, err = s.spawn(ctx, command); err != nil {

@@ -128,6 +128,11 @@ func (s *supervisor) plan(ctx context.Context, p *process, reason engine.StopRea
 	if reason == engine.StopFence {
 		timeout = fencePlanTimeout
 	}
+	start := p.start
+	if d, err := s.store.Desired(); err != nil || d != nil && d.PodUID == s.Env.PodUID && (d.OwnerUID != "" || d.EffectiveRecord().Role != "") {
+		// It may have been adopted since it was started.
+		start.Managed = true
+	}
 	answer, out := make(chan []engine.StopStep, 1), make(chan []engine.StopStep, 1)
 	go func() {
 		defer func() {
@@ -138,7 +143,7 @@ func (s *supervisor) plan(ctx context.Context, p *process, reason engine.StopRea
 		}()
 		planContext, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		answer <- s.Engine.StopPlan(planContext, reason, p.start)
+		answer <- s.Engine.StopPlan(planContext, reason, start)
 	}()
 	go func() {
 		timer := time.NewTimer(timeout + timeout/10)

@@ -134,8 +134,10 @@ func (c *Controller) push(ctx context.Context, s *state) error {
 
 		ClaimUIDs: s.claimUIDs(),
 		Managed:   managed,
-		Owner:     s.ownerUID(),
 		Released:  s.released(),
+	}
+	if c.givesRoles {
+		request.Owner = s.ownerUID()
 	}
 	if s.offer != nil {
 		request.ConfigHash, request.Files = s.offer.Hash, s.offer.Files

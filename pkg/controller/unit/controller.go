@@ -75,6 +75,10 @@ type Config struct {
 	// Order gives each call that changes an agent its place among all such calls:
 	// the term of the operator that leads, and a number that rises. Nil for none.
 	Order func() (term, seq int64)
+	// GivesRoles is true where controllers of Replications run beside this one. Only
+	// then is an agent told who owns its unit: a server that waits for a role must have
+	// somebody who gives it one.
+	GivesRoles bool
 	CA    CA
 	// AgentImage new pods bring their agent from.
 	AgentImage string
@@ -105,6 +109,7 @@ type Controller struct {
 	references References
 	agents     agentclient.Interface
 	order      func() (term, seq int64)
+	givesRoles bool
 	ca         CA
 
 	agentImage    string
@@ -147,6 +152,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		references:    cfg.References,
 		agents:        cfg.Agents,
 		order:         cfg.Order,
+		givesRoles:    cfg.GivesRoles,
 		ca:            cfg.CA,
 		agentImage:    cfg.AgentImage,
 		clusterUID:    cfg.ClusterUID,

@@ -60,7 +60,11 @@ func (c *Controller) stopPod(ctx context.Context, s *state) (gone bool, err erro
 	if s.pod == nil {
 		live, err := c.control.kube.CoreV1().Pods(s.unit.Namespace).Get(ctx, s.unit.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
-			return true, nil
+			if err := c.syncVanished(ctx, s); err != nil {
+				return false, err
+			}
+			_, unproven := s.found[ConditionPodEndUnproven]
+			return !unproven, nil
 		}
 		if err != nil {
 			return false, fmt.Errorf("reading the pod: %w", err)

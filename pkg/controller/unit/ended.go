@@ -143,6 +143,15 @@ func (c *Controller) syncVanished(ctx context.Context, s *state) error {
 	case known != nil && known.UID == last.UID && known.Ended != "":
 		return nil
 	}
+	// A pod that lost its labels is not in the cache, and has not vanished: it gets
+	// them back where a pod is made.
+	live, err := c.control.kube.CoreV1().Pods(s.unit.Namespace).Get(ctx, s.unit.Name, metav1.GetOptions{})
+	if err == nil && live.UID == last.UID && live.DeletionTimestamp == nil {
+		return nil
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("reading the pod: %w", err)
+	}
 	end, err := c.proof(ctx, last.UID, last.NodeName, nil, s.unit.Annotations[v1alpha2.AnnotationConfirmEnded])
 	if err != nil {
 		return err

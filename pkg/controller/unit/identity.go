@@ -123,6 +123,7 @@ func (c *Controller) syncIdentity(ctx context.Context, s *state) error {
 		in.reinit = ""
 	}
 	plan := planIdentity(in)
+	s.identified = true
 	s.accepted = plan.accept
 	if plan.dropAnnotation {
 		return c.dropReinit(ctx, s, fmt.Sprintf("the unit's database is %s", in.recorded.SystemID))

@@ -58,6 +58,8 @@ type state struct {
 	replacing bool
 
 	found findings
+	// identified: it was decided what becomes of the data of a pod that is gone.
+	identified bool
 	// statusFirst ends the steps: the status must be stored before the next one.
 	statusFirst bool
 	// events to write once the status is stored.

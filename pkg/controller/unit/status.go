@@ -25,7 +25,16 @@ func computeStatus(s *state, now time.Time) v1alpha2.UnitStatus {
 		in.agent = s.agent.State
 	}
 	status.Phase = phaseOf(in)
-	status.NodeName, status.HostIP, status.PodIPs, status.PodUID, status.Revision = "", "", nil, "", ""
+	if u := &s.unit.Status; s.pod == nil && status.Replication != nil && u.PodUID != "" && (status.LastPod == nil || status.LastPod.UID != u.PodUID) {
+		// Its end is still to be proven, also by a sync that did not get as far as that.
+		status.LastPod = &v1alpha2.UnitLastPod{UID: u.PodUID, NodeName: u.NodeName}
+	}
+	if s.pod == nil && !s.identified {
+		// Whether this pod's data went with it is still to be decided.
+		status.HostIP, status.PodIPs, status.Revision = "", nil, ""
+	} else {
+		status.NodeName, status.HostIP, status.PodIPs, status.PodUID, status.Revision = "", "", nil, "", ""
+	}
 	if s.pod != nil {
 		status.NodeName, status.HostIP, status.PodIPs = s.pod.NodeName, s.pod.HostIP, slices.Clone(s.pod.PodIPs)
 		status.PodUID, status.Revision = s.pod.UID, s.revision()

@@ -56,6 +56,8 @@ type world struct {
 	clusterUID types.UID
 	// seq is the number of the last call that changes an agent.
 	seq int64
+	// noRoles: no controller of Replications runs beside this one.
+	noRoles bool
 
 	controller *Controller
 	key        cache.ObjectName
@@ -108,7 +110,7 @@ func (w *world) restart() {
 		Kube: w.Kube, Upm: w.Upm, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Calls: w.calls, Nodes: w.nodes,
 		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
 		Agents: w.agents, CA: w.ca, AgentImage: w.agentImage, ClusterUID: w.clusterUID,
-		Order: func() (term, seq int64) { w.seq++; return 7, w.seq },
+		Order: func() (term, seq int64) { w.seq++; return 7, w.seq }, GivesRoles: !w.noRoles,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -29,10 +29,13 @@ func adoptable(set *v1alpha2.UnitSet, obj metav1.Object) bool {
 	}
 	switch o := obj.(type) {
 	case *v1alpha2.Unit:
+		if slim.SetOf(o) != set.Name {
+			return false // no set made it
+		}
 		c := slim.DatabaseContainer(&o.Spec.Template.Spec)
 		return c != nil && c.Name == string(set.Spec.Type)
 	case *slim.Unit:
-		return o.Type == set.Spec.Type
+		return o.Type == set.Spec.Type && slim.SetOf(o) == set.Name
 	default:
 		return true
 	}

@@ -48,6 +48,8 @@ func clearanceOf(u *observedUnit, m membership.Membership, request v1alpha1.Evac
 		answer = member.Evacuation
 	}
 	switch {
+	case answer == nil && m.Owner.Epoch == 0 && m.Owner.Member == nil:
+		return held(ReasonEvacuating, "waiting until %s has evacuated Unit %s; it has not answered yet, nor has any controller acted on it: take the unit out of it to go on without", m.Owner, u.Name)
 	case answer == nil:
 		return held(ReasonEvacuating, "waiting until %s has evacuated Unit %s; it has not answered yet", m.Owner, u.Name)
 	case answer.State == v1alpha1.EvacuationDone:

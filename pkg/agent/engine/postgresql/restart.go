@@ -19,7 +19,7 @@ func (e *Engine) RestartFor(from, to engine.RoleRecord) bool {
 	if !standby(from.Role) {
 		return standby(to.Role)
 	}
-	if !standby(to.Role) || !e.upstreamAtStartOnly() {
+	if !e.upstreamAtStartOnly() {
 		return false
 	}
 	return upstreamSettings(e.roleSettings(from.Role, from)) != upstreamSettings(e.roleSettings(to.Role, to))

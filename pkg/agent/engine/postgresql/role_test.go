@@ -177,7 +177,7 @@ func TestRestartFor(t *testing.T) {
 		{"a source that is isolated", source, isolated, true, true},
 		{"a standalone server that becomes the source", engine.RoleRecord{}, source, false, false},
 		{"a standalone server that follows", engine.RoleRecord{}, replica("b"), true, true},
-		{"a replica that is promoted", replica("b"), source, false, false},
+		{"a replica that is promoted", replica("b"), source, false, true},
 		{"an isolated server that is promoted", isolated, source, false, false},
 		{"a replica of the same upstream", replica("b"), replica("b"), false, false},
 		{"a replica of another", replica("b"), replica("c"), false, true},
