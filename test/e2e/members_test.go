@@ -27,11 +27,17 @@ func (e *environment) cutFromAPI(t *testing.T, node string) (join func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rule := []string{"OUTPUT", "-d", u.Hostname(), "-p", "tcp", "--dport", u.Port(), "-j", "DROP"}
+	// Both ways: what the API server sends on a connection that is there arrives else.
+	rules := [][]string{
+		{"OUTPUT", "-d", u.Hostname(), "-p", "tcp", "--dport", u.Port(), "-j", "DROP"},
+		{"INPUT", "-s", u.Hostname(), "-p", "tcp", "--sport", u.Port(), "-j", "DROP"},
+	}
 	iptables := func(verb string) error {
-		out, err := exec.Command("ip", append([]string{"netns", "exec", "uobed-" + node, "iptables", verb}, rule...)...).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("iptables %s: %w: %s", verb, err, out)
+		for _, rule := range rules {
+			out, err := exec.Command("ip", append([]string{"netns", "exec", "uobed-" + node, "iptables", verb}, rule...)...).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("iptables %s: %w: %s", verb, err, out)
+			}
 		}
 		return nil
 	}
