@@ -79,7 +79,7 @@ type Config struct {
 	// then is an agent told who owns its unit: a server that waits for a role must have
 	// somebody who gives it one.
 	GivesRoles bool
-	CA    CA
+	CA         CA
 	// AgentImage new pods bring their agent from.
 	AgentImage string
 
