@@ -83,7 +83,7 @@ func Create(ctx context.Context, o CreateOptions) (*Writer, error) {
 	if o.objectSize == 0 {
 		o.objectSize = objectSize
 	}
-	created := o.Now().UTC().Truncate(time.Second)
+	created := o.Now().UTC().Truncate(time.Millisecond)
 	if o.Location.IsFolder() {
 		o.Location.Name = fmt.Sprintf("backup-%s-%s", created.Format("20060102T150405Z"), o.Meta.Unit)
 	}
@@ -240,7 +240,7 @@ func (w *Writer) Commit(ctx context.Context) (*Manifest, error) {
 	}
 	slices.SortFunc(w.files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	m := &Manifest{
-		Version: Version, ID: w.id, Meta: w.Meta, Created: w.created, Completed: w.now().UTC().Truncate(time.Second),
+		Version: Version, ID: w.id, Meta: w.Meta, Created: w.created, Completed: w.now().UTC().Truncate(time.Millisecond),
 		Compression: w.compression, Files: w.files, location: w.location,
 	}
 	if w.key != nil {
