@@ -13,8 +13,8 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-// now is the time of records.
-func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+// now is the time of records, as fine as that of manifests: they are compared.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // restore puts a backup back.
 type restore struct{ unit }
