@@ -52,6 +52,9 @@ func MountRoot(work, root string) (string, error) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return "", fmt.Errorf("making mounts private: %w", err)
 	}
+	if err := detachVolumes(work, root); err != nil {
+		return "", err
+	}
 	dirs := map[string]string{}
 	for _, name := range []string{"upper", "work", "root", "box"} {
 		dirs[name] = filepath.Join(work, name)

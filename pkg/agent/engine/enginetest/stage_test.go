@@ -4,10 +4,14 @@
 package enginetest_test
 
 import (
+	"bufio"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,7 +21,20 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
 )
 
+// rootEnv makes the test binary a process that makes a box of that root filesystem
+// below workEnv, says so, and stays as long as its input does.
+const rootEnv, workEnv = "ENGINETEST_TEST_ROOT", "ENGINETEST_TEST_WORK"
+
 func TestMain(m *testing.M) {
+	if root := os.Getenv(rootEnv); root != "" {
+		if _, err := enginetest.MountRoot(os.Getenv(workEnv), root); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println("ready")
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
 	enginetest.Main(m, func(engine.Env) engine.Engine { return nil })
 }
 
@@ -117,6 +134,12 @@ func look(t *testing.T, device, dir, work string) {
 	if strings.Contains(string(mounts), work) {
 		t.Errorf("the host has mounts of the box:\n%s", mounts)
 	}
+	mustBeFree(t, device, dir)
+}
+
+// mustBeFree unmounts the volume as its node does.
+func mustBeFree(t *testing.T, device, dir string) {
+	t.Helper()
 	if err := unix.Unmount(dir, 0); err != nil {
 		t.Error(err)
 	}
@@ -127,4 +150,48 @@ func look(t *testing.T, device, dir, work string) {
 		return
 	}
 	_ = unix.Close(fd)
+}
+
+// What makes a box and stays outside, as the benchmarks of backups do, holds no volume
+// either.
+func TestWhoMakesABoxHoldsNoVolumeOfTheHost(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("namespaces, and a loop device, need root")
+	}
+	device, dir := mounted(t)
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "etc", "passwd"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
+	cmd.Env = append(os.Environ(), rootEnv+"="+root, workEnv+"="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("it makes no box: %q, %v", line, err)
+	}
+	mustBeFree(t, device, dir)
 }
