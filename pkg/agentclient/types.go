@@ -58,8 +58,9 @@ type ApplyRequest struct {
 	// Owner is the UID of the Replication that owns the unit; empty: none does. The
 	// agent refuses role calls of any other.
 	Owner types.UID
-	// Released is the role the unit goes on with after its Replication is gone; nil
-	// if it has an owner or never had one.
+	// Released is the role in which a Replication that is gone left the unit; it goes on
+	// with it. Together with Owner it keeps a source whose place was taken from going on
+	// as one until Owner gives it a role. Nil if there is nothing of the kind.
 	Released *Released
 	// Term and Seq order the calls of the Unit controller, as in RoleFence.
 	Term, Seq int64

@@ -40,8 +40,8 @@ func validateReleased(request *agentv1.ApplyRequest) error {
 	r := request.GetReleased()
 	switch {
 	case r == nil:
-	case request.GetOwnerReplicationUid() != "":
-		return status.Error(codes.InvalidArgument, "released: a unit that has an owner is not released")
+	case request.GetOwnerReplicationUid() != "" && request.GetOwnerReplicationUid() == r.GetReplicationUid():
+		return status.Error(codes.InvalidArgument, "released: the owner has not released the unit")
 	case r.GetRole() != agentv1.Role_ROLE_SOURCE && r.GetRole() != agentv1.Role_ROLE_REPLICA:
 		return status.Error(codes.InvalidArgument, "released: role must be source or replica")
 	}
@@ -88,10 +88,25 @@ func applied(d state.Desired, request *agentv1.ApplyRequest) state.Desired {
 	}
 	d.OwnerUID = request.GetOwnerReplicationUid()
 	d.Released = releasedFrom(request.GetReleased())
+	if d.OwnerUID != "" {
+		d = succeeded(d)
+	}
 	if now := d.EffectiveRecord(); before.Role == engine.RoleSource && now.Role != engine.RoleSource {
 		// Another is the source by now: this one must not take a write more.
 		d.RestartOrder++
 		d.RestartReason = engine.StopFence
+	}
+	return d
+}
+
+// succeeded is d of a unit that passed from one Replication to the next in one step. The
+// role in which the first one left it is said once: until the next one gives a role, a
+// source whose place another one took must not go on as one.
+func succeeded(d state.Desired) state.Desired {
+	r := d.Released
+	d.Released = nil
+	if r != nil && r.Role == engine.RoleReplica && d.Record.Role == engine.RoleSource && d.Record.ReplicationUID != d.OwnerUID {
+		d.Record = engine.RoleRecord{Role: r.Role, Upstream: r.Upstream, Released: true, Epoch: d.Record.Epoch}
 	}
 	return d
 }

@@ -198,13 +198,62 @@ func TestApplyNeverWritesARole(t *testing.T) {
 		}
 	})
 	for name, change := range map[string]func(*agentv1.ApplyRequest){
-		"released with an owner":  func(r *agentv1.ApplyRequest) { r.OwnerReplicationUid, r.Released = "r1", replica },
+		"released by its owner":   func(r *agentv1.ApplyRequest) { r.OwnerReplicationUid, r.Released = "r1", replica },
 		"released without a role": func(r *agentv1.ApplyRequest) { r.Released = &agentv1.Released{} },
 		"a Replication's Apply":   func(r *agentv1.ApplyRequest) { r.Fence.ReplicationUid, r.Fence.Epoch = "r1", 9 },
 	} {
 		if _, err := a.client.Apply(t.Context(), apply(change)); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// One Replication goes and the next one comes before the agent hears of either.
+func TestAnotherOwnerInOneStep(t *testing.T) {
+	left := func(role agentv1.Role) func(*agentv1.ApplyRequest) {
+		return func(r *agentv1.ApplyRequest) {
+			r.OwnerReplicationUid, r.Released = "r2", &agentv1.Released{ReplicationUid: "r1", Role: role}
+		}
+	}
+	for name, tc := range map[string]struct {
+		recordOf string
+		left     agentv1.Role
+		want     agentv1.Role
+		restart  int64
+	}{
+		"the source stays one":                              {"r1", agentv1.Role_ROLE_SOURCE, agentv1.Role_ROLE_SOURCE, 0},
+		"a source whose place was taken is stopped":         {"r1", agentv1.Role_ROLE_REPLICA, agentv1.Role_ROLE_REPLICA, 1},
+		"one that the new owner has promoted meanwhile not": {"r2", agentv1.Role_ROLE_REPLICA, agentv1.Role_ROLE_SOURCE, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := agenttest.NewUnit(t, false)
+			u.Desire(func(d *state.Desired) {
+				d.OwnerUID, d.Managed, d.Role, d.Epoch = tc.recordOf, true, engine.RoleSource, 3
+				d.Record = engine.RoleRecord{ReplicationUID: tc.recordOf, Term: 1, Seq: 2, Epoch: 3, Role: engine.RoleSource, Open: true}
+			})
+			a := newAgent(t, u, state.Files{}, nil)
+			for range 2 {
+				r, err := a.client.Apply(t.Context(), apply(left(tc.left)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				d, err := u.Store.Desired()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.GetStatus().GetRole() != tc.want || d.RestartOrder != tc.restart || d.Released != nil || d.OwnerUID != "r2" {
+					t.Errorf("role %s, desired %+v", r.GetStatus().GetRole(), d)
+				}
+			}
+			// What was left is not said any more once the owner has a source.
+			r, err := a.client.Apply(t.Context(), apply(owner("r2")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.GetStatus().GetRole() != tc.want {
+				t.Errorf("role %s in the end", r.GetStatus().GetRole())
+			}
+		})
 	}
 }
 

@@ -158,6 +158,11 @@ func (a *Agents) Apply(_ context.Context, t agentclient.Target, r agentclient.Ap
 	s := &ag.Status
 	s.UnitUID, s.Generation = t.UnitUID, r.Generation
 	s.Owner = r.Owner
+	if left := r.Released; r.Owner != "" && left != nil && left.Role == agentclient.RoleReplica &&
+		s.Record != nil && s.Record.Role == agentclient.RoleSource && s.Record.ReplicationUID != r.Owner {
+		// Another took the place of this source before its Replication went.
+		s.Record = &agentclient.RoleRecord{Role: left.Role, Upstream: left.Upstream, Released: true, Epoch: s.Record.Epoch}
+	}
 	applied := r
 	if r.ConfigHash == "" && ag.Applied != nil {
 		// The agent keeps the configuration it has.
@@ -220,6 +225,8 @@ func checkApply(t agentclient.Target, r agentclient.ApplyRequest) error {
 		return final(t, "configuration: a hash and files come together")
 	case r.Expected != nil && r.Expected.SystemID == "":
 		return final(t, "expected: system_id is required")
+	case r.Released != nil && r.Owner != "" && r.Released.ReplicationUID == r.Owner:
+		return final(t, "released: the owner has not released the unit")
 	}
 	return nil
 }

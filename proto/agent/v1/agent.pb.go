@@ -1242,8 +1242,10 @@ type ApplyRequest struct {
 	// refused.
 	OwnerReplicationUid string `protobuf:"bytes,8,opt,name=owner_replication_uid,json=ownerReplicationUid,proto3" json:"owner_replication_uid,omitempty"`
 	// released is the role that the unit had when its Replication released it; a new
-	// pod starts in it: a source writable, a replica read-only and following. Unset:
-	// the unit was never released, or has an owner.
+	// pod starts in it: a source writable, a replica read-only and following. Together
+	// with an owner it is what the Replication before that one left: a source that it
+	// calls a replica is stopped and stays read-only until the owner gives it a role.
+	// Unset: the unit was never released, or its owner has given it a role.
 	Released      *Released `protobuf:"bytes,9,opt,name=released,proto3" json:"released,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
