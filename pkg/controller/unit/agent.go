@@ -5,6 +5,7 @@ package unit
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -136,8 +137,8 @@ func (c *Controller) push(ctx context.Context, s *state) error {
 		Managed:   managed,
 		Released:  s.released(),
 	}
-	if c.givesRoles {
-		request.Owner = s.ownerUID()
+	if r := s.status.Replication; r != nil && slices.Contains(c.givesRoles, r.Kind) {
+		request.Owner = r.UID
 	}
 	if s.offer != nil {
 		request.ConfigHash, request.Files = s.offer.Hash, s.offer.Files

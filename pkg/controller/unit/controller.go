@@ -20,6 +20,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/agenttls"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/loop"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
@@ -75,10 +76,10 @@ type Config struct {
 	// Order gives each call that changes an agent its place among all such calls:
 	// the term of the operator that leads, and a number that rises. Nil for none.
 	Order func() (term, seq int64)
-	// GivesRoles is true where controllers of Replications run beside this one. Only
-	// then is an agent told who owns its unit: a server that waits for a role must have
-	// somebody who gives it one.
-	GivesRoles bool
+	// GivesRoles are the kinds of Replications whose controllers run beside this one.
+	// Only of those is an agent told that they own its unit: a server that waits for a
+	// role must have somebody who gives it one.
+	GivesRoles []v1alpha2.ReplicationKind
 	CA         CA
 	// AgentImage new pods bring their agent from.
 	AgentImage string
@@ -109,7 +110,7 @@ type Controller struct {
 	references References
 	agents     agentclient.Interface
 	order      func() (term, seq int64)
-	givesRoles bool
+	givesRoles []v1alpha2.ReplicationKind
 	ca         CA
 
 	agentImage    string

@@ -33,6 +33,11 @@ func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) (again t
 	if !slices.Contains(unit.Finalizers, metav1.FinalizerOrphanDependents) {
 		if paused(unit) {
 			s.explainPause("the deletion waits")
+			if err := c.syncEndWhilePaused(ctx, s); errors.Is(err, errWritten) {
+				return 0, nil
+			} else if err != nil {
+				return 0, err
+			}
 			return 0, c.syncStatus(ctx, s)
 		}
 		gone, err := c.stopPod(ctx, s)

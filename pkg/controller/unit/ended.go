@@ -127,6 +127,17 @@ func (c *Controller) syncEnd(ctx context.Context, s *state) error {
 	return c.letGo(ctx, s.unit, pod, end)
 }
 
+// syncEndWhilePaused lets a pod go whose end its kubelet has reported. Nothing of the
+// unit changes by that, and whoever deleted the pod, such as a drain or the deletion of
+// the namespace, need not wait for a person. Any other proof is judged once the unit is
+// not paused any more.
+func (c *Controller) syncEndWhilePaused(ctx context.Context, s *state) error {
+	if s.pod == nil || !held(s.pod) || s.pod.DeletionTimestamp == nil || !kubeletEnded(s.pod) {
+		return nil
+	}
+	return c.syncEnd(ctx, s)
+}
+
 // syncVanished is syncEnd of a member whose last pod has no object any more, though
 // nothing has proven its end: somebody took its finalizer off.
 func (c *Controller) syncVanished(ctx context.Context, s *state) error {

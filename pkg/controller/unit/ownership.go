@@ -111,6 +111,10 @@ func (c *Controller) syncOwnership(ctx context.Context, s *state) error {
 		if in.last == nil && m.owner != nil && m.owner.UID == in.recorded.UID {
 			in.last = m.owner
 		}
+		told, err := c.hearRecord(ctx, s, in)
+		if !told || err != nil {
+			return err
+		}
 		if s.agent != nil && s.agent.Record != nil && s.agent.Record.ReplicationUID == in.recorded.UID {
 			in.record = s.agent.Record
 		}
@@ -152,6 +156,27 @@ func (c *Controller) syncOwnership(ctx context.Context, s *state) error {
 	return errWritten
 }
 
+// hearRecord asks the agent in which role the unit is, where nothing else tells it and
+// the unit leaves its Replication: an operator that was restarted has not heard of it.
+// It is false while an agent that may know does not answer.
+func (c *Controller) hearRecord(ctx context.Context, s *state, in ownershipInput) (told bool, err error) {
+	leaves := in.owner == nil || in.owner.UID != in.recorded.UID
+	known := in.last != nil && (in.last.Source != "" || max(in.last.Epoch, in.recorded.Epoch) == 0)
+	if !leaves || known || s.agent != nil || s.pod == nil || s.unit.OwnCommand || !s.answered() {
+		return true, nil
+	}
+	since, up := agentUp(s.pod)
+	if !up {
+		// Its pod tells when it is, or is replaced by one that knows nothing.
+		return s.pod.DeletionTimestamp != nil, nil
+	}
+	if err := c.ask(ctx, s); err != nil {
+		c.explainAgent(s, err, since)
+		return false, nil
+	}
+	return true, nil
+}
+
 func uidOf(r *v1alpha2.UnitReplication) types.UID {
 	if r == nil {
 		return ""
@@ -180,11 +205,15 @@ func (s *state) ownerUID() types.UID {
 	return s.status.Replication.UID
 }
 
-// released is the role that the agent is told to go on in; nil while a Replication
-// owns the unit.
+// released is the role that the agent is told to go on in. One that has an owner again
+// hears only that another member took its place, lest the source that it was goes on
+// until the owner has given it a role.
 func (s *state) released() *agentclient.Released {
 	r := s.status.Released
-	if r == nil || s.status.Replication != nil {
+	switch {
+	case r == nil:
+		return nil
+	case s.status.Replication != nil && (r.Role == v1alpha2.ReleasedSource || r.ReplicationUID == s.ownerUID()):
 		return nil
 	}
 	out := &agentclient.Released{ReplicationUID: r.ReplicationUID, Role: agentclient.RoleSource}

@@ -330,10 +330,101 @@ func TestAUnitWhoseReplicationIsMadeAnewKeepsItsRole(t *testing.T) {
 			if d := cmp.Diff(&tc.want, w.unit().Status.Released); d != "" {
 				t.Errorf("the role is forgotten before the new one has a source: -want +got:\n%s", d)
 			}
-			if a := w.applies(); len(a) != 1 || a[0].Owner != "r2" || !a[0].Managed || a[0].Released != nil {
+			// That another is the source stands until the new one gives a role.
+			left := tc.role == agentclient.RoleReplica
+			if a := w.applies(); len(a) != 1 || a[0].Owner != "r2" || !a[0].Managed || (a[0].Released != nil) != left {
 				t.Errorf("the agent is told %+v", a)
 			}
 		})
+	}
+}
+
+// Another member took the place of a source that could not be reached. Its Replication
+// is deleted and made anew before the agent hears of either.
+func TestASourceWhosePlaceWasTakenHearsThatFromTheNextOwner(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	first := newReplication("orders", "r1", w.clock.Now())
+	first.Status = v1alpha1.MysqlReplicationStatus{CurrentSource: "orders-0", Epoch: 7, Topology: []v1alpha1.ReplicationMemberStatus{{Name: "orders-0"}}}
+	w.replicate(first)
+	w.live()
+	w.agents.With(w.pod().UID, func(a *fake.Agent) {
+		a.Status.Record = &agentclient.RoleRecord{ReplicationUID: "r1", Epoch: 7, Role: agentclient.RoleSource, Open: true}
+	})
+	failedOver := first.DeepCopy()
+	failedOver.Status.CurrentSource, failedOver.Status.Epoch = "orders-1", 8
+	w.replicate(failedOver)
+	w.agents.Fail(func(string, agentclient.Target) error { return fake.Unavailable(agentclient.Target{}) })
+	w.live()
+	w.unreplicate(failedOver)
+	second := newReplication("orders", "r2", w.clock.Now())
+	w.replicate(second)
+	w.live()
+	w.agents.Fail(nil)
+	w.agents.ResetCalls()
+	w.live()
+	a := w.applies()
+	if len(a) != 1 || a[0].Owner != "r2" || a[0].Released == nil || a[0].Released.Role != agentclient.RoleReplica || a[0].Released.ReplicationUID != "r1" {
+		t.Fatalf("the agent is told %+v", a)
+	}
+	w.agents.With(w.pod().UID, func(a *fake.Agent) {
+		if a.Status.Writable || a.Status.Record.Role != agentclient.RoleReplica {
+			t.Errorf("the server is writable: %t, its role %+v", a.Status.Writable, a.Status.Record)
+		}
+	})
+}
+
+// Nobody but the agent knows in which role a unit is left whose Replication goes while
+// the operator is away.
+func TestAnOperatorThatWasRestartedAsksTheAgentInWhichRoleAUnitIsLeft(t *testing.T) {
+	given := func(t *testing.T) *world {
+		t.Helper()
+		w := newWorld(t, newUnit())
+		r := newReplication("orders", "r1", w.clock.Now())
+		r.Status = v1alpha1.MysqlReplicationStatus{CurrentSource: "orders-0", Epoch: 7, Topology: []v1alpha1.ReplicationMemberStatus{{Name: "orders-0"}}}
+		w.replicate(r)
+		w.live()
+		w.agents.With(w.pod().UID, func(a *fake.Agent) {
+			a.Status.Record = &agentclient.RoleRecord{ReplicationUID: "r1", Epoch: 7, Role: agentclient.RoleSource, Open: true}
+		})
+		w.restart()
+		w.unreplicate(r)
+		return w
+	}
+	source := &v1alpha2.UnitReleased{ReplicationUID: "r1", Role: v1alpha2.ReleasedSource}
+	t.Run("and has its word", func(t *testing.T) {
+		w := given(t)
+		w.live()
+		if d := cmp.Diff(source, w.unit().Status.Released); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+	})
+	t.Run("and waits for it", func(t *testing.T) {
+		w := given(t)
+		w.agents.Fail(func(string, agentclient.Target) error { return fake.Unavailable(agentclient.Target{}) })
+		w.live()
+		if u := w.unit(); u.Status.Released != nil || u.Status.Replication == nil {
+			t.Errorf("released %+v of %+v", u.Status.Released, u.Status.Replication)
+		}
+		w.agents.Fail(nil)
+		w.live()
+		if d := cmp.Diff(source, w.unit().Status.Released); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+	})
+}
+
+// A server that waits for a role must have somebody who gives it one.
+func TestAnOwnerWhoseControllerDoesNotRunIsNotTold(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.givesRoles = []v1alpha2.ReplicationKind{v1alpha2.KindPostgresReplication}
+	w.restart()
+	w.live()
+	w.agents.ResetCalls()
+	w.replicate(newReplication("orders", "r1", w.clock.Now()))
+	w.live()
+	if a := w.applies(); len(a) != 1 || a[0].Owner != "" || !a[0].Managed {
+		t.Errorf("the agent is told %+v", a)
 	}
 }
 

@@ -14,13 +14,14 @@ import (
 // is to be told nothing. Its status is kept up to date.
 func paused(unit *slim.Unit) bool { return unit.Annotations[v1alpha2.AnnotationPaused] == "true" }
 
-// foresee is work without a write: it reads, and asks the agent.
+// foresee is work without a write, but that pods which have ended may go: it reads, and
+// asks the agent.
 func (c *Controller) foresee(ctx context.Context, s *state) error {
 	s.explainPause("nothing of the unit is changed")
 	if reinit := s.unit.Annotations[v1alpha2.AnnotationReinit]; s.standing && s.status.DataIdentity != nil && s.status.DataIdentity.SystemID == reinit {
 		s.accepted = reinit
 	}
-	for _, step := range []func(context.Context, *state) error{c.syncReferences, c.syncBlueprint, c.syncConfig, c.followAgent} {
+	for _, step := range []func(context.Context, *state) error{c.syncReferences, c.syncEndWhilePaused, c.syncBlueprint, c.syncConfig, c.followAgent} {
 		if err := step(ctx, s); err != nil {
 			return err
 		}

@@ -66,18 +66,52 @@ func TestNothingOfAPausedUnitIsChangedAndItsStatusGoesOn(t *testing.T) {
 	}
 }
 
-func TestThePodOfAPausedMemberStaysEndedOrNot(t *testing.T) {
+// Who drains a node, or deletes the namespace, need not know that a unit is paused.
+func TestThePodOfAPausedMemberGoesOnceItsKubeletHasReportedItsEnd(t *testing.T) {
+	for name, pause := range map[string]func(*world){
+		"drained": func(*world) {},
+		"with its Unit": func(w *world) {
+			if err := w.Upm.UpmV1alpha2().Units(controllertest.Namespace).Delete(w.t.Context(), "orders-0", metav1.DeleteOptions{}); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := newMember(t)
+			w.annotate(v1alpha2.AnnotationPaused, "true")
+			pause(w)
+			w.settle()
+			old := w.pod()
+			w.Delete(old)
+			w.settle()
+			if !w.there() {
+				t.Fatal("the pod is let go before it has ended")
+			}
+			w.end(w.pod())
+			w.settle()
+			if w.there() {
+				t.Error("the pod stays, or another one was made")
+			}
+			if got := w.unit().Status.LastPod; got == nil || got.UID != old.UID || got.Ended != v1alpha2.PodEndKubelet {
+				t.Errorf("lastPod %+v", got)
+			}
+		})
+	}
+}
+
+// Any other proof waits for the person that paused the unit.
+func TestThePodOfAPausedMemberStaysWithoutItsKubeletsReport(t *testing.T) {
 	w, _ := newMember(t)
 	w.annotate(v1alpha2.AnnotationPaused, "true")
 	w.Delete(w.pod())
-	w.end(w.pod())
+	w.annotate(v1alpha2.AnnotationConfirmEnded, string(w.pod().UID))
 	w.settle()
 	if !w.there() {
 		t.Error("the pod is let go")
 	}
 	w.annotate(v1alpha2.AnnotationPaused, "")
 	w.settle()
-	if got := w.unit().Status.LastPod; got == nil || got.Ended != v1alpha2.PodEndKubelet {
+	if got := w.unit().Status.LastPod; got == nil || got.Ended != v1alpha2.PodEndConfirmed {
 		t.Errorf("lastPod %+v", got)
 	}
 }

@@ -56,8 +56,8 @@ type world struct {
 	clusterUID types.UID
 	// seq is the number of the last call that changes an agent.
 	seq int64
-	// noRoles: no controller of Replications runs beside this one.
-	noRoles bool
+	// givesRoles are the kinds of Replications whose controllers run beside this one.
+	givesRoles []v1alpha2.ReplicationKind
 
 	controller *Controller
 	key        cache.ObjectName
@@ -84,6 +84,7 @@ func newWorld(t *testing.T, unit *v1alpha2.Unit) *world {
 		agents:     fake.New(),
 		agentImage: "unit-agent:1",
 		clusterUID: "the-cluster",
+		givesRoles: []v1alpha2.ReplicationKind{v1alpha2.KindMysqlReplication},
 		key:        cache.MetaObjectToName(unit),
 	}
 	data, err := agenttls.NewCA(w.clock.Now())
@@ -110,7 +111,7 @@ func (w *world) restart() {
 		Kube: w.Kube, Upm: w.Upm, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Calls: w.calls, Nodes: w.nodes,
 		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
 		Agents: w.agents, CA: w.ca, AgentImage: w.agentImage, ClusterUID: w.clusterUID,
-		Order: func() (term, seq int64) { w.seq++; return 7, w.seq }, GivesRoles: !w.noRoles,
+		Order: func() (term, seq int64) { w.seq++; return 7, w.seq }, GivesRoles: w.givesRoles,
 	})
 	if err != nil {
 		w.t.Fatal(err)
