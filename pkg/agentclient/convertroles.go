@@ -4,6 +4,8 @@
 package agentclient
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/types"
 
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
@@ -103,6 +105,7 @@ func fromObservation(in *agentv1.ObserveResponse) *Observation {
 	return &Observation{
 		Status: fromStatus(in.GetStatus()), ObservedAt: fromTime(in.GetObservedAt()),
 		Answered: in.GetAnswered(), Error: in.GetError(), ServerID: in.GetServerId(), ReadOnly: in.GetReadOnly(),
+		FreeBytes: in.GetFreeBytes(), TotalBytes: in.GetTotalBytes(),
 		MySQL: fromMySQL(in.GetMysql()), PostgreSQL: fromPostgreSQL(in.GetPostgresql()),
 	}
 }
@@ -117,8 +120,9 @@ func fromMySQL(in *agentv1.MySQLObservation) *MySQLObservation {
 		SemiSync: MySQLSemiSync{
 			SourceEnabled: semiSync.GetSourceEnabled(), SourceActive: semiSync.GetSourceActive(), ReplicaEnabled: semiSync.GetReplicaEnabled(),
 			WaitFor: semiSync.GetWaitFor(), Clients: semiSync.GetClients(), WaitingSessions: semiSync.GetWaitingSessions(),
-			Unacknowledged: semiSync.GetUnacknowledged(),
+			Unacknowledged: semiSync.GetUnacknowledged(), Acknowledged: semiSync.GetAcknowledged(),
 		},
+		Version: in.GetVersion(),
 	}
 	if c := in.GetChannel(); c != nil {
 		out.Channel = &MySQLChannel{
@@ -126,10 +130,14 @@ func fromMySQL(in *agentv1.MySQLObservation) *MySQLObservation {
 			Receiving: c.GetReceiving(), Applying: c.GetApplying(), Retrieved: c.GetRetrieved(),
 			ReceiverErrorNumber: c.GetReceiverErrorNumber(), ReceiverError: c.GetReceiverError(),
 			ApplierErrorNumber: c.GetApplierErrorNumber(), ApplierError: c.GetApplierError(),
+			Unapplied: c.GetUnapplied(), Delay: time.Duration(c.GetDelaySeconds()) * time.Second,
+		}
+		if c.LagMilliseconds != nil {
+			out.Channel.Lag = new(time.Duration(c.GetLagMilliseconds()) * time.Millisecond)
 		}
 	}
 	for _, d := range in.GetDumpThreads() {
-		out.DumpThreads = append(out.DumpThreads, MySQLDumpThread{ServerUUID: d.GetServerUuid(), Host: d.GetHost()})
+		out.DumpThreads = append(out.DumpThreads, MySQLDumpThread{ServerUUID: d.GetServerUuid(), Host: d.GetHost(), Acknowledging: d.GetAcknowledging()})
 	}
 	return out
 }

@@ -42,6 +42,9 @@ type Observation struct {
 	Error    string
 	ServerID string
 	ReadOnly bool
+	// FreeBytes and TotalBytes of the file system that the data lies on; 0 if it did not
+	// tell in time.
+	FreeBytes, TotalBytes int64
 	// One of these is set, by the engine.
 	MySQL      *MySQLObservation
 	PostgreSQL *PostgreSQLObservation
@@ -55,6 +58,8 @@ type MySQLObservation struct {
 	Channel          *MySQLChannel
 	SemiSync         MySQLSemiSync
 	DumpThreads      []MySQLDumpThread
+	// Version as the server says it: 8.4.6.
+	Version string
 }
 
 // MySQLChannel is the replication channel.
@@ -69,6 +74,13 @@ type MySQLChannel struct {
 	ReceiverError       string
 	ApplierErrorNumber  int32
 	ApplierError        string
+	// Unapplied is what of Retrieved the server has not executed.
+	Unapplied string
+	// Lag of the transaction that is applied now behind its commit on the source where it
+	// began: 0 when nothing is being applied, nil where the server does not tell (5.7).
+	Lag *time.Duration
+	// Delay that the applier keeps on purpose.
+	Delay time.Duration
 }
 
 // MySQLSemiSync is the state of semi-synchronous replication.
@@ -76,10 +88,16 @@ type MySQLSemiSync struct {
 	SourceEnabled, SourceActive, ReplicaEnabled bool
 	WaitFor, Clients, WaitingSessions           int32
 	Unacknowledged                              int64
+	// Acknowledged counts commits that were acknowledged since the server's start.
+	Acknowledged int64
 }
 
 // MySQLDumpThread is a replica that receives from the server.
-type MySQLDumpThread struct{ ServerUUID, Host string }
+type MySQLDumpThread struct {
+	ServerUUID, Host string
+	// Acknowledging is true for one that said that it acknowledges.
+	Acknowledging bool
+}
 
 // PostgreSQLObservation is what a PostgreSQL says; roles.proto explains the fields.
 type PostgreSQLObservation struct {

@@ -62,6 +62,17 @@ type OperationRef struct {
 	JournalID string
 	// Generation of the Unit as the caller knows it. GetOperation does without.
 	Generation int64
+	// Fence of the Replication that cancels or acknowledges an operation it started with
+	// Provision; nil for calls of the Unit level, which have a Generation instead.
+	Fence *RoleFence
+}
+
+// fence of a call about the operation.
+func (r OperationRef) fence(target Target) *agentv1.Fence {
+	if r.Fence != nil {
+		return toFence(target, *r.Fence)
+	}
+	return fence(target, 0, r.Generation)
 }
 
 // Secrets are contents by what they are. They do not print.
@@ -172,7 +183,7 @@ func (c *Client) CancelOperation(ctx context.Context, target Target, ref Operati
 	var out *Operation
 	err := c.operations(ctx, "Cancel", target, func(ctx context.Context, service agentv1.OperationServiceClient) error {
 		r, err := service.Cancel(ctx, &agentv1.CancelRequest{
-			Fence: fence(target, 0, ref.Generation), Id: ref.ID, JournalId: ref.JournalID,
+			Fence: ref.fence(target), Id: ref.ID, JournalId: ref.JournalID,
 		})
 		out = fromOperation(r.GetOperation())
 		return err
@@ -187,7 +198,7 @@ func (c *Client) CancelOperation(ctx context.Context, target Target, ref Operati
 func (c *Client) AcknowledgeOperation(ctx context.Context, target Target, ref OperationRef) error {
 	return c.operations(ctx, "Acknowledge", target, func(ctx context.Context, service agentv1.OperationServiceClient) error {
 		_, err := service.Acknowledge(ctx, &agentv1.AcknowledgeRequest{
-			Fence: fence(target, 0, ref.Generation), Id: ref.ID, JournalId: ref.JournalID,
+			Fence: ref.fence(target), Id: ref.ID, JournalId: ref.JournalID,
 		})
 		return err
 	})

@@ -46,6 +46,8 @@ type Call struct {
 	// Start is the request of a StartOperation, Ref of the other calls of operations.
 	Start *agentclient.StartOperation
 	Ref   *agentclient.OperationRef
+	// Provision is the request of a Provision.
+	Provision *agentclient.ProvisionRequest
 }
 
 // Agent is one agent's state. Change it through Agents.With.
@@ -58,7 +60,15 @@ type Agent struct {
 	Operations map[string]*Operation
 	// Actions it can do; nil for all.
 	Actions []string
-	agents  *Agents
+	// Accounts that the source has, by EnsureAccounts; Evidence that lies on the volume,
+	// by epoch.
+	Accounts []agentclient.Account
+	Evidence map[int64]agentclient.Evidence
+	// Activity of its clients.
+	Activity agentclient.Activity
+	// Executed answers WaitExecuted; nil has executed whatever it is asked for.
+	Executed func(agentclient.WaitRequest) agentclient.Executed
+	agents   *Agents
 	// ownerCalls are those of the owning Replication.
 	ownerCalls writer
 }

@@ -105,6 +105,11 @@ func (a *Agents) StartOperation(_ context.Context, t agentclient.Target, r agent
 	case !slices.Contains(known, r.Action):
 		return nil, final(t, "action "+r.Action+" is unknown to this agent")
 	}
+	return ag.start(t, r)
+}
+
+// start or find an operation.
+func (ag *Agent) start(t agentclient.Target, r agentclient.StartOperation) (*agentclient.Operation, error) {
 	if err := ag.change(t, r.OperationRef); err != nil {
 		return nil, err
 	}
@@ -125,7 +130,7 @@ func (a *Agents) StartOperation(_ context.Context, t agentclient.Target, r agent
 	}
 	op := &Operation{
 		Operation: agentclient.Operation{
-			ID: r.ID, Action: r.Action, State: agentclient.OperationRunning, Started: a.now(),
+			ID: r.ID, Action: r.Action, State: agentclient.OperationRunning, Started: ag.agents.now(),
 		},
 		Parameters: slices.Clone(r.Parameters), Secrets: maps.Clone(r.Secrets), Runs: 1,
 	}
@@ -197,6 +202,12 @@ func (a *Agents) AcknowledgeOperation(_ context.Context, t agentclient.Target, r
 func (ag *Agent) change(t agentclient.Target, ref agentclient.OperationRef) error {
 	if ref.JournalID == "" {
 		return final(t, "journal_id is required")
+	}
+	if f := ref.Fence; f != nil {
+		if err := ag.fence(t, f.Epoch, 0); err != nil {
+			return err
+		}
+		return ag.journal(t, ref)
 	}
 	if ref.Generation == 0 {
 		return final(t, "fence: epoch or unit_generation is required")

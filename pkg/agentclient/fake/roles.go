@@ -103,13 +103,7 @@ func (a *Agents) role(method string, t agentclient.Target, f agentclient.RoleFen
 	if err != nil {
 		return nil, err
 	}
-	if f.ReplicationUID == "" {
-		return nil, final(t, "fence: replication_uid is required, roles belong to the Replication")
-	}
-	if err := ag.fence(t, f.Epoch, 0); err != nil {
-		return nil, err
-	}
-	retry, err := ag.order(t, f, method+" "+call)
+	retry, err := ag.owned(t, f, method+" "+call)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +122,17 @@ func (a *Agents) role(method string, t agentclient.Target, f agentclient.RoleFen
 	}
 	ag.settle()
 	return ag.observe(), nil
+}
+
+// owned lets a call of the owner through, in the order of its calls.
+func (ag *Agent) owned(t agentclient.Target, f agentclient.RoleFence, call string) (retry bool, err error) {
+	if f.ReplicationUID == "" {
+		return false, final(t, "fence: replication_uid is required, roles belong to the Replication")
+	}
+	if err := ag.fence(t, f.Epoch, 0); err != nil {
+		return false, err
+	}
+	return ag.order(t, f, call)
 }
 
 // order refuses who does not own the unit, and a call that is not later than the last

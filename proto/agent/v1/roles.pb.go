@@ -23,6 +23,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// AccountPurpose is what an account of a Replication is for, hence its grants.
+type AccountPurpose int32
+
+const (
+	AccountPurpose_ACCOUNT_PURPOSE_UNSPECIFIED AccountPurpose = 0
+	// The account that the operator's users name under spec.secret.mysql: it may do
+	// everything, with grant option.
+	AccountPurpose_ACCOUNT_PURPOSE_MYSQL AccountPurpose = 1
+	// Under spec.secret.replication: it may replicate, clone and monitor.
+	AccountPurpose_ACCOUNT_PURPOSE_REPLICATION AccountPurpose = 2
+)
+
+// Enum value maps for AccountPurpose.
+var (
+	AccountPurpose_name = map[int32]string{
+		0: "ACCOUNT_PURPOSE_UNSPECIFIED",
+		1: "ACCOUNT_PURPOSE_MYSQL",
+		2: "ACCOUNT_PURPOSE_REPLICATION",
+	}
+	AccountPurpose_value = map[string]int32{
+		"ACCOUNT_PURPOSE_UNSPECIFIED": 0,
+		"ACCOUNT_PURPOSE_MYSQL":       1,
+		"ACCOUNT_PURPOSE_REPLICATION": 2,
+	}
+)
+
+func (x AccountPurpose) Enum() *AccountPurpose {
+	p := new(AccountPurpose)
+	*p = x
+	return p
+}
+
+func (x AccountPurpose) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AccountPurpose) Descriptor() protoreflect.EnumDescriptor {
+	return file_proto_agent_v1_roles_proto_enumTypes[0].Descriptor()
+}
+
+func (AccountPurpose) Type() protoreflect.EnumType {
+	return &file_proto_agent_v1_roles_proto_enumTypes[0]
+}
+
+func (x AccountPurpose) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AccountPurpose.Descriptor instead.
+func (AccountPurpose) EnumDescriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{0}
+}
+
 type ObserveRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -71,9 +124,13 @@ type ObserveResponse struct {
 	// server_id is server_uuid or the system identifier, also of a stopped server.
 	ServerId string `protobuf:"bytes,5,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
 	// read_only is true when the server refuses writes of everybody.
-	ReadOnly      bool                   `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
-	Mysql         *MySQLObservation      `protobuf:"bytes,7,opt,name=mysql,proto3" json:"mysql,omitempty"`
-	Postgresql    *PostgreSQLObservation `protobuf:"bytes,8,opt,name=postgresql,proto3" json:"postgresql,omitempty"`
+	ReadOnly   bool                   `protobuf:"varint,6,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	Mysql      *MySQLObservation      `protobuf:"bytes,7,opt,name=mysql,proto3" json:"mysql,omitempty"`
+	Postgresql *PostgreSQLObservation `protobuf:"bytes,8,opt,name=postgresql,proto3" json:"postgresql,omitempty"`
+	// free_bytes and total_bytes of the file system that the data lies on; 0 if it did not
+	// tell in time.
+	FreeBytes     int64 `protobuf:"varint,9,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	TotalBytes    int64 `protobuf:"varint,10,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -164,6 +221,20 @@ func (x *ObserveResponse) GetPostgresql() *PostgreSQLObservation {
 	return nil
 }
 
+func (x *ObserveResponse) GetFreeBytes() int64 {
+	if x != nil {
+		return x.FreeBytes
+	}
+	return 0
+}
+
+func (x *ObserveResponse) GetTotalBytes() int64 {
+	if x != nil {
+		return x.TotalBytes
+	}
+	return 0
+}
+
 // MySQLObservation is what a running MySQL says of its replication.
 type MySQLObservation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -176,7 +247,9 @@ type MySQLObservation struct {
 	Channel  *MySQLChannel  `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
 	SemiSync *MySQLSemiSync `protobuf:"bytes,6,opt,name=semi_sync,json=semiSync,proto3" json:"semi_sync,omitempty"`
 	// dump_threads are the replicas that receive from this server now.
-	DumpThreads   []*MySQLDumpThread `protobuf:"bytes,7,rep,name=dump_threads,json=dumpThreads,proto3" json:"dump_threads,omitempty"`
+	DumpThreads []*MySQLDumpThread `protobuf:"bytes,7,rep,name=dump_threads,json=dumpThreads,proto3" json:"dump_threads,omitempty"`
+	// version as the server says it: 8.4.6.
+	Version       string `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -260,6 +333,13 @@ func (x *MySQLObservation) GetDumpThreads() []*MySQLDumpThread {
 	return nil
 }
 
+func (x *MySQLObservation) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
 type MySQLChannel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Host  string                 `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
@@ -276,8 +356,16 @@ type MySQLChannel struct {
 	ReceiverError       string `protobuf:"bytes,9,opt,name=receiver_error,json=receiverError,proto3" json:"receiver_error,omitempty"`
 	ApplierErrorNumber  int32  `protobuf:"varint,10,opt,name=applier_error_number,json=applierErrorNumber,proto3" json:"applier_error_number,omitempty"`
 	ApplierError        string `protobuf:"bytes,11,opt,name=applier_error,json=applierError,proto3" json:"applier_error,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// unapplied is what of retrieved the server has not executed.
+	Unapplied string `protobuf:"bytes,12,opt,name=unapplied,proto3" json:"unapplied,omitempty"`
+	// lag_milliseconds since the transaction that is applied now was committed on the
+	// source where it began; 0 when nothing is being applied, unset where the server does
+	// not tell (5.7).
+	LagMilliseconds *int64 `protobuf:"varint,13,opt,name=lag_milliseconds,json=lagMilliseconds,proto3,oneof" json:"lag_milliseconds,omitempty"`
+	// delay_seconds that the applier keeps on purpose.
+	DelaySeconds  int64 `protobuf:"varint,14,opt,name=delay_seconds,json=delaySeconds,proto3" json:"delay_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MySQLChannel) Reset() {
@@ -387,6 +475,27 @@ func (x *MySQLChannel) GetApplierError() string {
 	return ""
 }
 
+func (x *MySQLChannel) GetUnapplied() string {
+	if x != nil {
+		return x.Unapplied
+	}
+	return ""
+}
+
+func (x *MySQLChannel) GetLagMilliseconds() int64 {
+	if x != nil && x.LagMilliseconds != nil {
+		return *x.LagMilliseconds
+	}
+	return 0
+}
+
+func (x *MySQLChannel) GetDelaySeconds() int64 {
+	if x != nil {
+		return x.DelaySeconds
+	}
+	return 0
+}
+
 type MySQLSemiSync struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// source_enabled and replica_enabled are the settings, source_active whether the
@@ -402,8 +511,10 @@ type MySQLSemiSync struct {
 	// unacknowledged counts commits that were let through without an acknowledgement
 	// since the server's start: more than none voids every promise of durability.
 	Unacknowledged int64 `protobuf:"varint,7,opt,name=unacknowledged,proto3" json:"unacknowledged,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// acknowledged counts commits that were acknowledged since the server's start.
+	Acknowledged  int64 `protobuf:"varint,8,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MySQLSemiSync) Reset() {
@@ -485,10 +596,19 @@ func (x *MySQLSemiSync) GetUnacknowledged() int64 {
 	return 0
 }
 
+func (x *MySQLSemiSync) GetAcknowledged() int64 {
+	if x != nil {
+		return x.Acknowledged
+	}
+	return 0
+}
+
 type MySQLDumpThread struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ServerUuid    string                 `protobuf:"bytes,1,opt,name=server_uuid,json=serverUuid,proto3" json:"server_uuid,omitempty"`
-	Host          string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ServerUuid string                 `protobuf:"bytes,1,opt,name=server_uuid,json=serverUuid,proto3" json:"server_uuid,omitempty"`
+	Host       string                 `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	// acknowledging is true for a replica that said that it acknowledges.
+	Acknowledging bool `protobuf:"varint,3,opt,name=acknowledging,proto3" json:"acknowledging,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -535,6 +655,13 @@ func (x *MySQLDumpThread) GetHost() string {
 		return x.Host
 	}
 	return ""
+}
+
+func (x *MySQLDumpThread) GetAcknowledging() bool {
+	if x != nil {
+		return x.Acknowledging
+	}
+	return false
 }
 
 // PostgreSQLObservation is what a PostgreSQL says of its replication.
@@ -1376,12 +1503,941 @@ func (x *RoleResponse) GetObservation() *ObserveResponse {
 	return nil
 }
 
+type ActivityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivityRequest) Reset() {
+	*x = ActivityRequest{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivityRequest) ProtoMessage() {}
+
+func (x *ActivityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivityRequest.ProtoReflect.Descriptor instead.
+func (*ActivityRequest) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{18}
+}
+
+type ActivityResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// transactions that have been open for at least 1 second, the oldest first, 20 at
+	// most.
+	Transactions []*Transaction `protobuf:"bytes,1,rep,name=transactions,proto3" json:"transactions,omitempty"`
+	// statements that change definitions and run now, the oldest first, 20 at most.
+	Definitions   []*Statement `protobuf:"bytes,2,rep,name=definitions,proto3" json:"definitions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivityResponse) Reset() {
+	*x = ActivityResponse{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivityResponse) ProtoMessage() {}
+
+func (x *ActivityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivityResponse.ProtoReflect.Descriptor instead.
+func (*ActivityResponse) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ActivityResponse) GetTransactions() []*Transaction {
+	if x != nil {
+		return x.Transactions
+	}
+	return nil
+}
+
+func (x *ActivityResponse) GetDefinitions() []*Statement {
+	if x != nil {
+		return x.Definitions
+	}
+	return nil
+}
+
+// Transaction of a client. What it executes is not told: it may hold secrets.
+type Transaction struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// session id, as KILL takes it.
+	Session int64  `protobuf:"varint,1,opt,name=session,proto3" json:"session,omitempty"`
+	User    string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Host    string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	Seconds int64  `protobuf:"varint,4,opt,name=seconds,proto3" json:"seconds,omitempty"`
+	// rows_modified so far; 0 of one that only reads.
+	RowsModified  int64 `protobuf:"varint,5,opt,name=rows_modified,json=rowsModified,proto3" json:"rows_modified,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Transaction) Reset() {
+	*x = Transaction{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Transaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Transaction) ProtoMessage() {}
+
+func (x *Transaction) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Transaction.ProtoReflect.Descriptor instead.
+func (*Transaction) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Transaction) GetSession() int64 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
+}
+
+func (x *Transaction) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Transaction) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Transaction) GetSeconds() int64 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+func (x *Transaction) GetRowsModified() int64 {
+	if x != nil {
+		return x.RowsModified
+	}
+	return 0
+}
+
+// Statement that runs.
+type Statement struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session int64                  `protobuf:"varint,1,opt,name=session,proto3" json:"session,omitempty"`
+	User    string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Host    string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
+	Seconds int64                  `protobuf:"varint,4,opt,name=seconds,proto3" json:"seconds,omitempty"`
+	// kind is the statement's first words: ALTER TABLE.
+	Kind          string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Statement) Reset() {
+	*x = Statement{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Statement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Statement) ProtoMessage() {}
+
+func (x *Statement) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Statement.ProtoReflect.Descriptor instead.
+func (*Statement) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Statement) GetSession() int64 {
+	if x != nil {
+		return x.Session
+	}
+	return 0
+}
+
+func (x *Statement) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Statement) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Statement) GetSeconds() int64 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+func (x *Statement) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+type WaitExecutedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// gtid_set to wait for. Required.
+	GtidSet string `protobuf:"bytes,1,opt,name=gtid_set,json=gtidSet,proto3" json:"gtid_set,omitempty"`
+	// timeout_milliseconds, 0 to 5000; 0 only looks.
+	TimeoutMilliseconds int32 `protobuf:"varint,2,opt,name=timeout_milliseconds,json=timeoutMilliseconds,proto3" json:"timeout_milliseconds,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *WaitExecutedRequest) Reset() {
+	*x = WaitExecutedRequest{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitExecutedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitExecutedRequest) ProtoMessage() {}
+
+func (x *WaitExecutedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitExecutedRequest.ProtoReflect.Descriptor instead.
+func (*WaitExecutedRequest) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *WaitExecutedRequest) GetGtidSet() string {
+	if x != nil {
+		return x.GtidSet
+	}
+	return ""
+}
+
+func (x *WaitExecutedRequest) GetTimeoutMilliseconds() int32 {
+	if x != nil {
+		return x.TimeoutMilliseconds
+	}
+	return 0
+}
+
+type WaitExecutedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// contained is true when the server has executed all of the set.
+	Contained bool `protobuf:"varint,1,opt,name=contained,proto3" json:"contained,omitempty"`
+	// executed is what it has executed, missing what of the set it has not.
+	Executed string `protobuf:"bytes,2,opt,name=executed,proto3" json:"executed,omitempty"`
+	Missing  string `protobuf:"bytes,3,opt,name=missing,proto3" json:"missing,omitempty"`
+	// pod_uid of the pod that answers.
+	PodUid        string `protobuf:"bytes,4,opt,name=pod_uid,json=podUid,proto3" json:"pod_uid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitExecutedResponse) Reset() {
+	*x = WaitExecutedResponse{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitExecutedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitExecutedResponse) ProtoMessage() {}
+
+func (x *WaitExecutedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitExecutedResponse.ProtoReflect.Descriptor instead.
+func (*WaitExecutedResponse) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *WaitExecutedResponse) GetContained() bool {
+	if x != nil {
+		return x.Contained
+	}
+	return false
+}
+
+func (x *WaitExecutedResponse) GetExecuted() string {
+	if x != nil {
+		return x.Executed
+	}
+	return ""
+}
+
+func (x *WaitExecutedResponse) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
+}
+
+func (x *WaitExecutedResponse) GetPodUid() string {
+	if x != nil {
+		return x.PodUid
+	}
+	return ""
+}
+
+// Account of a Replication.
+type Account struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// password as it is, any bytes but NUL; at most 32 characters are of use to a channel,
+	// which uses another account.
+	Password      []byte         `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	Purpose       AccountPurpose `protobuf:"varint,3,opt,name=purpose,proto3,enum=upm.agent.v1.AccountPurpose" json:"purpose,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Account) Reset() {
+	*x = Account{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Account) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Account) ProtoMessage() {}
+
+func (x *Account) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Account.ProtoReflect.Descriptor instead.
+func (*Account) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Account) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Account) GetPassword() []byte {
+	if x != nil {
+		return x.Password
+	}
+	return nil
+}
+
+func (x *Account) GetPurpose() AccountPurpose {
+	if x != nil {
+		return x.Purpose
+	}
+	return AccountPurpose_ACCOUNT_PURPOSE_UNSPECIFIED
+}
+
+type EnsureAccountsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Fence *Fence                 `protobuf:"bytes,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	// accounts, 1 to 8. A name may come twice, for two purposes and with one password: it
+	// gets the grants of both.
+	Accounts []*Account `protobuf:"bytes,2,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// hash_key for the answer's hash, of at least 16 bytes. Required.
+	HashKey       []byte `protobuf:"bytes,3,opt,name=hash_key,json=hashKey,proto3" json:"hash_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnsureAccountsRequest) Reset() {
+	*x = EnsureAccountsRequest{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnsureAccountsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnsureAccountsRequest) ProtoMessage() {}
+
+func (x *EnsureAccountsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnsureAccountsRequest.ProtoReflect.Descriptor instead.
+func (*EnsureAccountsRequest) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *EnsureAccountsRequest) GetFence() *Fence {
+	if x != nil {
+		return x.Fence
+	}
+	return nil
+}
+
+func (x *EnsureAccountsRequest) GetAccounts() []*Account {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *EnsureAccountsRequest) GetHashKey() []byte {
+	if x != nil {
+		return x.HashKey
+	}
+	return nil
+}
+
+type EnsureAccountsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// hash of names, purposes and passwords that are in force: HMAC-SHA256 under hash_key,
+	// in hexadecimal. The caller computes the same from what it wants.
+	Hash string `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	// changed names the accounts that this call wrote.
+	Changed       []string `protobuf:"bytes,2,rep,name=changed,proto3" json:"changed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnsureAccountsResponse) Reset() {
+	*x = EnsureAccountsResponse{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnsureAccountsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnsureAccountsResponse) ProtoMessage() {}
+
+func (x *EnsureAccountsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnsureAccountsResponse.ProtoReflect.Descriptor instead.
+func (*EnsureAccountsResponse) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *EnsureAccountsResponse) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+func (x *EnsureAccountsResponse) GetChanged() []string {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+type SaveErrantRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// fence: evidence lies in a directory named by its epoch.
+	Fence *Fence `protobuf:"bytes,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	// gtid_set of the errant transactions. Required.
+	GtidSet string `protobuf:"bytes,2,opt,name=gtid_set,json=gtidSet,proto3" json:"gtid_set,omitempty"`
+	// max_bytes of what is written; 0 and more than 1 GiB mean 1 GiB.
+	MaxBytes      int64 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveErrantRequest) Reset() {
+	*x = SaveErrantRequest{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveErrantRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveErrantRequest) ProtoMessage() {}
+
+func (x *SaveErrantRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveErrantRequest.ProtoReflect.Descriptor instead.
+func (*SaveErrantRequest) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SaveErrantRequest) GetFence() *Fence {
+	if x != nil {
+		return x.Fence
+	}
+	return nil
+}
+
+func (x *SaveErrantRequest) GetGtidSet() string {
+	if x != nil {
+		return x.GtidSet
+	}
+	return ""
+}
+
+func (x *SaveErrantRequest) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+type SaveErrantResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// path below the data volume's mount: .unit-agent/evidence/<epoch>/<name>.
+	Path  string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	Bytes int64  `protobuf:"varint,2,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// saved is what of the set lies there, lost what the binary log no longer has.
+	Saved string `protobuf:"bytes,3,opt,name=saved,proto3" json:"saved,omitempty"`
+	Lost  string `protobuf:"bytes,4,opt,name=lost,proto3" json:"lost,omitempty"`
+	// truncated is true when max_bytes was reached: saved is then what was asked for and
+	// the file ends before all of it.
+	Truncated bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// sha256 of the file, in hexadecimal.
+	Sha256        string `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveErrantResponse) Reset() {
+	*x = SaveErrantResponse{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveErrantResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveErrantResponse) ProtoMessage() {}
+
+func (x *SaveErrantResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveErrantResponse.ProtoReflect.Descriptor instead.
+func (*SaveErrantResponse) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SaveErrantResponse) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *SaveErrantResponse) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *SaveErrantResponse) GetSaved() string {
+	if x != nil {
+		return x.Saved
+	}
+	return ""
+}
+
+func (x *SaveErrantResponse) GetLost() string {
+	if x != nil {
+		return x.Lost
+	}
+	return ""
+}
+
+func (x *SaveErrantResponse) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+func (x *SaveErrantResponse) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+// Donor is the server that a copy is taken of.
+type Donor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// name of the Unit.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Host string `protobuf:"bytes,2,opt,name=host,proto3" json:"host,omitempty"`
+	Port int32  `protobuf:"varint,3,opt,name=port,proto3" json:"port,omitempty"`
+	// server_id that is expected there, before and after the copy; another server is
+	// refused (reason DonorChanged). Required.
+	ServerId string `protobuf:"bytes,4,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	// data_generation of the donor's data, recorded with the operation.
+	DataGeneration int64 `protobuf:"varint,5,opt,name=data_generation,json=dataGeneration,proto3" json:"data_generation,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Donor) Reset() {
+	*x = Donor{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Donor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Donor) ProtoMessage() {}
+
+func (x *Donor) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Donor.ProtoReflect.Descriptor instead.
+func (*Donor) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Donor) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Donor) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Donor) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *Donor) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+func (x *Donor) GetDataGeneration() int64 {
+	if x != nil {
+		return x.DataGeneration
+	}
+	return 0
+}
+
+type ProvisionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Fence *Fence                 `protobuf:"bytes,1,opt,name=fence,proto3" json:"fence,omitempty"`
+	// id of the operation, unique for ever: 1 to 63 letters, digits and -.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// journal_id of the journal that the caller means. Required.
+	JournalId string `protobuf:"bytes,3,opt,name=journal_id,json=journalId,proto3" json:"journal_id,omitempty"`
+	Donor     *Donor `protobuf:"bytes,4,opt,name=donor,proto3" json:"donor,omitempty"`
+	// channel is the account that logs in to the donor. Its password is kept in memory.
+	Channel *ChannelAccount `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
+	// replace permits to replace data that is no longer pristine.
+	Replace bool `protobuf:"varint,6,opt,name=replace,proto3" json:"replace,omitempty"`
+	// server_id of the server whose data may be replaced; another is refused. Required with
+	// replace.
+	ServerId      string `protobuf:"bytes,7,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProvisionRequest) Reset() {
+	*x = ProvisionRequest{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProvisionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProvisionRequest) ProtoMessage() {}
+
+func (x *ProvisionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProvisionRequest.ProtoReflect.Descriptor instead.
+func (*ProvisionRequest) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ProvisionRequest) GetFence() *Fence {
+	if x != nil {
+		return x.Fence
+	}
+	return nil
+}
+
+func (x *ProvisionRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ProvisionRequest) GetJournalId() string {
+	if x != nil {
+		return x.JournalId
+	}
+	return ""
+}
+
+func (x *ProvisionRequest) GetDonor() *Donor {
+	if x != nil {
+		return x.Donor
+	}
+	return nil
+}
+
+func (x *ProvisionRequest) GetChannel() *ChannelAccount {
+	if x != nil {
+		return x.Channel
+	}
+	return nil
+}
+
+func (x *ProvisionRequest) GetReplace() bool {
+	if x != nil {
+		return x.Replace
+	}
+	return false
+}
+
+func (x *ProvisionRequest) GetServerId() string {
+	if x != nil {
+		return x.ServerId
+	}
+	return ""
+}
+
+type ProvisionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operation     *Operation             `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProvisionResponse) Reset() {
+	*x = ProvisionResponse{}
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProvisionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProvisionResponse) ProtoMessage() {}
+
+func (x *ProvisionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_roles_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProvisionResponse.ProtoReflect.Descriptor instead.
+func (*ProvisionResponse) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_roles_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ProvisionResponse) GetOperation() *Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
 var File_proto_agent_v1_roles_proto protoreflect.FileDescriptor
 
 const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\n" +
-	"\x1aproto/agent/v1/roles.proto\x12\fupm.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aproto/agent/v1/agent.proto\"\x10\n" +
-	"\x0eObserveRequest\"\xee\x02\n" +
+	"\x1aproto/agent/v1/roles.proto\x12\fupm.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aproto/agent/v1/agent.proto\x1a\x1fproto/agent/v1/operations.proto\"\x10\n" +
+	"\x0eObserveRequest\"\xae\x03\n" +
 	"\x0fObserveResponse\x127\n" +
 	"\x06status\x18\x01 \x01(\v2\x1f.upm.agent.v1.GetStatusResponseR\x06status\x12;\n" +
 	"\vobserved_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -1393,7 +2449,12 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\x05mysql\x18\a \x01(\v2\x1e.upm.agent.v1.MySQLObservationR\x05mysql\x12C\n" +
 	"\n" +
 	"postgresql\x18\b \x01(\v2#.upm.agent.v1.PostgreSQLObservationR\n" +
-	"postgresql\"\xc9\x02\n" +
+	"postgresql\x12\x1d\n" +
+	"\n" +
+	"free_bytes\x18\t \x01(\x03R\tfreeBytes\x12\x1f\n" +
+	"\vtotal_bytes\x18\n" +
+	" \x01(\x03R\n" +
+	"totalBytes\"\xe3\x02\n" +
 	"\x10MySQLObservation\x12\x1a\n" +
 	"\bexecuted\x18\x01 \x01(\tR\bexecuted\x12\x16\n" +
 	"\x06purged\x18\x02 \x01(\tR\x06purged\x12&\n" +
@@ -1401,7 +2462,8 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\x0fevent_scheduler\x18\x04 \x01(\bR\x0eeventScheduler\x124\n" +
 	"\achannel\x18\x05 \x01(\v2\x1a.upm.agent.v1.MySQLChannelR\achannel\x128\n" +
 	"\tsemi_sync\x18\x06 \x01(\v2\x1b.upm.agent.v1.MySQLSemiSyncR\bsemiSync\x12@\n" +
-	"\fdump_threads\x18\a \x03(\v2\x1d.upm.agent.v1.MySQLDumpThreadR\vdumpThreads\"\xf5\x02\n" +
+	"\fdump_threads\x18\a \x03(\v2\x1d.upm.agent.v1.MySQLDumpThreadR\vdumpThreads\x12\x18\n" +
+	"\aversion\x18\b \x01(\tR\aversion\"\xfd\x03\n" +
 	"\fMySQLChannel\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\x05R\x04port\x12\x12\n" +
@@ -1415,7 +2477,11 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\x0ereceiver_error\x18\t \x01(\tR\rreceiverError\x120\n" +
 	"\x14applier_error_number\x18\n" +
 	" \x01(\x05R\x12applierErrorNumber\x12#\n" +
-	"\rapplier_error\x18\v \x01(\tR\fapplierError\"\x8c\x02\n" +
+	"\rapplier_error\x18\v \x01(\tR\fapplierError\x12\x1c\n" +
+	"\tunapplied\x18\f \x01(\tR\tunapplied\x12.\n" +
+	"\x10lag_milliseconds\x18\r \x01(\x03H\x00R\x0flagMilliseconds\x88\x01\x01\x12#\n" +
+	"\rdelay_seconds\x18\x0e \x01(\x03R\fdelaySecondsB\x13\n" +
+	"\x11_lag_milliseconds\"\xb0\x02\n" +
 	"\rMySQLSemiSync\x12%\n" +
 	"\x0esource_enabled\x18\x01 \x01(\bR\rsourceEnabled\x12#\n" +
 	"\rsource_active\x18\x02 \x01(\bR\fsourceActive\x12'\n" +
@@ -1423,11 +2489,13 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\bwait_for\x18\x04 \x01(\x05R\awaitFor\x12\x18\n" +
 	"\aclients\x18\x05 \x01(\x05R\aclients\x12)\n" +
 	"\x10waiting_sessions\x18\x06 \x01(\x05R\x0fwaitingSessions\x12&\n" +
-	"\x0eunacknowledged\x18\a \x01(\x03R\x0eunacknowledged\"F\n" +
+	"\x0eunacknowledged\x18\a \x01(\x03R\x0eunacknowledged\x12\"\n" +
+	"\facknowledged\x18\b \x01(\x03R\facknowledged\"l\n" +
 	"\x0fMySQLDumpThread\x12\x1f\n" +
 	"\vserver_uuid\x18\x01 \x01(\tR\n" +
 	"serverUuid\x12\x12\n" +
-	"\x04host\x18\x02 \x01(\tR\x04host\"\x86\x04\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12$\n" +
+	"\racknowledging\x18\x03 \x01(\bR\racknowledging\"\x86\x04\n" +
 	"\x15PostgreSQLObservation\x12\x1f\n" +
 	"\vin_recovery\x18\x01 \x01(\bR\n" +
 	"inRecovery\x12\x1a\n" +
@@ -1495,14 +2563,87 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\x0eReleaseRequest\x12)\n" +
 	"\x05fence\x18\x01 \x01(\v2\x13.upm.agent.v1.FenceR\x05fence\"O\n" +
 	"\fRoleResponse\x12?\n" +
-	"\vobservation\x18\x01 \x01(\v2\x1d.upm.agent.v1.ObserveResponseR\vobservation2\xaa\x03\n" +
+	"\vobservation\x18\x01 \x01(\v2\x1d.upm.agent.v1.ObserveResponseR\vobservation\"\x11\n" +
+	"\x0fActivityRequest\"\x8c\x01\n" +
+	"\x10ActivityResponse\x12=\n" +
+	"\ftransactions\x18\x01 \x03(\v2\x19.upm.agent.v1.TransactionR\ftransactions\x129\n" +
+	"\vdefinitions\x18\x02 \x03(\v2\x17.upm.agent.v1.StatementR\vdefinitions\"\x8e\x01\n" +
+	"\vTransaction\x12\x18\n" +
+	"\asession\x18\x01 \x01(\x03R\asession\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\x12\x18\n" +
+	"\aseconds\x18\x04 \x01(\x03R\aseconds\x12#\n" +
+	"\rrows_modified\x18\x05 \x01(\x03R\frowsModified\"{\n" +
+	"\tStatement\x12\x18\n" +
+	"\asession\x18\x01 \x01(\x03R\asession\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\x12\x18\n" +
+	"\aseconds\x18\x04 \x01(\x03R\aseconds\x12\x12\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kind\"c\n" +
+	"\x13WaitExecutedRequest\x12\x19\n" +
+	"\bgtid_set\x18\x01 \x01(\tR\agtidSet\x121\n" +
+	"\x14timeout_milliseconds\x18\x02 \x01(\x05R\x13timeoutMilliseconds\"\x83\x01\n" +
+	"\x14WaitExecutedResponse\x12\x1c\n" +
+	"\tcontained\x18\x01 \x01(\bR\tcontained\x12\x1a\n" +
+	"\bexecuted\x18\x02 \x01(\tR\bexecuted\x12\x18\n" +
+	"\amissing\x18\x03 \x01(\tR\amissing\x12\x17\n" +
+	"\apod_uid\x18\x04 \x01(\tR\x06podUid\"q\n" +
+	"\aAccount\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bpassword\x18\x02 \x01(\fR\bpassword\x126\n" +
+	"\apurpose\x18\x03 \x01(\x0e2\x1c.upm.agent.v1.AccountPurposeR\apurpose\"\x90\x01\n" +
+	"\x15EnsureAccountsRequest\x12)\n" +
+	"\x05fence\x18\x01 \x01(\v2\x13.upm.agent.v1.FenceR\x05fence\x121\n" +
+	"\baccounts\x18\x02 \x03(\v2\x15.upm.agent.v1.AccountR\baccounts\x12\x19\n" +
+	"\bhash_key\x18\x03 \x01(\fR\ahashKey\"F\n" +
+	"\x16EnsureAccountsResponse\x12\x12\n" +
+	"\x04hash\x18\x01 \x01(\tR\x04hash\x12\x18\n" +
+	"\achanged\x18\x02 \x03(\tR\achanged\"v\n" +
+	"\x11SaveErrantRequest\x12)\n" +
+	"\x05fence\x18\x01 \x01(\v2\x13.upm.agent.v1.FenceR\x05fence\x12\x19\n" +
+	"\bgtid_set\x18\x02 \x01(\tR\agtidSet\x12\x1b\n" +
+	"\tmax_bytes\x18\x03 \x01(\x03R\bmaxBytes\"\x9e\x01\n" +
+	"\x12SaveErrantResponse\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x14\n" +
+	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x14\n" +
+	"\x05saved\x18\x03 \x01(\tR\x05saved\x12\x12\n" +
+	"\x04lost\x18\x04 \x01(\tR\x04lost\x12\x1c\n" +
+	"\ttruncated\x18\x05 \x01(\bR\ttruncated\x12\x16\n" +
+	"\x06sha256\x18\x06 \x01(\tR\x06sha256\"\x89\x01\n" +
+	"\x05Donor\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\x05R\x04port\x12\x1b\n" +
+	"\tserver_id\x18\x04 \x01(\tR\bserverId\x12'\n" +
+	"\x0fdata_generation\x18\x05 \x01(\x03R\x0edataGeneration\"\x86\x02\n" +
+	"\x10ProvisionRequest\x12)\n" +
+	"\x05fence\x18\x01 \x01(\v2\x13.upm.agent.v1.FenceR\x05fence\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"journal_id\x18\x03 \x01(\tR\tjournalId\x12)\n" +
+	"\x05donor\x18\x04 \x01(\v2\x13.upm.agent.v1.DonorR\x05donor\x126\n" +
+	"\achannel\x18\x05 \x01(\v2\x1c.upm.agent.v1.ChannelAccountR\achannel\x12\x18\n" +
+	"\areplace\x18\x06 \x01(\bR\areplace\x12\x1b\n" +
+	"\tserver_id\x18\a \x01(\tR\bserverId\"J\n" +
+	"\x11ProvisionResponse\x125\n" +
+	"\toperation\x18\x01 \x01(\v2\x17.upm.agent.v1.OperationR\toperation*m\n" +
+	"\x0eAccountPurpose\x12\x1f\n" +
+	"\x1bACCOUNT_PURPOSE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15ACCOUNT_PURPOSE_MYSQL\x10\x01\x12\x1f\n" +
+	"\x1bACCOUNT_PURPOSE_REPLICATION\x10\x022\xc8\x06\n" +
 	"\vRoleService\x12F\n" +
 	"\aObserve\x12\x1c.upm.agent.v1.ObserveRequest\x1a\x1d.upm.agent.v1.ObserveResponse\x12C\n" +
 	"\aPromote\x12\x1c.upm.agent.v1.PromoteRequest\x1a\x1a.upm.agent.v1.RoleResponse\x12A\n" +
 	"\x06Demote\x12\x1b.upm.agent.v1.DemoteRequest\x1a\x1a.upm.agent.v1.RoleResponse\x12A\n" +
 	"\x06Follow\x12\x1b.upm.agent.v1.FollowRequest\x1a\x1a.upm.agent.v1.RoleResponse\x12C\n" +
 	"\aIsolate\x12\x1c.upm.agent.v1.IsolateRequest\x1a\x1a.upm.agent.v1.RoleResponse\x12C\n" +
-	"\aRelease\x12\x1c.upm.agent.v1.ReleaseRequest\x1a\x1a.upm.agent.v1.RoleResponseB7Z5github.com/upmio/unit-operator/proto/agent/v1;agentv1b\x06proto3"
+	"\aRelease\x12\x1c.upm.agent.v1.ReleaseRequest\x1a\x1a.upm.agent.v1.RoleResponse\x12I\n" +
+	"\bActivity\x12\x1d.upm.agent.v1.ActivityRequest\x1a\x1e.upm.agent.v1.ActivityResponse\x12U\n" +
+	"\fWaitExecuted\x12!.upm.agent.v1.WaitExecutedRequest\x1a\".upm.agent.v1.WaitExecutedResponse\x12[\n" +
+	"\x0eEnsureAccounts\x12#.upm.agent.v1.EnsureAccountsRequest\x1a$.upm.agent.v1.EnsureAccountsResponse\x12O\n" +
+	"\n" +
+	"SaveErrant\x12\x1f.upm.agent.v1.SaveErrantRequest\x1a .upm.agent.v1.SaveErrantResponse\x12L\n" +
+	"\tProvision\x12\x1e.upm.agent.v1.ProvisionRequest\x1a\x1f.upm.agent.v1.ProvisionResponseB7Z5github.com/upmio/unit-operator/proto/agent/v1;agentv1b\x06proto3"
 
 var (
 	file_proto_agent_v1_roles_proto_rawDescOnce sync.Once
@@ -1516,71 +2657,108 @@ func file_proto_agent_v1_roles_proto_rawDescGZIP() []byte {
 	return file_proto_agent_v1_roles_proto_rawDescData
 }
 
-var file_proto_agent_v1_roles_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_proto_agent_v1_roles_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_proto_agent_v1_roles_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_proto_agent_v1_roles_proto_goTypes = []any{
-	(*ObserveRequest)(nil),        // 0: upm.agent.v1.ObserveRequest
-	(*ObserveResponse)(nil),       // 1: upm.agent.v1.ObserveResponse
-	(*MySQLObservation)(nil),      // 2: upm.agent.v1.MySQLObservation
-	(*MySQLChannel)(nil),          // 3: upm.agent.v1.MySQLChannel
-	(*MySQLSemiSync)(nil),         // 4: upm.agent.v1.MySQLSemiSync
-	(*MySQLDumpThread)(nil),       // 5: upm.agent.v1.MySQLDumpThread
-	(*PostgreSQLObservation)(nil), // 6: upm.agent.v1.PostgreSQLObservation
-	(*PostgreSQLReceiver)(nil),    // 7: upm.agent.v1.PostgreSQLReceiver
-	(*PostgreSQLStandby)(nil),     // 8: upm.agent.v1.PostgreSQLStandby
-	(*PostgreSQLSlot)(nil),        // 9: upm.agent.v1.PostgreSQLSlot
-	(*PostgreSQLControlData)(nil), // 10: upm.agent.v1.PostgreSQLControlData
-	(*PromoteRequest)(nil),        // 11: upm.agent.v1.PromoteRequest
-	(*ChannelAccount)(nil),        // 12: upm.agent.v1.ChannelAccount
-	(*DemoteRequest)(nil),         // 13: upm.agent.v1.DemoteRequest
-	(*FollowRequest)(nil),         // 14: upm.agent.v1.FollowRequest
-	(*IsolateRequest)(nil),        // 15: upm.agent.v1.IsolateRequest
-	(*ReleaseRequest)(nil),        // 16: upm.agent.v1.ReleaseRequest
-	(*RoleResponse)(nil),          // 17: upm.agent.v1.RoleResponse
-	(*GetStatusResponse)(nil),     // 18: upm.agent.v1.GetStatusResponse
-	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
-	(*Fence)(nil),                 // 20: upm.agent.v1.Fence
-	(*Durability)(nil),            // 21: upm.agent.v1.Durability
-	(*Upstream)(nil),              // 22: upm.agent.v1.Upstream
+	(AccountPurpose)(0),            // 0: upm.agent.v1.AccountPurpose
+	(*ObserveRequest)(nil),         // 1: upm.agent.v1.ObserveRequest
+	(*ObserveResponse)(nil),        // 2: upm.agent.v1.ObserveResponse
+	(*MySQLObservation)(nil),       // 3: upm.agent.v1.MySQLObservation
+	(*MySQLChannel)(nil),           // 4: upm.agent.v1.MySQLChannel
+	(*MySQLSemiSync)(nil),          // 5: upm.agent.v1.MySQLSemiSync
+	(*MySQLDumpThread)(nil),        // 6: upm.agent.v1.MySQLDumpThread
+	(*PostgreSQLObservation)(nil),  // 7: upm.agent.v1.PostgreSQLObservation
+	(*PostgreSQLReceiver)(nil),     // 8: upm.agent.v1.PostgreSQLReceiver
+	(*PostgreSQLStandby)(nil),      // 9: upm.agent.v1.PostgreSQLStandby
+	(*PostgreSQLSlot)(nil),         // 10: upm.agent.v1.PostgreSQLSlot
+	(*PostgreSQLControlData)(nil),  // 11: upm.agent.v1.PostgreSQLControlData
+	(*PromoteRequest)(nil),         // 12: upm.agent.v1.PromoteRequest
+	(*ChannelAccount)(nil),         // 13: upm.agent.v1.ChannelAccount
+	(*DemoteRequest)(nil),          // 14: upm.agent.v1.DemoteRequest
+	(*FollowRequest)(nil),          // 15: upm.agent.v1.FollowRequest
+	(*IsolateRequest)(nil),         // 16: upm.agent.v1.IsolateRequest
+	(*ReleaseRequest)(nil),         // 17: upm.agent.v1.ReleaseRequest
+	(*RoleResponse)(nil),           // 18: upm.agent.v1.RoleResponse
+	(*ActivityRequest)(nil),        // 19: upm.agent.v1.ActivityRequest
+	(*ActivityResponse)(nil),       // 20: upm.agent.v1.ActivityResponse
+	(*Transaction)(nil),            // 21: upm.agent.v1.Transaction
+	(*Statement)(nil),              // 22: upm.agent.v1.Statement
+	(*WaitExecutedRequest)(nil),    // 23: upm.agent.v1.WaitExecutedRequest
+	(*WaitExecutedResponse)(nil),   // 24: upm.agent.v1.WaitExecutedResponse
+	(*Account)(nil),                // 25: upm.agent.v1.Account
+	(*EnsureAccountsRequest)(nil),  // 26: upm.agent.v1.EnsureAccountsRequest
+	(*EnsureAccountsResponse)(nil), // 27: upm.agent.v1.EnsureAccountsResponse
+	(*SaveErrantRequest)(nil),      // 28: upm.agent.v1.SaveErrantRequest
+	(*SaveErrantResponse)(nil),     // 29: upm.agent.v1.SaveErrantResponse
+	(*Donor)(nil),                  // 30: upm.agent.v1.Donor
+	(*ProvisionRequest)(nil),       // 31: upm.agent.v1.ProvisionRequest
+	(*ProvisionResponse)(nil),      // 32: upm.agent.v1.ProvisionResponse
+	(*GetStatusResponse)(nil),      // 33: upm.agent.v1.GetStatusResponse
+	(*timestamppb.Timestamp)(nil),  // 34: google.protobuf.Timestamp
+	(*Fence)(nil),                  // 35: upm.agent.v1.Fence
+	(*Durability)(nil),             // 36: upm.agent.v1.Durability
+	(*Upstream)(nil),               // 37: upm.agent.v1.Upstream
+	(*Operation)(nil),              // 38: upm.agent.v1.Operation
 }
 var file_proto_agent_v1_roles_proto_depIdxs = []int32{
-	18, // 0: upm.agent.v1.ObserveResponse.status:type_name -> upm.agent.v1.GetStatusResponse
-	19, // 1: upm.agent.v1.ObserveResponse.observed_at:type_name -> google.protobuf.Timestamp
-	2,  // 2: upm.agent.v1.ObserveResponse.mysql:type_name -> upm.agent.v1.MySQLObservation
-	6,  // 3: upm.agent.v1.ObserveResponse.postgresql:type_name -> upm.agent.v1.PostgreSQLObservation
-	3,  // 4: upm.agent.v1.MySQLObservation.channel:type_name -> upm.agent.v1.MySQLChannel
-	4,  // 5: upm.agent.v1.MySQLObservation.semi_sync:type_name -> upm.agent.v1.MySQLSemiSync
-	5,  // 6: upm.agent.v1.MySQLObservation.dump_threads:type_name -> upm.agent.v1.MySQLDumpThread
-	7,  // 7: upm.agent.v1.PostgreSQLObservation.receiver:type_name -> upm.agent.v1.PostgreSQLReceiver
-	8,  // 8: upm.agent.v1.PostgreSQLObservation.standbys:type_name -> upm.agent.v1.PostgreSQLStandby
-	9,  // 9: upm.agent.v1.PostgreSQLObservation.slots:type_name -> upm.agent.v1.PostgreSQLSlot
-	10, // 10: upm.agent.v1.PostgreSQLObservation.control:type_name -> upm.agent.v1.PostgreSQLControlData
-	20, // 11: upm.agent.v1.PromoteRequest.fence:type_name -> upm.agent.v1.Fence
-	21, // 12: upm.agent.v1.PromoteRequest.durability:type_name -> upm.agent.v1.Durability
-	12, // 13: upm.agent.v1.PromoteRequest.channel:type_name -> upm.agent.v1.ChannelAccount
-	20, // 14: upm.agent.v1.DemoteRequest.fence:type_name -> upm.agent.v1.Fence
-	20, // 15: upm.agent.v1.FollowRequest.fence:type_name -> upm.agent.v1.Fence
-	22, // 16: upm.agent.v1.FollowRequest.upstream:type_name -> upm.agent.v1.Upstream
-	12, // 17: upm.agent.v1.FollowRequest.channel:type_name -> upm.agent.v1.ChannelAccount
-	20, // 18: upm.agent.v1.IsolateRequest.fence:type_name -> upm.agent.v1.Fence
-	20, // 19: upm.agent.v1.ReleaseRequest.fence:type_name -> upm.agent.v1.Fence
-	1,  // 20: upm.agent.v1.RoleResponse.observation:type_name -> upm.agent.v1.ObserveResponse
-	0,  // 21: upm.agent.v1.RoleService.Observe:input_type -> upm.agent.v1.ObserveRequest
-	11, // 22: upm.agent.v1.RoleService.Promote:input_type -> upm.agent.v1.PromoteRequest
-	13, // 23: upm.agent.v1.RoleService.Demote:input_type -> upm.agent.v1.DemoteRequest
-	14, // 24: upm.agent.v1.RoleService.Follow:input_type -> upm.agent.v1.FollowRequest
-	15, // 25: upm.agent.v1.RoleService.Isolate:input_type -> upm.agent.v1.IsolateRequest
-	16, // 26: upm.agent.v1.RoleService.Release:input_type -> upm.agent.v1.ReleaseRequest
-	1,  // 27: upm.agent.v1.RoleService.Observe:output_type -> upm.agent.v1.ObserveResponse
-	17, // 28: upm.agent.v1.RoleService.Promote:output_type -> upm.agent.v1.RoleResponse
-	17, // 29: upm.agent.v1.RoleService.Demote:output_type -> upm.agent.v1.RoleResponse
-	17, // 30: upm.agent.v1.RoleService.Follow:output_type -> upm.agent.v1.RoleResponse
-	17, // 31: upm.agent.v1.RoleService.Isolate:output_type -> upm.agent.v1.RoleResponse
-	17, // 32: upm.agent.v1.RoleService.Release:output_type -> upm.agent.v1.RoleResponse
-	27, // [27:33] is the sub-list for method output_type
-	21, // [21:27] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	33, // 0: upm.agent.v1.ObserveResponse.status:type_name -> upm.agent.v1.GetStatusResponse
+	34, // 1: upm.agent.v1.ObserveResponse.observed_at:type_name -> google.protobuf.Timestamp
+	3,  // 2: upm.agent.v1.ObserveResponse.mysql:type_name -> upm.agent.v1.MySQLObservation
+	7,  // 3: upm.agent.v1.ObserveResponse.postgresql:type_name -> upm.agent.v1.PostgreSQLObservation
+	4,  // 4: upm.agent.v1.MySQLObservation.channel:type_name -> upm.agent.v1.MySQLChannel
+	5,  // 5: upm.agent.v1.MySQLObservation.semi_sync:type_name -> upm.agent.v1.MySQLSemiSync
+	6,  // 6: upm.agent.v1.MySQLObservation.dump_threads:type_name -> upm.agent.v1.MySQLDumpThread
+	8,  // 7: upm.agent.v1.PostgreSQLObservation.receiver:type_name -> upm.agent.v1.PostgreSQLReceiver
+	9,  // 8: upm.agent.v1.PostgreSQLObservation.standbys:type_name -> upm.agent.v1.PostgreSQLStandby
+	10, // 9: upm.agent.v1.PostgreSQLObservation.slots:type_name -> upm.agent.v1.PostgreSQLSlot
+	11, // 10: upm.agent.v1.PostgreSQLObservation.control:type_name -> upm.agent.v1.PostgreSQLControlData
+	35, // 11: upm.agent.v1.PromoteRequest.fence:type_name -> upm.agent.v1.Fence
+	36, // 12: upm.agent.v1.PromoteRequest.durability:type_name -> upm.agent.v1.Durability
+	13, // 13: upm.agent.v1.PromoteRequest.channel:type_name -> upm.agent.v1.ChannelAccount
+	35, // 14: upm.agent.v1.DemoteRequest.fence:type_name -> upm.agent.v1.Fence
+	35, // 15: upm.agent.v1.FollowRequest.fence:type_name -> upm.agent.v1.Fence
+	37, // 16: upm.agent.v1.FollowRequest.upstream:type_name -> upm.agent.v1.Upstream
+	13, // 17: upm.agent.v1.FollowRequest.channel:type_name -> upm.agent.v1.ChannelAccount
+	35, // 18: upm.agent.v1.IsolateRequest.fence:type_name -> upm.agent.v1.Fence
+	35, // 19: upm.agent.v1.ReleaseRequest.fence:type_name -> upm.agent.v1.Fence
+	2,  // 20: upm.agent.v1.RoleResponse.observation:type_name -> upm.agent.v1.ObserveResponse
+	21, // 21: upm.agent.v1.ActivityResponse.transactions:type_name -> upm.agent.v1.Transaction
+	22, // 22: upm.agent.v1.ActivityResponse.definitions:type_name -> upm.agent.v1.Statement
+	0,  // 23: upm.agent.v1.Account.purpose:type_name -> upm.agent.v1.AccountPurpose
+	35, // 24: upm.agent.v1.EnsureAccountsRequest.fence:type_name -> upm.agent.v1.Fence
+	25, // 25: upm.agent.v1.EnsureAccountsRequest.accounts:type_name -> upm.agent.v1.Account
+	35, // 26: upm.agent.v1.SaveErrantRequest.fence:type_name -> upm.agent.v1.Fence
+	35, // 27: upm.agent.v1.ProvisionRequest.fence:type_name -> upm.agent.v1.Fence
+	30, // 28: upm.agent.v1.ProvisionRequest.donor:type_name -> upm.agent.v1.Donor
+	13, // 29: upm.agent.v1.ProvisionRequest.channel:type_name -> upm.agent.v1.ChannelAccount
+	38, // 30: upm.agent.v1.ProvisionResponse.operation:type_name -> upm.agent.v1.Operation
+	1,  // 31: upm.agent.v1.RoleService.Observe:input_type -> upm.agent.v1.ObserveRequest
+	12, // 32: upm.agent.v1.RoleService.Promote:input_type -> upm.agent.v1.PromoteRequest
+	14, // 33: upm.agent.v1.RoleService.Demote:input_type -> upm.agent.v1.DemoteRequest
+	15, // 34: upm.agent.v1.RoleService.Follow:input_type -> upm.agent.v1.FollowRequest
+	16, // 35: upm.agent.v1.RoleService.Isolate:input_type -> upm.agent.v1.IsolateRequest
+	17, // 36: upm.agent.v1.RoleService.Release:input_type -> upm.agent.v1.ReleaseRequest
+	19, // 37: upm.agent.v1.RoleService.Activity:input_type -> upm.agent.v1.ActivityRequest
+	23, // 38: upm.agent.v1.RoleService.WaitExecuted:input_type -> upm.agent.v1.WaitExecutedRequest
+	26, // 39: upm.agent.v1.RoleService.EnsureAccounts:input_type -> upm.agent.v1.EnsureAccountsRequest
+	28, // 40: upm.agent.v1.RoleService.SaveErrant:input_type -> upm.agent.v1.SaveErrantRequest
+	31, // 41: upm.agent.v1.RoleService.Provision:input_type -> upm.agent.v1.ProvisionRequest
+	2,  // 42: upm.agent.v1.RoleService.Observe:output_type -> upm.agent.v1.ObserveResponse
+	18, // 43: upm.agent.v1.RoleService.Promote:output_type -> upm.agent.v1.RoleResponse
+	18, // 44: upm.agent.v1.RoleService.Demote:output_type -> upm.agent.v1.RoleResponse
+	18, // 45: upm.agent.v1.RoleService.Follow:output_type -> upm.agent.v1.RoleResponse
+	18, // 46: upm.agent.v1.RoleService.Isolate:output_type -> upm.agent.v1.RoleResponse
+	18, // 47: upm.agent.v1.RoleService.Release:output_type -> upm.agent.v1.RoleResponse
+	20, // 48: upm.agent.v1.RoleService.Activity:output_type -> upm.agent.v1.ActivityResponse
+	24, // 49: upm.agent.v1.RoleService.WaitExecuted:output_type -> upm.agent.v1.WaitExecutedResponse
+	27, // 50: upm.agent.v1.RoleService.EnsureAccounts:output_type -> upm.agent.v1.EnsureAccountsResponse
+	29, // 51: upm.agent.v1.RoleService.SaveErrant:output_type -> upm.agent.v1.SaveErrantResponse
+	32, // 52: upm.agent.v1.RoleService.Provision:output_type -> upm.agent.v1.ProvisionResponse
+	42, // [42:53] is the sub-list for method output_type
+	31, // [31:42] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_proto_agent_v1_roles_proto_init() }
@@ -1589,18 +2767,21 @@ func file_proto_agent_v1_roles_proto_init() {
 		return
 	}
 	file_proto_agent_v1_agent_proto_init()
+	file_proto_agent_v1_operations_proto_init()
+	file_proto_agent_v1_roles_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_agent_v1_roles_proto_rawDesc), len(file_proto_agent_v1_roles_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   18,
+			NumEnums:      1,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_proto_agent_v1_roles_proto_goTypes,
 		DependencyIndexes: file_proto_agent_v1_roles_proto_depIdxs,
+		EnumInfos:         file_proto_agent_v1_roles_proto_enumTypes,
 		MessageInfos:      file_proto_agent_v1_roles_proto_msgTypes,
 	}.Build()
 	File_proto_agent_v1_roles_proto = out.File

@@ -20,12 +20,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	RoleService_Observe_FullMethodName = "/upm.agent.v1.RoleService/Observe"
-	RoleService_Promote_FullMethodName = "/upm.agent.v1.RoleService/Promote"
-	RoleService_Demote_FullMethodName  = "/upm.agent.v1.RoleService/Demote"
-	RoleService_Follow_FullMethodName  = "/upm.agent.v1.RoleService/Follow"
-	RoleService_Isolate_FullMethodName = "/upm.agent.v1.RoleService/Isolate"
-	RoleService_Release_FullMethodName = "/upm.agent.v1.RoleService/Release"
+	RoleService_Observe_FullMethodName        = "/upm.agent.v1.RoleService/Observe"
+	RoleService_Promote_FullMethodName        = "/upm.agent.v1.RoleService/Promote"
+	RoleService_Demote_FullMethodName         = "/upm.agent.v1.RoleService/Demote"
+	RoleService_Follow_FullMethodName         = "/upm.agent.v1.RoleService/Follow"
+	RoleService_Isolate_FullMethodName        = "/upm.agent.v1.RoleService/Isolate"
+	RoleService_Release_FullMethodName        = "/upm.agent.v1.RoleService/Release"
+	RoleService_Activity_FullMethodName       = "/upm.agent.v1.RoleService/Activity"
+	RoleService_WaitExecuted_FullMethodName   = "/upm.agent.v1.RoleService/WaitExecuted"
+	RoleService_EnsureAccounts_FullMethodName = "/upm.agent.v1.RoleService/EnsureAccounts"
+	RoleService_SaveErrant_FullMethodName     = "/upm.agent.v1.RoleService/SaveErrant"
+	RoleService_Provision_FullMethodName      = "/upm.agent.v1.RoleService/Provision"
 )
 
 // RoleServiceClient is the client API for RoleService service.
@@ -42,9 +47,12 @@ const (
 // that returns Unknown is under way and needed more time than it was given; the same
 // call again goes on.
 //
-// Demote and Isolate never wait for an operation of the unit (a backup that runs is
-// interrupted); Promote and Follow are refused with ResourceExhausted while one
-// holds the unit.
+// No call waits for a backup of the unit: one that runs when the role or the upstream
+// changes is interrupted and fails with reason RoleChanged. Demote and Isolate wait for
+// no other operation either. Promote and Follow are refused with ResourceExhausted while
+// one that replaces data (restore, clone, gtid-purge, provision) has the unit; in a pod
+// that has no role yet they are recorded all the same, for the operation's server may
+// have to be started with it.
 //
 // Errors beside those of agent.proto: Aborted (the call would lose transactions that
 // only this server may hold; the message names them), Unimplemented (the engine has
@@ -74,6 +82,28 @@ type RoleServiceClient interface {
 	// Release ends the Replication's ownership: role and upstream stay, the hold
 	// fence is lifted, and the record names no Replication any more.
 	Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*RoleResponse, error)
+	// Activity tells what a switchover would have to wait for or end: long transactions
+	// and running DDL of clients (MySQL). It changes nothing.
+	Activity(ctx context.Context, in *ActivityRequest, opts ...grpc.CallOption) (*ActivityResponse, error)
+	// WaitExecuted waits until the server has executed a GTID set, 5 seconds at most, and
+	// tells what it had then (MySQL). It changes nothing; the same call again goes on. A
+	// wait that a demotion or a hold ends is answered with contained = false.
+	WaitExecuted(ctx context.Context, in *WaitExecutedRequest, opts ...grpc.CallOption) (*WaitExecutedResponse, error)
+	// EnsureAccounts makes the accounts on an open source, with their grants and
+	// passwords, by ordinary transactions that replicas apply. It writes only what
+	// differs, and nothing (Unknown) while commits wait for acknowledgements: it would
+	// wait with them. Refused (InvalidArgument) on anything but the open source.
+	EnsureAccounts(ctx context.Context, in *EnsureAccountsRequest, opts ...grpc.CallOption) (*EnsureAccountsResponse, error)
+	// SaveErrant writes transactions that only this server has executed to its volume, as
+	// evidence, before the server is made anew. It goes on in the background: Unknown
+	// means that it has not ended. What was saved before is found, not made again.
+	SaveErrant(ctx context.Context, in *SaveErrantRequest, opts ...grpc.CallOption) (*SaveErrantResponse, error)
+	// Provision starts an operation that replaces this server's data by a copy of a
+	// donor's, or finds the one that was started under the id, as OperationService.Start
+	// does; OperationService tells how it goes (action provision) and cancels it. Refused
+	// (InvalidArgument) on a server that is recorded as source or replica: isolate it
+	// first. The server keeps its role isolated.
+	Provision(ctx context.Context, in *ProvisionRequest, opts ...grpc.CallOption) (*ProvisionResponse, error)
 }
 
 type roleServiceClient struct {
@@ -144,6 +174,56 @@ func (c *roleServiceClient) Release(ctx context.Context, in *ReleaseRequest, opt
 	return out, nil
 }
 
+func (c *roleServiceClient) Activity(ctx context.Context, in *ActivityRequest, opts ...grpc.CallOption) (*ActivityResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ActivityResponse)
+	err := c.cc.Invoke(ctx, RoleService_Activity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roleServiceClient) WaitExecuted(ctx context.Context, in *WaitExecutedRequest, opts ...grpc.CallOption) (*WaitExecutedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WaitExecutedResponse)
+	err := c.cc.Invoke(ctx, RoleService_WaitExecuted_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roleServiceClient) EnsureAccounts(ctx context.Context, in *EnsureAccountsRequest, opts ...grpc.CallOption) (*EnsureAccountsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EnsureAccountsResponse)
+	err := c.cc.Invoke(ctx, RoleService_EnsureAccounts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roleServiceClient) SaveErrant(ctx context.Context, in *SaveErrantRequest, opts ...grpc.CallOption) (*SaveErrantResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SaveErrantResponse)
+	err := c.cc.Invoke(ctx, RoleService_SaveErrant_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *roleServiceClient) Provision(ctx context.Context, in *ProvisionRequest, opts ...grpc.CallOption) (*ProvisionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ProvisionResponse)
+	err := c.cc.Invoke(ctx, RoleService_Provision_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RoleServiceServer is the server API for RoleService service.
 // All implementations must embed UnimplementedRoleServiceServer
 // for forward compatibility.
@@ -158,9 +238,12 @@ func (c *roleServiceClient) Release(ctx context.Context, in *ReleaseRequest, opt
 // that returns Unknown is under way and needed more time than it was given; the same
 // call again goes on.
 //
-// Demote and Isolate never wait for an operation of the unit (a backup that runs is
-// interrupted); Promote and Follow are refused with ResourceExhausted while one
-// holds the unit.
+// No call waits for a backup of the unit: one that runs when the role or the upstream
+// changes is interrupted and fails with reason RoleChanged. Demote and Isolate wait for
+// no other operation either. Promote and Follow are refused with ResourceExhausted while
+// one that replaces data (restore, clone, gtid-purge, provision) has the unit; in a pod
+// that has no role yet they are recorded all the same, for the operation's server may
+// have to be started with it.
 //
 // Errors beside those of agent.proto: Aborted (the call would lose transactions that
 // only this server may hold; the message names them), Unimplemented (the engine has
@@ -190,6 +273,28 @@ type RoleServiceServer interface {
 	// Release ends the Replication's ownership: role and upstream stay, the hold
 	// fence is lifted, and the record names no Replication any more.
 	Release(context.Context, *ReleaseRequest) (*RoleResponse, error)
+	// Activity tells what a switchover would have to wait for or end: long transactions
+	// and running DDL of clients (MySQL). It changes nothing.
+	Activity(context.Context, *ActivityRequest) (*ActivityResponse, error)
+	// WaitExecuted waits until the server has executed a GTID set, 5 seconds at most, and
+	// tells what it had then (MySQL). It changes nothing; the same call again goes on. A
+	// wait that a demotion or a hold ends is answered with contained = false.
+	WaitExecuted(context.Context, *WaitExecutedRequest) (*WaitExecutedResponse, error)
+	// EnsureAccounts makes the accounts on an open source, with their grants and
+	// passwords, by ordinary transactions that replicas apply. It writes only what
+	// differs, and nothing (Unknown) while commits wait for acknowledgements: it would
+	// wait with them. Refused (InvalidArgument) on anything but the open source.
+	EnsureAccounts(context.Context, *EnsureAccountsRequest) (*EnsureAccountsResponse, error)
+	// SaveErrant writes transactions that only this server has executed to its volume, as
+	// evidence, before the server is made anew. It goes on in the background: Unknown
+	// means that it has not ended. What was saved before is found, not made again.
+	SaveErrant(context.Context, *SaveErrantRequest) (*SaveErrantResponse, error)
+	// Provision starts an operation that replaces this server's data by a copy of a
+	// donor's, or finds the one that was started under the id, as OperationService.Start
+	// does; OperationService tells how it goes (action provision) and cancels it. Refused
+	// (InvalidArgument) on a server that is recorded as source or replica: isolate it
+	// first. The server keeps its role isolated.
+	Provision(context.Context, *ProvisionRequest) (*ProvisionResponse, error)
 	mustEmbedUnimplementedRoleServiceServer()
 }
 
@@ -217,6 +322,21 @@ func (UnimplementedRoleServiceServer) Isolate(context.Context, *IsolateRequest) 
 }
 func (UnimplementedRoleServiceServer) Release(context.Context, *ReleaseRequest) (*RoleResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Release not implemented")
+}
+func (UnimplementedRoleServiceServer) Activity(context.Context, *ActivityRequest) (*ActivityResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Activity not implemented")
+}
+func (UnimplementedRoleServiceServer) WaitExecuted(context.Context, *WaitExecutedRequest) (*WaitExecutedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WaitExecuted not implemented")
+}
+func (UnimplementedRoleServiceServer) EnsureAccounts(context.Context, *EnsureAccountsRequest) (*EnsureAccountsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnsureAccounts not implemented")
+}
+func (UnimplementedRoleServiceServer) SaveErrant(context.Context, *SaveErrantRequest) (*SaveErrantResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SaveErrant not implemented")
+}
+func (UnimplementedRoleServiceServer) Provision(context.Context, *ProvisionRequest) (*ProvisionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Provision not implemented")
 }
 func (UnimplementedRoleServiceServer) mustEmbedUnimplementedRoleServiceServer() {}
 func (UnimplementedRoleServiceServer) testEmbeddedByValue()                     {}
@@ -347,6 +467,96 @@ func _RoleService_Release_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RoleService_Activity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ActivityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoleServiceServer).Activity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoleService_Activity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoleServiceServer).Activity(ctx, req.(*ActivityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoleService_WaitExecuted_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WaitExecutedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoleServiceServer).WaitExecuted(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoleService_WaitExecuted_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoleServiceServer).WaitExecuted(ctx, req.(*WaitExecutedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoleService_EnsureAccounts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnsureAccountsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoleServiceServer).EnsureAccounts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoleService_EnsureAccounts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoleServiceServer).EnsureAccounts(ctx, req.(*EnsureAccountsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoleService_SaveErrant_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SaveErrantRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoleServiceServer).SaveErrant(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoleService_SaveErrant_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoleServiceServer).SaveErrant(ctx, req.(*SaveErrantRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RoleService_Provision_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ProvisionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RoleServiceServer).Provision(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RoleService_Provision_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RoleServiceServer).Provision(ctx, req.(*ProvisionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RoleService_ServiceDesc is the grpc.ServiceDesc for RoleService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -377,6 +587,26 @@ var RoleService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Release",
 			Handler:    _RoleService_Release_Handler,
+		},
+		{
+			MethodName: "Activity",
+			Handler:    _RoleService_Activity_Handler,
+		},
+		{
+			MethodName: "WaitExecuted",
+			Handler:    _RoleService_WaitExecuted_Handler,
+		},
+		{
+			MethodName: "EnsureAccounts",
+			Handler:    _RoleService_EnsureAccounts_Handler,
+		},
+		{
+			MethodName: "SaveErrant",
+			Handler:    _RoleService_SaveErrant_Handler,
+		},
+		{
+			MethodName: "Provision",
+			Handler:    _RoleService_Provision_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
