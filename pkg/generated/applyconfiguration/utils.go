@@ -83,6 +83,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &upmv1alpha1.ReplicationOperationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationServiceSpec"):
 		return &upmv1alpha1.ReplicationServiceSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationTransition"):
+		return &upmv1alpha1.ReplicationTransitionApplyConfiguration{}
 
 		// Group=upm.syntropycloud.io, Version=v1alpha2
 	case v1alpha2.SchemeGroupVersion.WithKind("AgentInfo"):

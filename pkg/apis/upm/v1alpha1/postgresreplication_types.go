@@ -183,6 +183,10 @@ type PostgresReplicationStatus struct {
 	// operation that is under way. Absent: none.
 	// +optional
 	Operation *ReplicationOperation `json:"operation,omitempty"`
+	// lastTransition is the last time that a member became the primary. Absent: none has
+	// yet.
+	// +optional
+	LastTransition *ReplicationTransition `json:"lastTransition,omitempty"`
 	// endpoints are where clients connect.
 	// +optional
 	Endpoints *ReplicationEndpoints `json:"endpoints,omitempty"`

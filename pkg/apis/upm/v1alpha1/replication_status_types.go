@@ -93,11 +93,17 @@ type ReplicationDurabilityEntry struct {
 	// w is how many of members acknowledge a transaction before its commit is.
 	// +required
 	W int32 `json:"w"`
-	// members that may acknowledge.
+	// members that may acknowledge. Empty, with w 0: nobody is waited for, and what
+	// was committed meanwhile may be on the source only.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	Members []DurabilityMember `json:"members,omitempty"`
+	// unacknowledged is how many commits the source's server had let through without
+	// an acknowledgement when this entry came to hold (MySQL). A server that counts
+	// others meanwhile has broken the promise, and all entries are removed.
+	// +optional
+	Unacknowledged int64 `json:"unacknowledged,omitempty"`
 }
 
 // DurabilityMember is a member whose acknowledgement counts.
@@ -167,10 +173,13 @@ type ReplicationOperation struct {
 }
 
 // FenceProof is what proves a fence.
-// +kubebuilder:validation:Enum=Stopped;PodEnded;Quorum;Forced
+// +kubebuilder:validation:Enum=Closed;Stopped;PodEnded;Quorum;Forced
 type FenceProof string
 
 const (
+	// FenceClosed: its server refuses every write, and its agent has recorded that it
+	// is not the source any more.
+	FenceClosed FenceProof = "Closed"
 	// FenceStopped: its agent reported that every process of the server has ended.
 	FenceStopped FenceProof = "Stopped"
 	// FencePodEnded: the end of its pod is proven, see Unit.status.lastPod.
@@ -183,12 +192,36 @@ const (
 
 // ReplicationFence is when and how a source was fenced.
 type ReplicationFence struct {
-	// how it is proven: Stopped, PodEnded, Quorum or Forced.
+	// how it is proven: Closed, Stopped, PodEnded, Quorum or Forced.
 	// +required
 	How FenceProof `json:"how"`
 	// at is when the proof was seen.
 	// +optional
 	At *metav1.Time `json:"at,omitempty"`
+}
+
+// ReplicationTransition is the last time that a member became the source.
+type ReplicationTransition struct {
+	// type is Switchover or Failover. Absent: the first source.
+	// +optional
+	Type ReplicationOperationType `json:"type,omitempty"`
+	// from is the unit that was the source before; empty if none was.
+	// +optional
+	From string `json:"from,omitempty"`
+	// to is the unit that became the source.
+	// +required
+	To string `json:"to"`
+	// reason in one word: Requested, Evacuated, SourceFailed or Forced.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Reason string `json:"reason,omitempty"`
+	// at is when it was committed.
+	// +required
+	At metav1.Time `json:"at"`
+	// requested is the source that the spec named at that time. It is a request again
+	// only when the spec names another one.
+	// +optional
+	Requested string `json:"requested,omitempty"`
 }
 
 // ReplicationEndpoints are where clients connect.

@@ -32,6 +32,9 @@ type MysqlReplicationStatusApplyConfiguration struct {
 	Durability []ReplicationDurabilityEntryApplyConfiguration `json:"durability,omitempty"`
 	// operation that is under way. Absent: none.
 	Operation *ReplicationOperationApplyConfiguration `json:"operation,omitempty"`
+	// lastTransition is the last time that a member became the source. Absent: none has
+	// yet.
+	LastTransition *ReplicationTransitionApplyConfiguration `json:"lastTransition,omitempty"`
 	// endpoints are where clients connect.
 	Endpoints *ReplicationEndpointsApplyConfiguration `json:"endpoints,omitempty"`
 	// topology says of each member what was observed.
@@ -106,6 +109,14 @@ func (b *MysqlReplicationStatusApplyConfiguration) WithDurability(values ...*Rep
 // If called multiple times, the Operation field is set to the value of the last call.
 func (b *MysqlReplicationStatusApplyConfiguration) WithOperation(value *ReplicationOperationApplyConfiguration) *MysqlReplicationStatusApplyConfiguration {
 	b.Operation = value
+	return b
+}
+
+// WithLastTransition sets the LastTransition field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastTransition field is set to the value of the last call.
+func (b *MysqlReplicationStatusApplyConfiguration) WithLastTransition(value *ReplicationTransitionApplyConfiguration) *MysqlReplicationStatusApplyConfiguration {
+	b.LastTransition = value
 	return b
 }
 

@@ -19,8 +19,13 @@ type ReplicationDurabilityEntryApplyConfiguration struct {
 	Timeline *int64 `json:"timeline,omitempty"`
 	// w is how many of members acknowledge a transaction before its commit is.
 	W *int32 `json:"w,omitempty"`
-	// members that may acknowledge.
+	// members that may acknowledge. Empty, with w 0: nobody is waited for, and what
+	// was committed meanwhile may be on the source only.
 	Members []DurabilityMemberApplyConfiguration `json:"members,omitempty"`
+	// unacknowledged is how many commits the source's server had let through without
+	// an acknowledgement when this entry came to hold (MySQL). A server that counts
+	// others meanwhile has broken the promise, and all entries are removed.
+	Unacknowledged *int64 `json:"unacknowledged,omitempty"`
 }
 
 // ReplicationDurabilityEntryApplyConfiguration constructs a declarative configuration of the ReplicationDurabilityEntry type for use with
@@ -63,5 +68,13 @@ func (b *ReplicationDurabilityEntryApplyConfiguration) WithMembers(values ...*Du
 		}
 		b.Members = append(b.Members, *values[i])
 	}
+	return b
+}
+
+// WithUnacknowledged sets the Unacknowledged field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Unacknowledged field is set to the value of the last call.
+func (b *ReplicationDurabilityEntryApplyConfiguration) WithUnacknowledged(value int64) *ReplicationDurabilityEntryApplyConfiguration {
+	b.Unacknowledged = &value
 	return b
 }

@@ -15,7 +15,7 @@ import (
 //
 // ReplicationFence is when and how a source was fenced.
 type ReplicationFenceApplyConfiguration struct {
-	// how it is proven: Stopped, PodEnded, Quorum or Forced.
+	// how it is proven: Closed, Stopped, PodEnded, Quorum or Forced.
 	How *upmv1alpha1.FenceProof `json:"how,omitempty"`
 	// at is when the proof was seen.
 	At *v1.Time `json:"at,omitempty"`
