@@ -79,16 +79,33 @@ func TestTheReferenceNamesEveryFieldAndValue(t *testing.T) {
 
 func TestTheReferenceNamesEveryCondition(t *testing.T) {
 	sections := sectionsOf(read(t, filepath.Join(root, "docs", "api.md")))
-	for kind, controller := range map[string]string{"UnitSet": "unitset", "Unit": "unit"} {
-		source := read(t, filepath.Join(root, "pkg", "controller", controller, "conditions.go"))
-		conditions := conditionConstant.FindAllStringSubmatch(source, -1)
-		if len(conditions) < 10 {
-			t.Errorf("only %d conditions were found in the controller of %s", len(conditions), kind)
-		}
-		for _, match := range conditions {
-			if !inCode(sections[kind], match[1]) {
-				t.Errorf("docs/api.md, section %s, does not name the condition `%s`", kind, match[1])
+	for _, of := range []struct {
+		kind, file string
+		// blocks of constants, by the first words of their comments.
+		blocks []string
+		least  int
+	}{
+		{"UnitSet", "v1alpha2/conditions.go", []string{"Conditions of both kinds", "Conditions of a UnitSet only"}, 20},
+		{"Unit", "v1alpha2/conditions.go", []string{"Conditions of both kinds", "Conditions of a Unit only"}, 30},
+		{"GrpcCall", "v1alpha1/grpccall_conditions.go", []string{"Conditions of a GrpcCall"}, 5},
+	} {
+		source := read(t, filepath.Join(root, "pkg", "apis", "upm", filepath.FromSlash(of.file)))
+		found := 0
+		for _, block := range of.blocks {
+			_, text, ok := strings.Cut(source, "\n// "+block)
+			if !ok {
+				t.Fatalf("%s has no block %q", of.file, block)
 			}
+			text, _, _ = strings.Cut(text, "\n)\n")
+			for _, match := range conditionConstant.FindAllStringSubmatch(text, -1) {
+				found++
+				if !inCode(sections[of.kind], match[1]) {
+					t.Errorf("docs/api.md, section %s, does not name the condition `%s`", of.kind, match[1])
+				}
+			}
+		}
+		if found < of.least {
+			t.Errorf("only %d conditions of %s were found", found, of.kind)
 		}
 	}
 }

@@ -71,15 +71,15 @@ func decide(in admission) decision {
 	params, _, err := decode(call)
 	switch {
 	case err != nil:
-		return refused(ReasonInvalidParameters, "%v", err)
+		return refused(v1alpha1.ReasonInvalidParameters, "%v", err)
 	case unit == nil || unit.DeletionTimestamp != nil:
-		return waits(ReasonUnitNotFound, "Unit %s does not exist", call.Spec.TargetUnit)
+		return waits(v1alpha1.ReasonUnitNotFound, "Unit %s does not exist", call.Spec.TargetUnit)
 	case string(unit.Type) != string(call.Spec.Type):
-		return refused(ReasonTypeMismatch, "type is %s, but Unit %s is of type %s", call.Spec.Type, unit.Name, unit.Type)
+		return refused(v1alpha1.ReasonTypeMismatch, "type is %s, but Unit %s is of type %s", call.Spec.Type, unit.Name, unit.Type)
 	case unit.OwnCommand:
-		return refused(ReasonOwnCommand, "container %s of Unit %s brings its own command and is left alone", unit.Type, unit.Name)
+		return refused(v1alpha1.ReasonOwnCommand, "container %s of Unit %s brings its own command and is left alone", unit.Type, unit.Name)
 	case operation.IsBackup(string(call.Spec.Action)) && unit.Annotations[v1alpha2.AnnotationBackupEnabled] == "false":
-		return refused(ReasonBackupDisabled, "annotation %s of Unit %s is \"false\"", v1alpha2.AnnotationBackupEnabled, unit.Name)
+		return refused(v1alpha1.ReasonBackupDisabled, "annotation %s of Unit %s is \"false\"", v1alpha2.AnnotationBackupEnabled, unit.Name)
 	}
 	if d, ok := decideMember(in, params); ok {
 		return d
@@ -89,16 +89,16 @@ func decide(in admission) decision {
 	}
 	switch {
 	case unit.Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRemove:
-		return waits(ReasonUnitLeaving, "Unit %s is being removed", unit.Name)
+		return waits(v1alpha1.ReasonUnitLeaving, "Unit %s is being removed", unit.Name)
 	case unit.Annotations[v1alpha2.AnnotationEvacuate] == v1alpha2.EvacuateRestart:
-		return waits(ReasonUnitRestarting, "Unit %s is evacuated and restarted first", unit.Name)
+		return waits(v1alpha1.ReasonUnitRestarting, "Unit %s is evacuated and restarted first", unit.Name)
 	case interlock.RestartDue(unit.Status.Conditions):
-		return waits(ReasonUnitRestarting, "Unit %s is restarted first", unit.Name)
+		return waits(v1alpha1.ReasonUnitRestarting, "Unit %s is restarted first", unit.Name)
 	case !in.podUp:
-		return waits(ReasonPodNotRunning, "the agent of Unit %s does not run", unit.Name)
+		return waits(v1alpha1.ReasonPodNotRunning, "the agent of Unit %s does not run", unit.Name)
 	// What replaces the data may be what a server that does not come up needs.
 	case interlock.Starting(unit.Status.Conditions) && !interlock.ReplacesData(call.Spec.Action):
-		return waits(ReasonServerStarting, "the server of Unit %s does not answer yet", unit.Name)
+		return waits(v1alpha1.ReasonServerStarting, "the server of Unit %s does not answer yet", unit.Name)
 	}
 	return decision{verdict: admit}
 }
@@ -113,7 +113,7 @@ func decideMember(in admission, params operation.Params) (decision, bool) {
 	var overwrite bool
 	switch p := params.(type) {
 	case *operation.GTIDPurge:
-		return refused(ReasonMemberOfReplication, "Unit %s is a member of %s, which keeps its GTIDs", in.unit.Name, owner), true
+		return refused(v1alpha1.ReasonMemberOfReplication, "Unit %s is a member of %s, which keeps its GTIDs", in.unit.Name, owner), true
 	case *operation.Restore:
 		overwrite = p.Overwrite
 	case *operation.Clone:
@@ -123,13 +123,13 @@ func decideMember(in admission, params operation.Params) (decision, bool) {
 	}
 	switch action, source := in.call.Spec.Action, owner.Source; {
 	case in.member.Contested():
-		return waits(ReasonMemberTaken, "Unit %s is listed by %s and by %s: %s waits until it is by one of them only", in.unit.Name, owner, in.member.Names(), action), true
+		return waits(v1alpha1.ReasonMemberTaken, "Unit %s is listed by %s and by %s: %s waits until it is by one of them only", in.unit.Name, owner, in.member.Names(), action), true
 	case source == "":
-		return waits(ReasonNoSource, "Unit %s is a member of %s, which has no source now: %s runs on the source only", in.unit.Name, owner, action), true
+		return waits(v1alpha1.ReasonNoSource, "Unit %s is a member of %s, which has no source now: %s runs on the source only", in.unit.Name, owner, action), true
 	case source != in.unit.Name:
-		return refused(ReasonNotTheSource, "Unit %s is a replica of %s: %s runs on its source only, which is %s", in.unit.Name, owner, action, source), true
+		return refused(v1alpha1.ReasonNotTheSource, "Unit %s is a replica of %s: %s runs on its source only, which is %s", in.unit.Name, owner, action, source), true
 	case !overwrite:
-		return refused(ReasonOverwriteRequired, "Unit %s is the source of %s: %s replaces the data of all members and wants parameter overwrite \"true\"", in.unit.Name, owner, action), true
+		return refused(v1alpha1.ReasonOverwriteRequired, "Unit %s is the source of %s: %s replaces the data of all members and wants parameter overwrite \"true\"", in.unit.Name, owner, action), true
 	}
 	return decision{}, false
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
-	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -33,12 +32,12 @@ func TestWhatIsNotForTheUnitFailsAndReachesNoAgent(t *testing.T) {
 		reason   string
 		mentions []string
 	}{
-		{"a missing key", func(c *v1alpha1.GrpcCall) { c.Spec.Parameters = nil }, nil, ReasonInvalidParameters, []string{"destination", "accepted are"}},
-		{"an unknown key", action(v1alpha1.ActionLogicalBackup, `{"destination":"s3://backups/","compressoin":"gzip"}`), nil, ReasonInvalidParameters, []string{"compressoin"}},
-		{"an action that the type has not", func(c *v1alpha1.GrpcCall) { c.Spec.Type = "proxysql" }, nil, ReasonInvalidParameters, []string{"logical-backup", "set-variable"}},
-		{"another type", func(c *v1alpha1.GrpcCall) { c.Spec.Type = "postgresql" }, nil, ReasonTypeMismatch, []string{"postgresql", "mysql"}},
-		{"a container with its own command", nil, func(u *slim.Unit) { u.OwnCommand = true }, ReasonOwnCommand, []string{"orders-0"}},
-		{"backups that are refused", nil, func(u *slim.Unit) { u.Annotations = map[string]string{v1alpha2.AnnotationBackupEnabled: "false"} }, ReasonBackupDisabled, []string{v1alpha2.AnnotationBackupEnabled}},
+		{"a missing key", func(c *v1alpha1.GrpcCall) { c.Spec.Parameters = nil }, nil, v1alpha1.ReasonInvalidParameters, []string{"destination", "accepted are"}},
+		{"an unknown key", action(v1alpha1.ActionLogicalBackup, `{"destination":"s3://backups/","compressoin":"gzip"}`), nil, v1alpha1.ReasonInvalidParameters, []string{"compressoin"}},
+		{"an action that the type has not", func(c *v1alpha1.GrpcCall) { c.Spec.Type = "proxysql" }, nil, v1alpha1.ReasonInvalidParameters, []string{"logical-backup", "set-variable"}},
+		{"another type", func(c *v1alpha1.GrpcCall) { c.Spec.Type = "postgresql" }, nil, v1alpha1.ReasonTypeMismatch, []string{"postgresql", "mysql"}},
+		{"a container with its own command", nil, func(u *slim.Unit) { u.OwnCommand = true }, v1alpha1.ReasonOwnCommand, []string{"orders-0"}},
+		{"backups that are refused", nil, func(u *slim.Unit) { u.Annotations = map[string]string{v1alpha2.AnnotationBackupEnabled: "false"} }, v1alpha1.ReasonBackupDisabled, []string{v1alpha2.AnnotationBackupEnabled}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -71,7 +70,7 @@ func TestABackupDisabledUnitStillRestores(t *testing.T) {
 }
 
 func serverStarting(u *slim.Unit) {
-	u.Status.Conditions = []metav1.Condition{{Type: interlock.ConditionReady, Status: metav1.ConditionFalse, Reason: interlock.ReasonServerStarting}}
+	u.Status.Conditions = []metav1.Condition{{Type: v1alpha2.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha2.ReasonServerStarting}}
 }
 
 func TestAServerThatDoesNotComeUpCanBeRestored(t *testing.T) {
@@ -88,26 +87,26 @@ func TestWhatIsMissingIsWaitedForAndNotForEver(t *testing.T) {
 		limit        time.Duration
 		take, bring  func(*world)
 	}{
-		{"the unit", ReasonUnitNotFound, unitWait,
+		{"the unit", v1alpha1.ReasonUnitNotFound, unitWait,
 			func(w *world) { unset(w, w.units, "orders-0") }, func(w *world) { w.unit("orders-0") }},
-		{"the unit is being deleted", ReasonUnitNotFound, unitWait,
+		{"the unit is being deleted", v1alpha1.ReasonUnitNotFound, unitWait,
 			func(w *world) { w.unit("orders-0", func(u *slim.Unit) { u.DeletionTimestamp = new(metav1.Now()) }) }, func(w *world) { w.unit("orders-0") }},
-		{"the pod", ReasonPodNotRunning, unitWait,
+		{"the pod", v1alpha1.ReasonPodNotRunning, unitWait,
 			func(w *world) { unset(w, w.pods, "orders-0") }, func(w *world) { w.pod("orders-0", "pod-1") }},
-		{"a pod of somebody else", ReasonPodNotRunning, unitWait,
+		{"a pod of somebody else", v1alpha1.ReasonPodNotRunning, unitWait,
 			func(w *world) { w.pod("orders-0", "pod-x", func(p *slim.Pod) { p.OwnerReferences = nil }) }, func(w *world) { w.pod("orders-0", "pod-1") }},
-		{"the agent's container", ReasonPodNotRunning, unitWait,
+		{"the agent's container", v1alpha1.ReasonPodNotRunning, unitWait,
 			func(w *world) { w.pod("orders-0", "pod-1", func(p *slim.Pod) { p.InitContainers = nil }) }, func(w *world) { w.pod("orders-0", "pod-1") }},
-		{"the server", ReasonServerStarting, unitWait,
+		{"the server", v1alpha1.ReasonServerStarting, unitWait,
 			func(w *world) { w.unit("orders-0", serverStarting) }, func(w *world) { w.unit("orders-0") }},
-		{"the agent", ReasonAgentUnavailable, unitWait,
+		{"the agent", v1alpha1.ReasonAgentUnavailable, unitWait,
 			func(w *world) {
 				w.agents.Fail(func(_ string, t agentclient.Target) error { return fake.Unavailable(t) })
 			}, func(w *world) { w.agents.Fail(nil) }},
-		{"the database", ReasonNoJournal, unitWait,
+		{"the database", v1alpha1.ReasonNoJournal, unitWait,
 			func(w *world) { w.agents.With("pod-1", func(a *fake.Agent) { a.Status.JournalID = "" }) },
 			func(w *world) { w.agents.With("pod-1", func(a *fake.Agent) { a.Status.JournalID = "j" }) }},
-		{"the Secret of the store", ReasonSecretMissing, secretWait,
+		{"the Secret of the store", v1alpha1.ReasonSecretMissing, secretWait,
 			func(w *world) { w.dropSecret("backup-storage") }, func(w *world) { w.secret("orders-backup", map[string]string{"accessKey": "a", "secretKey": "b"}) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -152,7 +151,7 @@ func TestEachThingThatIsWaitedForHasItsOwnTimeAndAllOfThemHaveALimit(t *testing.
 	w.unit("orders-0")
 	w.settle()
 	w.wantPhase("backup", v1alpha1.GrpcCallPending)
-	if s := w.call("backup").Status; s.Conditions[0].Reason != ReasonSecretMissing {
+	if s := w.call("backup").Status; s.Conditions[0].Reason != v1alpha1.ReasonSecretMissing {
 		t.Errorf("status %+v", s)
 	}
 	w.clock.Step(secretWait - time.Second)
@@ -160,7 +159,7 @@ func TestEachThingThatIsWaitedForHasItsOwnTimeAndAllOfThemHaveALimit(t *testing.
 	w.wantPhase("backup", v1alpha1.GrpcCallPending)
 	w.clock.Step(time.Second)
 	w.settle()
-	w.wantFailed("backup", ReasonSecretMissing, "has waited for it for 1m0s")
+	w.wantFailed("backup", v1alpha1.ReasonSecretMissing, "has waited for it for 1m0s")
 
 	w.Given(newCall("other"))
 	for waited := time.Duration(0); waited < totalWait; waited += unitWait / 2 {
@@ -191,7 +190,7 @@ func TestTheDataOfAUnitThatTwoReplicationsListIsNotReplaced(t *testing.T) {
 	w.settle()
 	w.wantPhase("restore", v1alpha1.GrpcCallPending)
 	s := w.call("restore").Status
-	if s.Conditions[0].Reason != ReasonMemberTaken || !strings.Contains(s.Message, "listed by MysqlReplication r7 and by MysqlReplication r6, ") || len(w.methods()) > 0 {
+	if s.Conditions[0].Reason != v1alpha1.ReasonMemberTaken || !strings.Contains(s.Message, "listed by MysqlReplication r7 and by MysqlReplication r6, ") || len(w.methods()) > 0 {
 		t.Errorf("status %+v, calls %v", s, w.methods())
 	}
 	w.Written()
@@ -219,7 +218,7 @@ func TestAnAgentThatCannotDoTheActionFailsTheCall(t *testing.T) {
 			f(w)
 			w.Given(newCall("backup"))
 			w.settle()
-			w.wantFailed("backup", ReasonUnsupported)
+			w.wantFailed("backup", v1alpha1.ReasonUnsupported)
 		})
 	}
 }
@@ -234,7 +233,7 @@ func TestARefusedStartFails(t *testing.T) {
 		return nil
 	})
 	w.settle()
-	w.wantFailed("clone", ReasonRefused, "access denied with password ***")
+	w.wantFailed("clone", v1alpha1.ReasonRefused, "access denied with password ***")
 	w.wantNoSecret("hunter2secret")
 }
 
@@ -254,7 +253,7 @@ func TestASpecThatChangedAfterTheIntentIsNotStarted(t *testing.T) {
 	changed.Spec.Parameters = parameters(`{"destination":"s3://elsewhere/"}`)
 	w.Given(changed)
 	w.settle()
-	w.wantFailed("backup", ReasonSpecChanged)
+	w.wantFailed("backup", v1alpha1.ReasonSpecChanged)
 	if op := w.operation("pod-1", call.UID); op != nil {
 		t.Errorf("it was started: %+v", op)
 	}
@@ -270,11 +269,11 @@ func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 		reason       string
 		runs         bool
 	}{
-		{"on a replica", "orders-1", restore("true"), ReasonNotTheSource, false},
-		{"on the source without overwrite", "orders-0", restore("false"), ReasonOverwriteRequired, false},
+		{"on a replica", "orders-1", restore("true"), v1alpha1.ReasonNotTheSource, false},
+		{"on the source without overwrite", "orders-0", restore("false"), v1alpha1.ReasonOverwriteRequired, false},
 		{"on the source with overwrite", "orders-0", restore("true"), "", true},
-		{"clone on a replica", "orders-1", clone(`"sourcePassword":"p","overwrite":true`), ReasonNotTheSource, false},
-		{"gtid-purge even on the source", "orders-0", action(v1alpha1.ActionGTIDPurge, `{}`), ReasonMemberOfReplication, false},
+		{"clone on a replica", "orders-1", clone(`"sourcePassword":"p","overwrite":true`), v1alpha1.ReasonNotTheSource, false},
+		{"gtid-purge even on the source", "orders-0", action(v1alpha1.ActionGTIDPurge, `{}`), v1alpha1.ReasonMemberOfReplication, false},
 		{"a backup of a replica", "orders-1", nil, "", true},
 		{"set-variable on a replica", "orders-1", action(v1alpha1.ActionSetVariable, `{"variables":{"max_connections":1}}`), "", true},
 	} {
@@ -324,8 +323,8 @@ func TestTheMalformedReachNoAgentAndFailWithTheKey(t *testing.T) {
 		w := newWorld(t)
 		w.Given(newCall("call", action(v1alpha1.ActionLogicalBackup, text)))
 		w.settle()
-		w.wantFailed("call", ReasonInvalidParameters, "parameter ")
-		if len(w.methods()) > 0 || !strings.Contains(strings.Join(w.said(), ""), "Warning "+ReasonInvalidParameters) {
+		w.wantFailed("call", v1alpha1.ReasonInvalidParameters, "parameter ")
+		if len(w.methods()) > 0 || !strings.Contains(strings.Join(w.said(), ""), "Warning "+v1alpha1.ReasonInvalidParameters) {
 			t.Errorf("%d: the agent was asked %v, or there is no event", i, w.methods())
 		}
 	}

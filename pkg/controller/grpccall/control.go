@@ -116,7 +116,7 @@ func (c *control) createKey(ctx context.Context, call *v1alpha1.GrpcCall, secret
 	if err != nil {
 		return nil, err
 	}
-	c.events.normal(call, ReasonKeyCreated, actionCreate,
+	c.events.normal(call, v1alpha1.ReasonKeyCreated, actionCreate,
 		"Created Secret %s with the key of the backups. Without it they cannot be read: keep a copy of it. It is never replaced nor deleted", secret.Name)
 	return made, nil
 }

@@ -31,7 +31,7 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 		return c.removeFinalizer(ctx, s)
 	}
 	since := c.clock.Now()
-	if old := conditions.Find(s.status.Conditions, ConditionCancelling); old != nil {
+	if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionCancelling); old != nil {
 		since = old.LastTransitionTime.Time
 	}
 	left := since.Add(cancelLimit).Sub(c.clock.Now())
@@ -43,15 +43,15 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 		if err := c.removeFinalizer(ctx, s); err != errWritten { //nolint:errorlint // A sentinel of this package.
 			return err
 		}
-		c.control.events.warning(s.call, ReasonCancelAbandoned, actionCancel,
+		c.control.events.warning(s.call, v1alpha1.ReasonCancelAbandoned, actionCancel,
 			"%s of Unit %s was not seen to end within %v of its cancellation; it may still run", s.call.Spec.Action, s.call.Spec.TargetUnit, cancelLimit)
 		return errWritten
 	}
-	if c.set(s, ConditionCancelling, metav1.ConditionTrue, ReasonCancelling, "the GrpcCall was deleted: its operation is being cancelled") {
+	if c.set(s, v1alpha1.ConditionCancelling, metav1.ConditionTrue, v1alpha1.ReasonCancelling, "the GrpcCall was deleted: its operation is being cancelled") {
 		s.status.Phase, s.status.QueuePosition = v1alpha1.GrpcCallCancelling, 0
 		s.status.Message = "was deleted: the operation is being cancelled"
 		s.events = append(s.events, func() {
-			c.control.events.normal(s.call, ReasonCancelling, actionCancel, "%s is being cancelled: the GrpcCall was deleted", s.call.Spec.Action)
+			c.control.events.normal(s.call, v1alpha1.ReasonCancelling, actionCancel, "%s is being cancelled: the GrpcCall was deleted", s.call.Spec.Action)
 		})
 	}
 	s.retryAfter(left)
@@ -76,6 +76,6 @@ func (c *Controller) cancel(ctx context.Context, s *state) (ended bool, err erro
 		c.finishWith(s, op)
 		return true, nil
 	}
-	c.set(s, ConditionRunning, metav1.ConditionTrue, ReasonCancelling, "the agent is cancelling the operation")
+	c.set(s, v1alpha1.ConditionRunning, metav1.ConditionTrue, v1alpha1.ReasonCancelling, "the agent is cancelling the operation")
 	return false, nil
 }

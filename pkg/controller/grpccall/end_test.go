@@ -37,7 +37,7 @@ func TestADeletedCallIsCancelledBeforeItGoes(t *testing.T) {
 	if op := w.operation("pod-1", call.UID); !op.Acknowledged || op.Runs != 1 {
 		t.Errorf("operation %+v", op)
 	}
-	if said := strings.Join(w.said(), "\n"); !strings.Contains(said, ReasonCancelling) || !strings.Contains(said, "Warning "+ReasonCancelled) {
+	if said := strings.Join(w.said(), "\n"); !strings.Contains(said, v1alpha1.ReasonCancelling) || !strings.Contains(said, "Warning "+v1alpha1.ReasonCancelled) {
 		t.Errorf("events:\n%s", said)
 	}
 }
@@ -69,7 +69,7 @@ func TestADeletedCallWhoseAgentIsAwayGoesAfterFiveMinutesWithAnEvent(t *testing.
 			if _, ok := w.lookup("backup"); ok {
 				t.Error("the call is still there")
 			}
-			if said := strings.Join(w.said(), "\n"); !strings.Contains(said, "Warning "+ReasonCancelAbandoned) {
+			if said := strings.Join(w.said(), "\n"); !strings.Contains(said, "Warning "+v1alpha1.ReasonCancelAbandoned) {
 				t.Errorf("events:\n%s", said)
 			}
 		})
@@ -186,9 +186,9 @@ func TestTheTTLIsToTheSecond(t *testing.T) {
 				if _, ok := w.lookup("backup"); ok {
 					t.Error("it is still there")
 				}
-				reason := ReasonSucceeded
+				reason := v1alpha1.ReasonSucceeded
 				if failed {
-					reason = ReasonInvalidParameters
+					reason = v1alpha1.ReasonInvalidParameters
 				}
 				if said := strings.Join(w.said(), "\n"); !strings.Contains(said, reason) {
 					t.Errorf("it went without its event:\n%s", said)

@@ -23,7 +23,7 @@ func paused(call *v1alpha1.GrpcCall) bool {
 // syncPaused keeps the status of a paused call up to date.
 func (c *Controller) syncPaused(ctx context.Context, s *state) {
 	explain := func(what string) {
-		c.set(s, ConditionPaused, metav1.ConditionTrue, ConditionPaused,
+		c.set(s, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ConditionPaused,
 			fmt.Sprintf("%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused))
 	}
 	switch {
@@ -35,8 +35,8 @@ func (c *Controller) syncPaused(ctx context.Context, s *state) {
 		explain("the call does not start")
 		s.status.Phase, s.status.QueuePosition, s.status.Message = v1alpha1.GrpcCallPending, 0, "is paused"
 		// What it lacks is waited for anew when it goes on.
-		if old := conditions.Find(s.status.Conditions, ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
-			conditions.Remove(&s.status.Conditions, ConditionAccepted)
+		if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
+			conditions.Remove(&s.status.Conditions, v1alpha1.ConditionAccepted)
 		}
 	default:
 		explain("an operation that runs goes on, and nothing else is told to its agent")

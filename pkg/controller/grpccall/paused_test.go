@@ -26,7 +26,7 @@ func (w *world) pause(name, value string) {
 
 func (w *world) wantPaused(name string, want bool) {
 	w.t.Helper()
-	if got := meta.IsStatusConditionTrue(w.call(name).Status.Conditions, ConditionPaused); got != want {
+	if got := meta.IsStatusConditionTrue(w.call(name).Status.Conditions, v1alpha1.ConditionPaused); got != want {
 		w.t.Errorf("call %s is Paused: %t", name, got)
 	}
 }

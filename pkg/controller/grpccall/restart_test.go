@@ -21,7 +21,7 @@ import (
 // pending says in a Unit's status what becomes of its pod.
 func pending(reason string) func(*slim.Unit) {
 	return func(u *slim.Unit) {
-		u.Status.Conditions = []metav1.Condition{{Type: interlock.ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: reason}}
+		u.Status.Conditions = []metav1.Condition{{Type: v1alpha2.ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: reason}}
 	}
 }
 
@@ -32,8 +32,8 @@ func (w *world) started(pod string, call *v1alpha1.GrpcCall) bool {
 
 func TestACallWaitsForTheRestartThatIsDueBeforeItsTurn(t *testing.T) {
 	for reason, taken := range map[string]func(*world){
-		interlock.ReasonRestarting:       func(w *world) { w.unit("orders-0", pending(interlock.ReasonRestarting)) },
-		interlock.ReasonOperationRunning: func(w *world) { w.unit("orders-0", pending(interlock.ReasonOperationRunning)) },
+		v1alpha2.ReasonRestarting:       func(w *world) { w.unit("orders-0", pending(v1alpha2.ReasonRestarting)) },
+		v1alpha2.ReasonOperationRunning: func(w *world) { w.unit("orders-0", pending(v1alpha2.ReasonOperationRunning)) },
 		"evacuate": func(w *world) {
 			w.unit("orders-0", func(u *slim.Unit) {
 				u.Annotations = map[string]string{v1alpha2.AnnotationEvacuate: v1alpha2.EvacuateRemove}
@@ -92,7 +92,7 @@ func (w *world) intended(call *v1alpha1.GrpcCall) {
 func TestARestartThatTheCacheHasNotSeenHoldsTheDispatch(t *testing.T) {
 	for name, restart := range map[string]func(*world, *v1alpha2.Unit){
 		"the pod is being replaced": func(w *world, u *v1alpha2.Unit) {
-			u.Status.Conditions = []metav1.Condition{{Type: interlock.ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: interlock.ReasonRestarting}}
+			u.Status.Conditions = []metav1.Condition{{Type: v1alpha2.ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: v1alpha2.ReasonRestarting}}
 			w.stored(u)
 		},
 		"the Unit is being deleted": func(w *world, u *v1alpha2.Unit) { u.DeletionTimestamp = new(metav1.Now()); w.stored(u) },
@@ -115,7 +115,7 @@ func TestARestartThatTheCacheHasNotSeenHoldsTheDispatch(t *testing.T) {
 			if w.started("pod-1", call) {
 				t.Fatal("it was handed to an agent that is being stopped")
 			}
-			if c := conditions.Find(w.call("backup").Status.Conditions, ConditionRunning); c == nil || c.Reason != ReasonUnitRestarting || c.Status != metav1.ConditionUnknown {
+			if c := conditions.Find(w.call("backup").Status.Conditions, v1alpha1.ConditionRunning); c == nil || c.Reason != v1alpha1.ReasonUnitRestarting || c.Status != metav1.ConditionUnknown {
 				t.Errorf("condition %+v", c)
 			}
 			w.unit("orders-0")
@@ -134,12 +134,12 @@ func TestACallWithAnIntentGoesOnWhenTheRestartGivesWay(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")
 	w.intended(call)
-	w.unit("orders-0", pending(interlock.ReasonRestarting))
+	w.unit("orders-0", pending(v1alpha2.ReasonRestarting))
 	w.settle()
 	if w.started("pod-1", call) {
 		t.Fatal("it was started")
 	}
-	w.unit("orders-0", pending(interlock.ReasonOperationRunning))
+	w.unit("orders-0", pending(v1alpha2.ReasonOperationRunning))
 	w.settle()
 	w.wantPhase("backup", v1alpha1.GrpcCallRunning)
 	if !w.started("pod-1", call) {
@@ -157,5 +157,5 @@ func TestARestartThatNeverEndsIsNotWaitedForForEver(t *testing.T) {
 	w.wantPhase("backup", v1alpha1.GrpcCallPending)
 	w.clock.Step(time.Second)
 	w.settle()
-	w.wantFailed("backup", ReasonOutcomeUnknown)
+	w.wantFailed("backup", v1alpha1.ReasonOutcomeUnknown)
 }

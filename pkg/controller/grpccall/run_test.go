@@ -266,9 +266,9 @@ func TestAFailureHasTheAgentsReason(t *testing.T) {
 		state              agentclient.OperationState
 	}{
 		{"a reason", "NoSpace", "NoSpace", agentclient.OperationFailed},
-		{"no reason", "", ReasonFailed, agentclient.OperationFailed},
-		{"a reason that is none", "no space left", ReasonFailed, agentclient.OperationFailed},
-		{"cancelled by somebody else", "", ReasonCancelled, agentclient.OperationCancelled},
+		{"no reason", "", v1alpha1.ReasonFailed, agentclient.OperationFailed},
+		{"a reason that is none", "no space left", v1alpha1.ReasonFailed, agentclient.OperationFailed},
+		{"cancelled by somebody else", "", v1alpha1.ReasonCancelled, agentclient.OperationCancelled},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)

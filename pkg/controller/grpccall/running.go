@@ -62,14 +62,14 @@ func (c *Controller) syncRunning(ctx context.Context, s *state) error {
 		s.memory.silentSince = time.Time{}
 		c.follow(s, op)
 	case errors.Is(err, errLost), agentclient.IsOtherJournal(err):
-		c.fail(s, ReasonOutcomeUnknown, "nobody knows what became of the operation: the journal of Unit %s that had it is gone; it is not run again", s.unit.Name)
+		c.fail(s, v1alpha1.ReasonOutcomeUnknown, "nobody knows what became of the operation: the journal of Unit %s that had it is gone; it is not run again", s.unit.Name)
 	case agentclient.IsBusy(err) && !s.confirmed():
 		s.memory.silentSince = time.Time{}
 		c.busy(s, err)
 	case isMissing(err):
 		s.memory.silentSince = time.Time{}
 		s.status.Message = err.Error()
-		c.set(s, ConditionRunning, metav1.ConditionFalse, ReasonSecretMissing, err.Error())
+		c.set(s, v1alpha1.ConditionRunning, metav1.ConditionFalse, v1alpha1.ReasonSecretMissing, err.Error())
 		s.retryAfter(waitRetry)
 	default:
 		if refusal, ok := errors.AsType[*refusedError](err); ok {
@@ -137,16 +137,16 @@ func (c *Controller) start(ctx context.Context, s *state) (*agentclient.Operatio
 	var refusal error
 	switch {
 	case s.status.Operation.SpecHash != specHash(s.call):
-		refusal = &refusedError{ReasonSpecChanged, "the spec was changed before the operation started; create another GrpcCall"}
+		refusal = &refusedError{v1alpha1.ReasonSpecChanged, "the spec was changed before the operation started; create another GrpcCall"}
 	case age > startLimit:
 		refusal = errLost
 	default:
 		op, err := c.dispatch(ctx, s)
 		switch {
 		case agentclient.IsFinal(err):
-			refusal = &refusedError{ReasonRefused, err.Error()}
+			refusal = &refusedError{v1alpha1.ReasonRefused, err.Error()}
 		case isMissing(err) && age > unitWait:
-			refusal = &refusedError{ReasonSecretMissing, err.Error()}
+			refusal = &refusedError{v1alpha1.ReasonSecretMissing, err.Error()}
 		case isMissing(err):
 			refusal = err
 		default:
@@ -166,7 +166,7 @@ func (c *Controller) start(ctx context.Context, s *state) (*agentclient.Operatio
 func (c *Controller) dispatch(ctx context.Context, s *state) (*agentclient.Operation, error) {
 	params, refs, err := decode(s.call)
 	if err != nil {
-		return nil, &refusedError{ReasonInvalidParameters, err.Error()}
+		return nil, &refusedError{v1alpha1.ReasonInvalidParameters, err.Error()}
 	}
 	secrets, err := c.secretsOf(ctx, s, params, refs, false)
 	if err != nil {
@@ -195,18 +195,18 @@ func (c *Controller) follow(s *state, op *agentclient.Operation) {
 	if !s.confirmed() {
 		pod := s.pod.Name
 		s.events = append(s.events, func() {
-			c.control.events.normal(s.call, ReasonStarted, actionRun, "%s was started by the agent of Pod %s", s.call.Spec.Action, pod)
+			c.control.events.normal(s.call, v1alpha1.ReasonStarted, actionRun, "%s was started by the agent of Pod %s", s.call.Spec.Action, pod)
 		})
 	}
 	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallRunning, "runs", 0
-	reason := ReasonStarted
+	reason := v1alpha1.ReasonStarted
 	switch op.State {
 	case agentclient.OperationInterrupted:
-		reason, s.status.Message = ReasonInterrupted, "was interrupted by a restart of the agent"
+		reason, s.status.Message = v1alpha1.ReasonInterrupted, "was interrupted by a restart of the agent"
 	case agentclient.OperationCancelling:
-		reason, s.status.Message = ReasonCancelling, "is being cancelled"
+		reason, s.status.Message = v1alpha1.ReasonCancelling, "is being cancelled"
 	}
-	c.set(s, ConditionRunning, metav1.ConditionTrue, reason, "the agent has the operation")
+	c.set(s, v1alpha1.ConditionRunning, metav1.ConditionTrue, reason, "the agent has the operation")
 	if text := c.clean(s, progress(op)); text != s.status.Progress && now.Sub(s.memory.progressAt) >= progressPause {
 		s.status.Progress, s.memory.progressAt = text, now
 	}
@@ -231,7 +231,7 @@ func (c *Controller) busy(s *state, err error) {
 		message = "waits for another operation: " + c.clean(s, e.Err.Error())
 	}
 	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallQueued, message, 1
-	c.set(s, ConditionRunning, metav1.ConditionFalse, ReasonBusy, message)
+	c.set(s, v1alpha1.ConditionRunning, metav1.ConditionFalse, v1alpha1.ReasonBusy, message)
 	s.retryAfter(busyRetry)
 }
 
@@ -239,9 +239,9 @@ func (c *Controller) busy(s *state, err error) {
 // after for silentLimit and never started elsewhere.
 func (c *Controller) silent(s *state) {
 	message := "the agent of Unit " + s.call.Spec.TargetUnit + " does not answer: nothing is known of the operation"
-	if c.unknown(s, silentGrace, ReasonAgentUnavailable, message) {
+	if c.unknown(s, silentGrace, v1alpha1.ReasonAgentUnavailable, message) {
 		s.events = append(s.events, func() {
-			c.control.events.warning(s.call, ReasonAgentUnavailable, actionRun, "%s; it is asked for %v", message, silentLimit)
+			c.control.events.warning(s.call, v1alpha1.ReasonAgentUnavailable, actionRun, "%s; it is asked for %v", message, silentLimit)
 		})
 	}
 }
@@ -249,7 +249,7 @@ func (c *Controller) silent(s *state) {
 // waitForRestart of the unit: the operation starts in the next pod, or in this one if
 // the restart gives way to it.
 func (c *Controller) waitForRestart(s *state) {
-	c.unknown(s, 0, ReasonUnitRestarting, "Unit "+s.unit.Name+" is restarted first")
+	c.unknown(s, 0, v1alpha1.ReasonUnitRestarting, "Unit "+s.unit.Name+" is restarted first")
 }
 
 // unknown says after a grace that nothing is known of the operation, and why, and
@@ -261,11 +261,11 @@ func (c *Controller) unknown(s *state, grace time.Duration, reason, message stri
 		s.memory.silentSince = now
 	}
 	since := s.memory.silentSince
-	if old := conditions.Find(s.status.Conditions, ConditionRunning); old != nil && old.Status == metav1.ConditionUnknown {
+	if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionRunning); old != nil && old.Status == metav1.ConditionUnknown {
 		since = old.LastTransitionTime.Time
 	}
 	if now.Sub(since) >= silentLimit {
-		c.fail(s, ReasonOutcomeUnknown, "nobody knows what became of the operation: the agent of Unit %s did not answer for %v; it is not run again", s.call.Spec.TargetUnit, silentLimit)
+		c.fail(s, v1alpha1.ReasonOutcomeUnknown, "nobody knows what became of the operation: the agent of Unit %s did not answer for %v; it is not run again", s.call.Spec.TargetUnit, silentLimit)
 		return false
 	}
 	if now.Sub(since) < grace {
@@ -273,7 +273,7 @@ func (c *Controller) unknown(s *state, grace time.Duration, reason, message stri
 		return false
 	}
 	s.status.Message = message
-	said = c.set(s, ConditionRunning, metav1.ConditionUnknown, reason, message)
+	said = c.set(s, v1alpha1.ConditionRunning, metav1.ConditionUnknown, reason, message)
 	if s.unit != nil && s.pod != nil {
 		s.retryAfter(silentRetry)
 	}

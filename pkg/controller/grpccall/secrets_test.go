@@ -109,7 +109,7 @@ func TestTheKeyOfBackupsIsMadeOnceAndAnnounced(t *testing.T) {
 	if op := w.operation("pod-1", first.UID); !bytes.Equal(op.Secrets["encryption.key"], key) {
 		t.Error("the agent has another key")
 	}
-	if said := strings.Join(w.said(), "\n"); strings.Count(said, ReasonKeyCreated) != 1 || !strings.Contains(said, "orders-backup-key") {
+	if said := strings.Join(w.said(), "\n"); strings.Count(said, v1alpha1.ReasonKeyCreated) != 1 || !strings.Contains(said, "orders-backup-key") {
 		t.Errorf("events:\n%s", said)
 	}
 	w.succeed("pod-1", first.UID)
@@ -120,7 +120,7 @@ func TestTheKeyOfBackupsIsMadeOnceAndAnnounced(t *testing.T) {
 	if op := w.operation("pod-1", second.UID); !bytes.Equal(op.Secrets["encryption.key"], key) {
 		t.Error("the second backup has another key")
 	}
-	if said := strings.Join(w.said(), "\n"); strings.Contains(said, ReasonKeyCreated) {
+	if said := strings.Join(w.said(), "\n"); strings.Contains(said, v1alpha1.ReasonKeyCreated) {
 		t.Errorf("events:\n%s", said)
 	}
 	w.wantNoSecret(string(key), hex.EncodeToString(key), base64.StdEncoding.EncodeToString(key))
@@ -151,7 +151,7 @@ func TestWhatASecretLacksIsNamed(t *testing.T) {
 			w.wantPhase("call", v1alpha1.GrpcCallPending)
 			w.clock.Step(secretWait)
 			w.settle()
-			w.wantFailed("call", ReasonSecretMissing, tc.mentions...)
+			w.wantFailed("call", v1alpha1.ReasonSecretMissing, tc.mentions...)
 			if op := w.operation("pod-1", call.UID); op != nil {
 				t.Errorf("it was started: %+v", op)
 			}

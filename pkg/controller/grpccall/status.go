@@ -36,11 +36,11 @@ func (c *Controller) finish(s *state, result v1alpha1.Result, reason, message st
 	s.status.CompletionTime = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
 	s.status.QueuePosition, s.status.Progress = 0, ""
 	if s.status.Operation != nil {
-		c.set(s, ConditionRunning, metav1.ConditionFalse, reason, "the operation is over")
+		c.set(s, v1alpha1.ConditionRunning, metav1.ConditionFalse, reason, "the operation is over")
 	} else {
-		c.set(s, ConditionAccepted, metav1.ConditionFalse, reason, message)
+		c.set(s, v1alpha1.ConditionAccepted, metav1.ConditionFalse, reason, message)
 	}
-	c.set(s, ConditionComplete, metav1.ConditionTrue, reason, message)
+	c.set(s, v1alpha1.ConditionComplete, metav1.ConditionTrue, reason, message)
 	s.events = append(s.events, func() {
 		write := c.control.events.warning
 		if result == v1alpha1.ResultSuccess {
@@ -93,17 +93,17 @@ func (c *Controller) finishWith(s *state, op *agentclient.Operation) {
 		if message == "" {
 			message = "done"
 		}
-		c.finish(s, v1alpha1.ResultSuccess, ReasonSucceeded, message)
+		c.finish(s, v1alpha1.ResultSuccess, v1alpha1.ReasonSucceeded, message)
 	case agentclient.OperationCancelled:
 		message := said
 		if message == "" {
 			message = "cancelled"
 		}
-		c.finish(s, v1alpha1.ResultFailed, ReasonCancelled, message)
+		c.finish(s, v1alpha1.ResultFailed, v1alpha1.ReasonCancelled, message)
 	default:
 		reason := op.Reason
 		if !reasonPattern.MatchString(reason) {
-			reason = ReasonFailed
+			reason = v1alpha1.ReasonFailed
 		}
 		message := said
 		if message == "" {

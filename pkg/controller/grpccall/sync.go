@@ -12,6 +12,7 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
@@ -35,7 +36,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	s := c.observe(call)
 	var workErr error
 	if !paused(call) {
-		conditions.Remove(&s.status.Conditions, ConditionPaused)
+		conditions.Remove(&s.status.Conditions, v1alpha1.ConditionPaused)
 	}
 	switch {
 	case paused(call):

@@ -34,7 +34,7 @@ func TestAJournalThatIsAnotherOneIsAnOutcomeNobodyKnows(t *testing.T) {
 			w.agents.Fail(nil)
 			w.agents.With("pod-1", func(a *fake.Agent) { a.LoseJournal() })
 			w.settle()
-			w.wantFailed("backup", ReasonOutcomeUnknown, "not run again")
+			w.wantFailed("backup", v1alpha1.ReasonOutcomeUnknown, "not run again")
 			if op := w.operation("pod-1", call.UID); op != nil {
 				t.Errorf("it was run again: %+v", op)
 			}
@@ -50,7 +50,7 @@ func TestARecordThatIsGoneIsNeverRunAgain(t *testing.T) {
 	w.agents.With("pod-1", func(a *fake.Agent) { a.Operations = nil })
 	w.restart()
 	w.settle()
-	w.wantFailed("backup", ReasonOutcomeUnknown)
+	w.wantFailed("backup", v1alpha1.ReasonOutcomeUnknown)
 	if op := w.operation("pod-1", call.UID); op != nil {
 		t.Errorf("it was run again: %+v", op)
 	}
@@ -71,7 +71,7 @@ func TestAnIntentThatTheJournalMayHaveForgottenIsNotStarted(t *testing.T) {
 	w.clock.Step(startLimit + time.Second)
 	w.restart()
 	w.settle()
-	w.wantFailed("backup", ReasonOutcomeUnknown)
+	w.wantFailed("backup", v1alpha1.ReasonOutcomeUnknown)
 	if op := w.operation("pod-1", call.UID); op != nil {
 		t.Errorf("it was started: %+v", op)
 	}
@@ -134,7 +134,7 @@ func TestAPodThatDoesNotComeBackIsAnOutcomeNobodyKnows(t *testing.T) {
 			w.wantPhase("backup", v1alpha1.GrpcCallRunning)
 			w.clock.Step(time.Second)
 			w.settle()
-			w.wantFailed("backup", ReasonOutcomeUnknown, "not run again")
+			w.wantFailed("backup", v1alpha1.ReasonOutcomeUnknown, "not run again")
 		})
 	}
 }

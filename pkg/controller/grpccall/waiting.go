@@ -53,14 +53,14 @@ func (c *Controller) settle(s *state, d decision, position int) {
 	}
 	s.memory.waitingSince = time.Time{}
 	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallQueued, d.message, int32(position)
-	c.set(s, ConditionAccepted, metav1.ConditionTrue, ReasonValid, "the call is valid")
+	c.set(s, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonValid, "the call is valid")
 }
 
 // waitFor what is missing: each thing for as long as its limit, and one after the other
 // for totalWait.
 func (c *Controller) waitFor(s *state, d decision) {
 	since := c.clock.Now()
-	if old := conditions.Find(s.status.Conditions, ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
+	if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
 		if s.memory.waitingSince.IsZero() {
 			s.memory.waitingSince = old.LastTransitionTime.Time
 		}
@@ -68,7 +68,7 @@ func (c *Controller) waitFor(s *state, d decision) {
 			since = old.LastTransitionTime.Time
 		} else {
 			// What is waited for now has its own time.
-			conditions.Remove(&s.status.Conditions, ConditionAccepted)
+			conditions.Remove(&s.status.Conditions, v1alpha1.ConditionAccepted)
 		}
 	}
 	if s.memory.waitingSince.IsZero() {
@@ -88,7 +88,7 @@ func (c *Controller) waitFor(s *state, d decision) {
 	left := end.Sub(now)
 	s.status.Phase, s.status.QueuePosition = v1alpha1.GrpcCallPending, 0
 	s.status.Message = d.message
-	c.set(s, ConditionAccepted, metav1.ConditionFalse, d.reason,
+	c.set(s, v1alpha1.ConditionAccepted, metav1.ConditionFalse, d.reason,
 		fmt.Sprintf("%s; the call waits for it until %s, then it has failed", d.message, end.UTC().Format(time.RFC3339)))
 	s.retryAfter(left)
 }
@@ -99,19 +99,19 @@ func (c *Controller) prepare(ctx context.Context, s *state) error {
 	info, err := c.agents.Info(ctx, s.target())
 	switch {
 	case agentclient.IsFinal(err):
-		c.fail(s, ReasonUnsupported, "the agent of Unit %s is too old for operations: it is renewed with the next start of the pod", s.unit.Name)
+		c.fail(s, v1alpha1.ReasonUnsupported, "the agent of Unit %s is too old for operations: it is renewed with the next start of the pod", s.unit.Name)
 		return nil
 	case err != nil:
 		// Not the error itself: it differs from one try to the next.
-		c.waitFor(s, waits(ReasonAgentUnavailable, "the agent of Unit %s does not answer", s.unit.Name))
+		c.waitFor(s, waits(v1alpha1.ReasonAgentUnavailable, "the agent of Unit %s does not answer", s.unit.Name))
 		s.retryAfter(waitRetry)
 		return nil
 	case info.JournalID == "":
-		c.waitFor(s, waits(ReasonNoJournal, "Unit %s has no database yet", s.unit.Name))
+		c.waitFor(s, waits(v1alpha1.ReasonNoJournal, "Unit %s has no database yet", s.unit.Name))
 		s.retryAfter(waitRetry)
 		return nil
 	case !slices.Contains(info.Actions, string(s.call.Spec.Action)):
-		c.fail(s, ReasonUnsupported, "the agent of Unit %s cannot do %s", s.unit.Name, s.call.Spec.Action)
+		c.fail(s, v1alpha1.ReasonUnsupported, "the agent of Unit %s cannot do %s", s.unit.Name, s.call.Spec.Action)
 		return nil
 	case info.Current != nil && info.Current.ID != string(s.call.UID):
 		c.settle(s, decision{verdict: enqueue, message: fmt.Sprintf("waits for operation %s (%s), which has the unit", info.Current.ID, info.Current.Action)}, 1)
@@ -128,7 +128,7 @@ func (c *Controller) prepare(ctx context.Context, s *state) error {
 		if !ok {
 			return err
 		}
-		c.waitFor(s, decision{verdict: wait, reason: ReasonSecretMissing, message: gone.message, limit: secretWait})
+		c.waitFor(s, decision{verdict: wait, reason: v1alpha1.ReasonSecretMissing, message: gone.message, limit: secretWait})
 		s.retryAfter(waitRetry)
 		return nil
 	}
@@ -146,8 +146,8 @@ func (c *Controller) recordIntent(s *state, journal string) {
 	}
 	s.status.StartTime = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
 	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallPending, "is being handed to the agent", 0
-	c.set(s, ConditionAccepted, metav1.ConditionTrue, ReasonValid, "the call is valid")
-	c.set(s, ConditionRunning, metav1.ConditionFalse, ReasonDispatching, "the call is being handed to the agent")
+	c.set(s, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonValid, "the call is valid")
+	c.set(s, v1alpha1.ConditionRunning, metav1.ConditionFalse, v1alpha1.ReasonDispatching, "the call is being handed to the agent")
 }
 
 func specHash(call *v1alpha1.GrpcCall) string { return slim.ContentHash([]any{call.Spec}) }

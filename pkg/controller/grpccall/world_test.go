@@ -273,7 +273,7 @@ func (w *world) methods() []string {
 func (w *world) wantFailed(name, reason string, mentions ...string) {
 	w.t.Helper()
 	s := w.call(name).Status
-	complete := meta.FindStatusCondition(s.Conditions, ConditionComplete)
+	complete := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionComplete)
 	if s.Result != v1alpha1.ResultFailed || s.Phase != v1alpha1.GrpcCallFinished || s.CompletionTime == nil || complete == nil || complete.Reason != reason {
 		w.t.Fatalf("status %+v, want Failed for %s", s, reason)
 	}

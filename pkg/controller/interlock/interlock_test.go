@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
 
 var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -85,10 +86,10 @@ func TestOnlyARestartThatIsToComeConcernsCalls(t *testing.T) {
 		restarting, due bool
 	}{
 		"nothing is pending":           {nil, false, false},
-		"the user replaces the pod":    {[]metav1.Condition{{Type: ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: "UpdatePending"}}, false, false},
-		"the pod is being replaced":    {[]metav1.Condition{{Type: ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: ReasonRestarting}}, true, true},
-		"the restart waits for a call": {[]metav1.Condition{{Type: ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: ReasonOperationRunning}}, false, true},
-		"it is over":                   {[]metav1.Condition{{Type: ConditionUpdatePending, Status: metav1.ConditionFalse, Reason: ReasonRestarting}}, false, false},
+		"the user replaces the pod":    {[]metav1.Condition{{Type: v1alpha2.ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: "UpdatePending"}}, false, false},
+		"the pod is being replaced":    {[]metav1.Condition{{Type: v1alpha2.ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: v1alpha2.ReasonRestarting}}, true, true},
+		"the restart waits for a call": {[]metav1.Condition{{Type: v1alpha2.ConditionUpdatePending, Status: metav1.ConditionTrue, Reason: v1alpha2.ReasonOperationRunning}}, false, true},
+		"it is over":                   {[]metav1.Condition{{Type: v1alpha2.ConditionUpdatePending, Status: metav1.ConditionFalse, Reason: v1alpha2.ReasonRestarting}}, false, false},
 	} {
 		if got := Restarting(tc.conditions); got != tc.restarting {
 			t.Errorf("%s: Restarting is %t", name, got)
@@ -101,14 +102,14 @@ func TestOnlyARestartThatIsToComeConcernsCalls(t *testing.T) {
 
 func TestAUnitThatIsOnItsWayIsToldFromOneThatIsNot(t *testing.T) {
 	for reason, want := range map[string]bool{
-		ReasonPodTerminating: true, ReasonPodMissing: true, ReasonPodPending: true, ReasonServerStarting: true, ReasonServerHeld: true,
+		v1alpha2.ReasonPodTerminating: true, v1alpha2.ReasonPodMissing: true, v1alpha2.ReasonPodPending: true, v1alpha2.ReasonServerStarting: true, v1alpha2.ReasonServerHeld: true,
 		"ServerStopped": false, "ContainerFailing": false, "DataMissing": false,
 	} {
-		if got := Starting([]metav1.Condition{{Type: ConditionReady, Status: metav1.ConditionFalse, Reason: reason}}); got != want {
+		if got := Starting([]metav1.Condition{{Type: v1alpha2.ConditionReady, Status: metav1.ConditionFalse, Reason: reason}}); got != want {
 			t.Errorf("%s: Starting is %t", reason, got)
 		}
 	}
-	if Starting(nil) || Starting([]metav1.Condition{{Type: ConditionReady, Status: metav1.ConditionTrue, Reason: "ServerReady"}}) {
+	if Starting(nil) || Starting([]metav1.Condition{{Type: v1alpha2.ConditionReady, Status: metav1.ConditionTrue, Reason: "ServerReady"}}) {
 		t.Error("a unit that serves, or says nothing, is taken for one on its way")
 	}
 }

@@ -59,7 +59,7 @@ func (s *state) target() agentclient.Target {
 func (s *state) acknowledged() bool {
 	sync := &s.status.ConfigSyncStatus
 	return s.answered() && (s.offer == nil || sync.AppliedHash == s.offer.Hash) &&
-		sync.AppliedGeneration == s.unit.Generation && conditions.IsTrue(s.status.Conditions, ConditionManaged) == s.managed() &&
+		sync.AppliedGeneration == s.unit.Generation && conditions.IsTrue(s.status.Conditions, v1alpha2.ConditionManaged) == s.managed() &&
 		s.standing == (s.accepted != "")
 }
 
@@ -167,11 +167,11 @@ func (c *Controller) push(ctx context.Context, s *state) error {
 func (s *state) setManaged(managed bool) {
 	switch {
 	case s.member.Owner != nil:
-		s.found.add(ConditionManaged, ReasonReplicationListsUnit, "%s lists the unit; only it opens the server for writes", s.member.Owner)
+		s.found.add(v1alpha2.ConditionManaged, v1alpha2.ReasonReplicationListsUnit, "%s lists the unit; only it opens the server for writes", s.member.Owner)
 	case managed:
-		s.found.add(ConditionManaged, ReasonMadeForReplication, "ARCH_MODE is set: the server stays read-only until a Replication that lists the unit opens it")
+		s.found.add(v1alpha2.ConditionManaged, v1alpha2.ReasonMadeForReplication, "ARCH_MODE is set: the server stays read-only until a Replication that lists the unit opens it")
 	default:
-		conditions.Remove(&s.status.Conditions, ConditionManaged)
+		conditions.Remove(&s.status.Conditions, v1alpha2.ConditionManaged)
 	}
 }
 
@@ -247,7 +247,7 @@ func (c *Controller) askInput(s *state, since time.Time) askInput {
 		recorded:        s.recorded(),
 		replacing:       s.replacing,
 		accepted:        s.accepted != "",
-		restartRequired: conditions.IsTrue(s.unit.Status.Conditions, ConditionRestartRequired),
+		restartRequired: conditions.IsTrue(s.unit.Status.Conditions, v1alpha2.ConditionRestartRequired),
 		upFor:           c.clock.Since(since),
 		last:            s.agent,
 		age:             c.clock.Since(m.agentAt),
@@ -287,17 +287,17 @@ func (c *Controller) learn(s *state) {
 		s.status.DataIdentity = learnData(before, reportedData(s.agent), s.accepted, s.claimUIDs())
 		c.compareData(s, before, s.status.DataIdentity)
 	}
-	if s.agent.RestartRequired && (s.fresh || conditions.IsTrue(s.unit.Status.Conditions, ConditionRestartRequired)) {
-		s.found.because(ConditionRestartRequired, "the configuration differs from what the server runs in a way that takes effect with its next start")
+	if s.agent.RestartRequired && (s.fresh || conditions.IsTrue(s.unit.Status.Conditions, v1alpha2.ConditionRestartRequired)) {
+		s.found.because(v1alpha2.ConditionRestartRequired, "the configuration differs from what the server runs in a way that takes effect with its next start")
 	}
 	if !s.unit.Startup || databaseReady(s.pod) {
 		return
 	}
 	switch s.agent.State {
 	case agentclient.StateDataMissing:
-		s.found.because(ConditionDataMissing, "%s; %s", s.agent.Message, s.wayOut())
+		s.found.because(v1alpha2.ConditionDataMissing, "%s; %s", s.agent.Message, s.wayOut())
 	case agentclient.StateFailed:
-		s.found.because(ConditionServerFailed, "%s", s.agent.Message)
+		s.found.because(v1alpha2.ConditionServerFailed, "%s", s.agent.Message)
 	}
 }
 
@@ -312,12 +312,12 @@ func (c *Controller) compareData(s *state, before, after *v1alpha2.DataIdentity)
 	case after.SystemID == before.SystemID:
 	case s.accepted == before.SystemID:
 		s.events = append(s.events, func() {
-			c.control.events.warning(s.unit, ReasonDataGivenUp, actionReconcile,
+			c.control.events.warning(s.unit, v1alpha2.ReasonDataGivenUp, actionReconcile,
 				"Database %s has taken the place of %s, which was given up", after.SystemID, before.SystemID)
 		})
 	default:
 		s.events = append(s.events, func() {
-			c.control.events.normal(s.unit, ReasonDataReplaced, actionReconcile,
+			c.control.events.normal(s.unit, v1alpha2.ReasonDataReplaced, actionReconcile,
 				"Database %s has taken the place of %s: an operation has replaced it", after.SystemID, before.SystemID)
 		})
 	}
@@ -341,9 +341,9 @@ func (c *Controller) explainAgent(s *state, err error, since time.Time) {
 	switch {
 	case agentclient.IsFinal(err):
 		// Only a change of the spec, the configuration or the pod can end it.
-		s.found.because(ConditionAgentRefused, "%v", err)
+		s.found.because(v1alpha2.ConditionAgentRefused, "%v", err)
 	case agentclient.IsStaleFence(err), agentclient.IsBusy(err):
-		s.found.because(ConditionAgentRefused, "%v; it is tried again", err)
+		s.found.because(v1alpha2.ConditionAgentRefused, "%v; it is tried again", err)
 		s.retryAfter(agentRest)
 	default:
 		if c.clock.Since(since) < agentGrace {
@@ -352,7 +352,7 @@ func (c *Controller) explainAgent(s *state, err error, since time.Time) {
 		}
 		s.retryAfter(agentRest)
 		// Not the error itself: it differs from one try to the next.
-		s.found.because(ConditionAgentUnreachable,
+		s.found.because(v1alpha2.ConditionAgentUnreachable,
 			"the agent does not answer at %s port %d, so %s; it is tried again (a NetworkPolicy, the node, or the container %s may be why)",
 			s.pod.PodIPs[0].IP, agentclient.Port, s.without(), podspec.AgentContainer)
 	}

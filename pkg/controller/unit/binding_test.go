@@ -32,7 +32,7 @@ func TestAUnitIsReleasedOnceFromANodeThatIsGoneThoughItsPodIsNot(t *testing.T) {
 	if u := w.unit(); u.Spec.NodeName != "" || u.Annotations[v1alpha2.AnnotationBoundNode] != "" {
 		t.Errorf("bound to %q, annotation %q", u.Spec.NodeName, u.Annotations[v1alpha2.AnnotationBoundNode])
 	}
-	released := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.Contains(e, ReasonUnbound) })
+	released := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.Contains(e, v1alpha2.ReasonUnbound) })
 	if len(released) != 1 {
 		t.Errorf("said %v", released)
 	}

@@ -53,7 +53,7 @@ func TestANewTemplateReplacesThePodGracefully(t *testing.T) {
 	if p := w.pod(); p.UID != old.UID || p.DeletionTimestamp == nil {
 		t.Fatalf("the pod is not being stopped: %+v", p.ObjectMeta)
 	}
-	w.wantCondition(ConditionPodTerminating, ConditionPodTerminating, "n1")
+	w.wantCondition(v1alpha2.ConditionPodTerminating, v1alpha2.ConditionPodTerminating, "n1")
 	w.wantPhase(v1alpha2.UnitRunning)
 	if p := w.replaced(old); p.Spec.Containers[0].Image != "mysql:8.4.7" {
 		t.Errorf("the new pod runs %s", p.Spec.Containers[0].Image)
@@ -71,7 +71,7 @@ func TestOnDeleteLeavesThePodToTheUserAndItsConfigurationAlone(t *testing.T) {
 	w.agents.ResetCalls()
 	w.edit(func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Ports[0].ContainerPort = 3307 })
 	w.live()
-	w.wantCondition(ConditionUpdatePending, ConditionUpdatePending, "OnDelete")
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ConditionUpdatePending, "OnDelete")
 	w.wantPhase(v1alpha2.UnitReady)
 	for _, call := range w.agents.Calls() {
 		if call.Apply == nil || string(call.Apply.Files["my.cnf"]) != "port = 3306\n" {
@@ -93,7 +93,7 @@ func TestOnDeleteLeavesThePodToTheUserAndItsConfigurationAlone(t *testing.T) {
 	w.live()
 	w.Erase(old)
 	w.replaced(old)
-	w.wantNoCondition(ConditionUpdatePending)
+	w.wantNoCondition(v1alpha2.ConditionUpdatePending)
 	w.wantPhase(v1alpha2.UnitReady)
 }
 
@@ -109,8 +109,8 @@ func TestANewTemplateThatCannotRunTakesNothingDown(t *testing.T) {
 		t.Error("the pod is taken down for one that cannot start")
 	}
 	w.wantPhase(v1alpha2.UnitReady)
-	w.wantCondition(ConditionUpdatePending, ConditionUpdatePending, "absent")
-	w.wantCondition(ConditionSecretMissing, ConditionSecretMissing, "absent")
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ConditionUpdatePending, "absent")
+	w.wantCondition(v1alpha2.ConditionSecretMissing, v1alpha2.ConditionSecretMissing, "absent")
 }
 
 func TestAPodThatEndedIsReplacedButNotInALoop(t *testing.T) {
@@ -155,10 +155,10 @@ func TestANewerAgentImageRestartsNothing(t *testing.T) {
 		t.Fatal("the pod is replaced")
 	}
 	w.wantPhase(v1alpha2.UnitReady)
-	w.wantCondition(ConditionAgentOutdated, ConditionAgentOutdated, "unit-agent:1", "unit-agent:2")
+	w.wantCondition(v1alpha2.ConditionAgentOutdated, v1alpha2.ConditionAgentOutdated, "unit-agent:1", "unit-agent:2")
 	w.Erase(old)
 	w.replaced(old)
-	w.wantNoCondition(ConditionAgentOutdated)
+	w.wantNoCondition(v1alpha2.ConditionAgentOutdated)
 }
 
 func TestAnOperatorThatHasLearntTheClusterTellsTheNextPodAndRestartsNone(t *testing.T) {
@@ -190,13 +190,13 @@ func TestStartupFalseStopsTheServerAndKeepsThePod(t *testing.T) {
 	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(false) })
 	w.live()
 	w.wantPhase(v1alpha2.UnitRunning)
-	w.wantCondition(ConditionServerStopped, ConditionServerStopped)
+	w.wantCondition(v1alpha2.ConditionServerStopped, v1alpha2.ConditionServerStopped)
 	w.agents.With(pod.UID, func(a *fake.Agent) {
 		if a.Status.State != agentclient.StateHeld {
 			t.Errorf("the server is %s", a.Status.State)
 		}
 	})
-	if c := w.condition(ConditionReady); c.Status != metav1.ConditionFalse || c.Reason != ConditionServerStopped {
+	if c := w.condition(v1alpha2.ConditionReady); c.Status != metav1.ConditionFalse || c.Reason != v1alpha2.ConditionServerStopped {
 		t.Errorf("Ready is %+v", c)
 	}
 	w.agents.ResetCalls()
@@ -207,7 +207,7 @@ func TestStartupFalseStopsTheServerAndKeepsThePod(t *testing.T) {
 	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(true) })
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
-	w.wantNoCondition(ConditionServerStopped)
+	w.wantNoCondition(v1alpha2.ConditionServerStopped)
 	if w.pod().UID != pod.UID {
 		t.Error("the pod was replaced")
 	}
@@ -235,7 +235,7 @@ func TestAChangedValueReachesTheAgentAndABrokenOneDoesNot(t *testing.T) {
 	w.Given(configMap("values", "mysql", "other: 20"))
 	w.references.Changed()
 	w.live()
-	w.wantCondition(ConditionConfigInvalid, ConditionConfigInvalid, "max")
+	w.wantCondition(v1alpha2.ConditionConfigInvalid, v1alpha2.ConditionConfigInvalid, "max")
 	w.wantPhase(v1alpha2.UnitReady)
 	if calls := w.agents.Calls(); len(calls) > 0 {
 		t.Errorf("the agent is told of it: %+v", calls)
@@ -264,7 +264,7 @@ func TestAMemberOfAReplicationIsManagedAndTheAgentHearsOfEachChangeOnce(t *testi
 	if calls := w.agents.Calls(); len(calls) != 1 || calls[0].Apply == nil || !calls[0].Apply.Managed {
 		t.Fatalf("calls %+v", calls)
 	}
-	w.wantCondition(ConditionManaged, ReasonReplicationListsUnit, "MysqlReplication orders")
+	w.wantCondition(v1alpha2.ConditionManaged, v1alpha2.ReasonReplicationListsUnit, "MysqlReplication orders")
 	w.agents.ResetCalls()
 	w.restart()
 	w.live()
@@ -278,7 +278,7 @@ func TestAMemberOfAReplicationIsManagedAndTheAgentHearsOfEachChangeOnce(t *testi
 	if calls := w.agents.Calls(); len(calls) != 1 || calls[0].Apply.Managed {
 		t.Errorf("calls %+v", calls)
 	}
-	w.wantNoCondition(ConditionManaged)
+	w.wantNoCondition(v1alpha2.ConditionManaged)
 }
 
 func TestAnAgentThatDoesNotAnswerIsTriedAgainWithoutAnError(t *testing.T) {
@@ -293,13 +293,13 @@ func TestAnAgentThatDoesNotAnswerIsTriedAgainWithoutAnError(t *testing.T) {
 	if err != nil || after != agentRetry {
 		t.Errorf("while it starts: again after %v, %v", after, err)
 	}
-	w.wantNoCondition(ConditionAgentUnreachable)
+	w.wantNoCondition(v1alpha2.ConditionAgentUnreachable)
 	w.clock.Step(time.Minute)
 	after, err = w.sync()
 	if err != nil || after != agentRest {
 		t.Errorf("again after %v, %v", after, err)
 	}
-	w.wantCondition(ConditionAgentUnreachable, ConditionAgentUnreachable, "10.0.0.1")
+	w.wantCondition(v1alpha2.ConditionAgentUnreachable, v1alpha2.ConditionAgentUnreachable, "10.0.0.1")
 	w.Written()
 	for range 3 {
 		w.clock.Step(time.Minute)
@@ -312,7 +312,7 @@ func TestAnAgentThatDoesNotAnswerIsTriedAgainWithoutAnError(t *testing.T) {
 	}
 	w.agents.Fail(nil)
 	w.live()
-	w.wantNoCondition(ConditionAgentUnreachable)
+	w.wantNoCondition(v1alpha2.ConditionAgentUnreachable)
 	w.wantPhase(v1alpha2.UnitReady)
 }
 
@@ -328,11 +328,11 @@ func TestAClaimGrowsOnline(t *testing.T) {
 	if got := claim.Spec.Resources.Requests.Storage().String(); got != "20Gi" {
 		t.Errorf("it asks for %s", got)
 	}
-	w.wantCondition(ConditionExpansionPending, ConditionExpansionPending, "10Gi", "20Gi")
+	w.wantCondition(v1alpha2.ConditionExpansionPending, v1alpha2.ConditionExpansionPending, "10Gi", "20Gi")
 	claim.Status.Capacity = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("20Gi")}
 	w.Given(claim)
 	w.live()
-	w.wantNoCondition(ConditionExpansionPending)
+	w.wantNoCondition(v1alpha2.ConditionExpansionPending)
 	if w.pod().UID != pod.UID {
 		t.Error("the pod was replaced for it")
 	}
@@ -345,7 +345,7 @@ func TestASilentNodeMakesTheUnitUnknown(t *testing.T) {
 	w.node("n1", corev1.ConditionUnknown)
 	w.live()
 	w.wantPhase(v1alpha2.UnitUnknown)
-	w.wantCondition(ConditionNodeNotReporting, ConditionNodeNotReporting, "n1")
+	w.wantCondition(v1alpha2.ConditionNodeNotReporting, v1alpha2.ConditionNodeNotReporting, "n1")
 	w.node("n1", corev1.ConditionTrue)
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
@@ -366,7 +366,7 @@ func TestAContainerWithItsOwnCommandIsLeftAlone(t *testing.T) {
 	if got := w.pod().Spec.Containers[0].Command; len(got) != 1 || got[0] != "mysqld" {
 		t.Errorf("it runs %v", got)
 	}
-	w.wantCondition(ConditionOwnCommand, ConditionOwnCommand)
+	w.wantCondition(v1alpha2.ConditionOwnCommand, v1alpha2.ConditionOwnCommand)
 	w.wantPhase(v1alpha2.UnitRunning)
 }
 
@@ -380,7 +380,7 @@ func TestOtherCpuAndMemoryWaitForThePodAndSoDoesTheirConfiguration(t *testing.T)
 		u.Spec.Template.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("4Gi")}
 	})
 	w.live()
-	w.wantCondition(ConditionResizePending, ConditionResizePending)
+	w.wantCondition(v1alpha2.ConditionResizePending, v1alpha2.ConditionResizePending)
 	w.wantPhase(v1alpha2.UnitReady)
 	for _, call := range w.agents.Calls() {
 		if call.Apply == nil || string(call.Apply.Files["my.cnf"]) != "buffer = 0\n" {
@@ -393,7 +393,7 @@ func TestOtherCpuAndMemoryWaitForThePodAndSoDoesTheirConfiguration(t *testing.T)
 	w.agents.ResetCalls()
 	w.Erase(old)
 	w.replaced(old)
-	w.wantNoCondition(ConditionResizePending)
+	w.wantNoCondition(v1alpha2.ConditionResizePending)
 	if got := string(w.agents.Calls()[0].Apply.Files["my.cnf"]); got != "buffer = 4294967296\n" {
 		t.Errorf("the new pod's configuration is %q", got)
 	}

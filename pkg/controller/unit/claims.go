@@ -28,7 +28,7 @@ func (c *Controller) syncClaims(ctx context.Context, s *state) error {
 	for i, t := range s.unit.Claims {
 		claim := s.claims[t.Name]
 		if claim == nil {
-			if _, conflict := s.found[ConditionNameConflict]; conflict {
+			if _, conflict := s.found[v1alpha2.ConditionNameConflict]; conflict {
 				s.retryAfter(conflictRecheck)
 				continue
 			}
@@ -38,7 +38,7 @@ func (c *Controller) syncClaims(ctx context.Context, s *state) error {
 			continue
 		}
 		if claim.DeletionTimestamp != nil {
-			s.found.because(ConditionClaimTerminating,
+			s.found.because(v1alpha2.ConditionClaimTerminating,
 				"PersistentVolumeClaim %s is being deleted and goes when no pod uses it; a new one is made then", claim.Name)
 			continue
 		}
@@ -91,7 +91,7 @@ func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemp
 		err := c.control.patchClaim(ctx, s.unit, claim, nil, grow)
 		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
 			s.retryAfter(refusalRecheck)
-			s.found.add(ConditionExpansionPending, ConditionRefused, "PersistentVolumeClaim %s cannot grow to %s: %v", claim.Name, t.Size, err)
+			s.found.add(v1alpha2.ConditionExpansionPending, v1alpha2.ConditionRefused, "PersistentVolumeClaim %s cannot grow to %s: %v", claim.Name, t.Size, err)
 			return nil
 		}
 		if err != nil {
@@ -99,7 +99,7 @@ func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemp
 		}
 	}
 	if wanted.Cmp(capacity) > 0 {
-		s.found.because(ConditionExpansionPending, "PersistentVolumeClaim %s has %s and is asked for %s", claim.Name, capacity.String(), t.Size)
+		s.found.because(v1alpha2.ConditionExpansionPending, "PersistentVolumeClaim %s has %s and is asked for %s", claim.Name, capacity.String(), t.Size)
 	}
 	return nil
 }
@@ -139,15 +139,15 @@ func (s *state) refusal(err error) error {
 	case err == nil:
 		return nil
 	case isConflict:
-		s.found.because(ConditionNameConflict, "%v", conflict)
+		s.found.because(v1alpha2.ConditionNameConflict, "%v", conflict)
 		s.retryAfter(conflictRecheck)
 		return nil
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return err
 	case isQuota(err):
-		s.found.because(ConditionQuotaExceeded, "%v", err)
+		s.found.because(v1alpha2.ConditionQuotaExceeded, "%v", err)
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
-		s.found.because(ConditionRefused, "%v", err)
+		s.found.because(v1alpha2.ConditionRefused, "%v", err)
 	default:
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/configtemplate"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -36,7 +37,7 @@ func (c *Controller) syncConfig(ctx context.Context, s *state) error {
 		m.config, m.configErr, m.configKey = out, err, key
 	}
 	if m.configErr != nil {
-		s.found.because(ConditionConfigInvalid, "%v; a server that runs keeps what it has", m.configErr)
+		s.found.because(v1alpha2.ConditionConfigInvalid, "%v; a server that runs keeps what it has", m.configErr)
 		return nil
 	}
 	s.config = m.config
@@ -46,7 +47,7 @@ func (c *Controller) syncConfig(ctx context.Context, s *state) error {
 
 // missesConfig says whether one of the ConfigMaps is missing.
 func (s *state) missesConfig() bool {
-	_, missing := s.found.any([]string{ConditionSharedConfigMissing, ConditionConfigMissing})
+	_, missing := s.found.any([]string{v1alpha2.ConditionSharedConfigMissing, v1alpha2.ConditionConfigMissing})
 	return missing
 }
 

@@ -166,7 +166,7 @@ func create[T metav1.Object](ctx context.Context, c *control, unit *slim.Unit, k
 func (c *control) createPod(ctx context.Context, unit *slim.Unit, pod *corev1.Pod) (*corev1.Pod, error) {
 	there, created, err := create(ctx, c, unit, kindPod, podsResource, pod, c.kube.CoreV1().Pods(unit.Namespace))
 	if created {
-		c.events.normal(unit, ReasonSuccessfulCreate, actionCreate, "Created Pod %s", pod.Name)
+		c.events.normal(unit, v1alpha2.ReasonSuccessfulCreate, actionCreate, "Created Pod %s", pod.Name)
 	}
 	return there, err
 }
@@ -294,7 +294,7 @@ func (c *control) replaceSecret(ctx context.Context, unit *slim.Unit, secret *sl
 		return err
 	}
 	c.record(unit, secretsResource, written)
-	c.events.normal(unit, ReasonCertificateIssued, actionReconcile, "The certificate of the agent was renewed in Secret %s", have.Name)
+	c.events.normal(unit, v1alpha2.ReasonCertificateIssued, actionReconcile, "The certificate of the agent was renewed in Secret %s", have.Name)
 	return nil
 }
 
@@ -391,7 +391,7 @@ func (c *control) deletePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod,
 	if err := deleteWith(ctx, pod.Name, pod.UID, c.kube.CoreV1().Pods(unit.Namespace).Delete); err != nil {
 		return err
 	}
-	c.events.normal(unit, ReasonSuccessfulDelete, actionDelete, "Deleting Pod %s: %s", pod.Name, why)
+	c.events.normal(unit, v1alpha2.ReasonSuccessfulDelete, actionDelete, "Deleting Pod %s: %s", pod.Name, why)
 	return nil
 }
 
@@ -399,6 +399,6 @@ func (c *control) deleteClaim(ctx context.Context, unit *slim.Unit, claim *slim.
 	if err := deleteWith(ctx, claim.Name, claim.UID, c.kube.CoreV1().PersistentVolumeClaims(unit.Namespace).Delete); err != nil {
 		return err
 	}
-	c.events.normal(unit, ReasonSuccessfulDelete, actionDelete, "Deleting PersistentVolumeClaim %s: the Unit is being deleted and whenDeleted is Delete", claim.Name)
+	c.events.normal(unit, v1alpha2.ReasonSuccessfulDelete, actionDelete, "Deleting PersistentVolumeClaim %s: the Unit is being deleted and whenDeleted is Delete", claim.Name)
 	return nil
 }

@@ -44,7 +44,7 @@ func TestAUnitIsMadeInTheOrderInWhichItsPodNeedsThingsAndThenRests(t *testing.T)
 		t.Errorf("writes (-want +got):\n%s", d)
 	}
 	w.wantPhase(v1alpha2.UnitReady)
-	w.wantCondition(ConditionReady, ReasonServerReady)
+	w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonServerReady)
 
 	status := w.unit().Status
 	pod, claim := w.pod(), controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")
@@ -250,7 +250,7 @@ func TestAUnitWithoutUnbindNodeStaysOnItsNodeUntilTheNodeIsGone(t *testing.T) {
 	if a := w.pod().Spec.Affinity; a != nil {
 		t.Errorf("the next pod is still bound: %+v", a)
 	}
-	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, ReasonUnbound) }) {
+	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, v1alpha2.ReasonUnbound) }) {
 		t.Errorf("nothing is said of it: %v", said)
 	}
 }

@@ -54,7 +54,7 @@ func emptied(t *testing.T) (w *world, lost string) {
 func TestAVolumeThatHeldADatabaseNeverBecomesAnEmptyOneByItself(t *testing.T) {
 	w, lost := emptied(t)
 	w.wantPhase(v1alpha2.UnitFailed)
-	w.wantCondition(ConditionDataMissing, ConditionDataMissing, lost, v1alpha2.AnnotationReinit)
+	w.wantCondition(v1alpha2.ConditionDataMissing, v1alpha2.ConditionDataMissing, lost, v1alpha2.AnnotationReinit)
 	if got := w.recorded(); got.SystemID != lost {
 		t.Errorf("the record says %+v", got)
 	}
@@ -83,7 +83,7 @@ func TestADatabaseIsGivenUpOnlyByItsName(t *testing.T) {
 	w.edit(func(u *v1alpha2.Unit) { metav1.SetMetaDataAnnotation(&u.ObjectMeta, v1alpha2.AnnotationReinit, lost) })
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
-	w.wantNoCondition(ConditionDataMissing)
+	w.wantNoCondition(v1alpha2.ConditionDataMissing)
 	got := w.recorded()
 	if got.SystemID == lost || got.SystemID == "" || got.DataGeneration != 1 {
 		t.Errorf("the record says %+v", got)
@@ -91,7 +91,9 @@ func TestADatabaseIsGivenUpOnlyByItsName(t *testing.T) {
 	if _, there := w.unit().Annotations[v1alpha2.AnnotationReinit]; there {
 		t.Error("the request stays after it was carried out")
 	}
-	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, ReasonDataGivenUp) && strings.Contains(e, lost) }) {
+	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool {
+		return strings.Contains(e, v1alpha2.ReasonDataGivenUp) && strings.Contains(e, lost)
+	}) {
 		t.Errorf("nothing is said of it: %v", said)
 	}
 	last := w.agents.Calls()[len(w.agents.Calls())-1]
@@ -104,7 +106,7 @@ func TestDataOnAnEmptyDirIsMadeAnewWithItsPodUnlessAReplicationHasIt(t *testing.
 	w := newWorld(t, newUnit(onEmptyDir))
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
-	w.wantCondition(ConditionDataOnEmptyDir, ConditionDataOnEmptyDir)
+	w.wantCondition(v1alpha2.ConditionDataOnEmptyDir, v1alpha2.ConditionDataOnEmptyDir)
 	first := w.recorded().SystemID
 	w.said()
 	w.Erase(w.pod())
@@ -114,7 +116,9 @@ func TestDataOnAnEmptyDirIsMadeAnewWithItsPodUnlessAReplicationHasIt(t *testing.
 	if second.SystemID == first || second.DataGeneration != 1 {
 		t.Errorf("the record says %+v, was %s", second, first)
 	}
-	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, ReasonDataGivenUp) && strings.Contains(e, first) }) {
+	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool {
+		return strings.Contains(e, v1alpha2.ReasonDataGivenUp) && strings.Contains(e, first)
+	}) {
 		t.Errorf("nothing is said of it: %v", said)
 	}
 	// A restart of the operator is no restart of the pod.
@@ -134,7 +138,7 @@ func TestDataOnAnEmptyDirIsMadeAnewWithItsPodUnlessAReplicationHasIt(t *testing.
 	w.Delete(w.pod())
 	w.live()
 	w.wantPhase(v1alpha2.UnitFailed)
-	w.wantCondition(ConditionDataMissing, ConditionDataMissing, "MysqlReplication orders provisions the unit anew")
+	w.wantCondition(v1alpha2.ConditionDataMissing, v1alpha2.ConditionDataMissing, "MysqlReplication orders provisions the unit anew")
 	if got := w.recorded(); got.SystemID != second.SystemID {
 		t.Errorf("a member's record is given up: %+v", got)
 	}
@@ -201,7 +205,7 @@ func TestAUnitIsDeletedAfterItsServerHasStopped(t *testing.T) {
 			if w.pod().DeletionTimestamp == nil {
 				t.Fatal("the pod is not stopped")
 			}
-			if c := w.condition(ConditionReady); c.Reason != ReasonDeleting {
+			if c := w.condition(v1alpha2.ConditionReady); c.Reason != v1alpha2.ReasonDeleting {
 				t.Errorf("Ready is %+v", c)
 			}
 			if _, there := controllertest.Get[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data"); !there {

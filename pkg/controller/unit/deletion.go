@@ -68,7 +68,7 @@ func (c *Controller) stopPod(ctx context.Context, s *state) (gone bool, err erro
 			if err := c.syncVanished(ctx, s); err != nil {
 				return false, err
 			}
-			_, unproven := s.found[ConditionPodEndUnproven]
+			_, unproven := s.found[v1alpha2.ConditionPodEndUnproven]
 			return !unproven, nil
 		}
 		if err != nil {

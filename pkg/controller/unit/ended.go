@@ -192,7 +192,7 @@ func (s *state) unproven(last *v1alpha2.UnitLastPod) {
 		// It reports of no pod whose object is gone.
 		kubelet = ""
 	}
-	s.found.because(ConditionPodEndUnproven,
+	s.found.because(v1alpha2.ConditionPodEndUnproven,
 		"nothing proves that the processes of pod %s on node %s have ended, so %s. One of these ends it: %sthe Node is deleted; "+
 			"the Node is tainted %s; or, once you have made sure of it, such as by switching the node off, the Unit is annotated %s=%s",
 		last.UID, node, wait, kubelet, corev1.TaintNodeOutOfService, v1alpha2.AnnotationConfirmEnded, last.UID)
@@ -209,7 +209,7 @@ func (c *Controller) recordEnd(ctx context.Context, s *state, last *v1alpha2.Uni
 	}
 	s.status.LastPod = last
 	if end != v1alpha2.PodEndKubelet {
-		c.control.events.normal(s.unit, ReasonPodEndProven, actionReconcile, "Pod %s on node %s has ended: %s", last.UID, last.NodeName, endInWords[end])
+		c.control.events.normal(s.unit, v1alpha2.ReasonPodEndProven, actionReconcile, "Pod %s on node %s has ended: %s", last.UID, last.NodeName, endInWords[end])
 	}
 	return nil
 }

@@ -108,7 +108,7 @@ func TestTheEndOfAMembersPodIsRecordedBeforeItGoes(t *testing.T) {
 	if !w.there() {
 		t.Fatal("the pod is let go before it has ended")
 	}
-	w.wantNoCondition(ConditionPodEndUnproven)
+	w.wantNoCondition(v1alpha2.ConditionPodEndUnproven)
 	// A Replication sees that the pod is being deleted by itself.
 	if got, there := w.unit().Annotations[v1alpha2.AnnotationEvacuate]; there {
 		t.Errorf("the UnitSet's request is written here, too: %s", got)
@@ -161,9 +161,9 @@ func TestAMembersPodThatWasDeletedByForceStaysUntilItsEndIsProven(t *testing.T) 
 				if !w.there() || w.pod().UID != pod.UID {
 					t.Fatal("the pod is let go, or another one was made")
 				}
-				w.wantCondition(ConditionPodEndUnproven, ConditionPodEndUnproven,
+				w.wantCondition(v1alpha2.ConditionPodEndUnproven, v1alpha2.ConditionPodEndUnproven,
 					"kubelet", "deleted", corev1.TaintNodeOutOfService, v1alpha2.AnnotationConfirmEnded+"="+string(pod.UID))
-				if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, ConditionPodEndUnproven) }) {
+				if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, v1alpha2.ConditionPodEndUnproven) }) {
 					t.Errorf("said %v", said)
 				}
 				// That of another pod says nothing of this one.
@@ -183,7 +183,7 @@ func TestAMembersPodThatWasDeletedByForceStaysUntilItsEndIsProven(t *testing.T) 
 				if d := cmp.Diff(want, w.unit().Status.LastPod, cmpopts.IgnoreFields(v1alpha2.UnitLastPod{}, "Time")); d != "" {
 					t.Errorf("-want +got:\n%s", d)
 				}
-				w.wantNoCondition(ConditionPodEndUnproven)
+				w.wantNoCondition(v1alpha2.ConditionPodEndUnproven)
 			})
 		}
 	}
@@ -200,7 +200,7 @@ func TestAMembersPodWhoseObjectIsGoneHasNotEnded(t *testing.T) {
 	if w.there() {
 		t.Fatal("another pod was made")
 	}
-	w.wantCondition(ConditionPodEndUnproven, ConditionPodEndUnproven, string(pod.UID), "n1")
+	w.wantCondition(v1alpha2.ConditionPodEndUnproven, v1alpha2.ConditionPodEndUnproven, string(pod.UID), "n1")
 	w.node("n1", corev1.ConditionUnknown, outOfService)
 	w.live()
 	if !w.there() || w.pod().UID == pod.UID {
@@ -250,7 +250,7 @@ func TestAMemberThatIsDeletedWaitsForTheEndOfItsPod(t *testing.T) {
 		w.settle()
 		w.clock.Step(time.Hour)
 		w.settle()
-		w.wantCondition(ConditionPodEndUnproven, ConditionPodEndUnproven, "the Unit stays", v1alpha2.AnnotationConfirmEnded)
+		w.wantCondition(v1alpha2.ConditionPodEndUnproven, v1alpha2.ConditionPodEndUnproven, "the Unit stays", v1alpha2.AnnotationConfirmEnded)
 		w.removeNode("n1")
 		w.settle()
 		gone(w)

@@ -12,65 +12,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
-	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
-)
-
-// Reasons of conditions and events. The type of a condition is its reason too
-// where there is only one.
-const (
-	// ReasonServerReady: Ready is True.
-	ReasonServerReady = "ServerReady"
-	// ReasonDeleting: the unit is being deleted.
-	ReasonDeleting = "Deleting"
-	// ReasonPodMissing, ReasonPodPending and ReasonServerStarting: how far the unit
-	// has come.
-	ReasonPodMissing     = interlock.ReasonPodMissing
-	ReasonPodPending     = interlock.ReasonPodPending
-	ReasonServerStarting = interlock.ReasonServerStarting
-	// ReasonServerHeld: something else than spec.startup keeps the server down, such as
-	// an operation or a fence.
-	ReasonServerHeld = interlock.ReasonServerHeld
-	// ReasonPodEnded: the pod ended and the next one is made.
-	ReasonPodEnded = "PodEnded"
-
-	// ReasonPackageBroken: the package is there and cannot be used.
-	ReasonPackageBroken = "PackageBroken"
-	// ReasonReplicationListsUnit and ReasonMadeForReplication: why a unit is
-	// managed.
-	ReasonReplicationListsUnit = "ReplicationListsUnit"
-	ReasonMadeForReplication   = "MadeForReplication"
-
-	// ReasonRestarting and ReasonOperationRunning of UpdatePending: the pod is being
-	// replaced, or will be when a call has ended.
-	ReasonRestarting       = interlock.ReasonRestarting
-	ReasonOperationRunning = interlock.ReasonOperationRunning
-
-	// ReasonSuccessfulCreate and ReasonSuccessfulDelete: a pod was made or is being
-	// deleted.
-	ReasonSuccessfulCreate = "SuccessfulCreate"
-	ReasonSuccessfulDelete = "SuccessfulDelete"
-	// ReasonBound and ReasonUnbound: the unit was bound to a node, or is no longer.
-	ReasonBound   = "BoundToNode"
-	ReasonUnbound = "ReleasedFromNode"
-	// ReasonAdopted and ReasonReleased: a Replication owns the unit, or owns it no
-	// longer.
-	ReasonAdopted  = "Adopted"
-	ReasonReleased = "Released"
-	// ReasonPodEndProven: something else than its kubelet proves that a member's pod has
-	// ended.
-	ReasonPodEndProven = "PodEndProven"
-	// ReasonDataGivenUp: the record of the unit's database was given up; an empty
-	// volume is initialised.
-	ReasonDataGivenUp = "DataGivenUp"
-	// ReasonDataReplaced: an operation has put another database in the place of the
-	// unit's.
-	ReasonDataReplaced = "DataReplaced"
-	// ReasonReinitDone: the annotation unit-operator.io/reinit has done its work, or
-	// named other data.
-	ReasonReinitDone = "ReinitDone"
-	// ReasonCertificateIssued: the agent has a new certificate.
-	ReasonCertificateIssued = "CertificateIssued"
 )
 
 // Actions of events.
@@ -83,16 +25,16 @@ const (
 
 // informational conditions are no reason to worry when they appear.
 var informational = map[string]bool{
-	ConditionReady:           true,
-	ConditionManaged:         true,
-	ConditionPaused:          true,
-	ConditionServerStopped:   true,
-	ConditionPodTerminating:  true,
-	ConditionUpdatePending:   true,
-	ConditionResizePending:   true,
-	ConditionRestartRequired: true,
-	ConditionAgentOutdated:   true,
-	ConditionOwnCommand:      true,
+	v1alpha2.ConditionReady:           true,
+	v1alpha2.ConditionManaged:         true,
+	v1alpha2.ConditionPaused:          true,
+	v1alpha2.ConditionServerStopped:   true,
+	v1alpha2.ConditionPodTerminating:  true,
+	v1alpha2.ConditionUpdatePending:   true,
+	v1alpha2.ConditionResizePending:   true,
+	v1alpha2.ConditionRestartRequired: true,
+	v1alpha2.ConditionAgentOutdated:   true,
+	v1alpha2.ConditionOwnCommand:      true,
 }
 
 // recorder writes the controller's events. Nothing else does.

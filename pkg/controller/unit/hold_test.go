@@ -43,7 +43,7 @@ func TestARestartWaitsForTheCallThatRunsAndGoesOnByItself(t *testing.T) {
 	w.edit(newImage)
 	w.live()
 	w.wantSamePod(old)
-	w.wantCondition(ConditionUpdatePending, ReasonOperationRunning, "GrpcCall nightly (physical-backup), running since "+call.Status.StartTime.UTC().Format(time.RFC3339), "deleting the call cancels it")
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonOperationRunning, "GrpcCall nightly (physical-backup), running since "+call.Status.StartTime.UTC().Format(time.RFC3339), "deleting the call cancels it")
 	w.wantPhase(v1alpha2.UnitReady)
 	// Another operator says nothing again, and at rest nothing is written.
 	w.restart()
@@ -53,7 +53,7 @@ func TestARestartWaitsForTheCallThatRunsAndGoesOnByItself(t *testing.T) {
 	if writes := w.Written(); len(writes) > 0 {
 		t.Errorf("while it waits it writes %v", writes)
 	}
-	if heard := w.heard(ReasonOperationRunning); len(heard) != 1 {
+	if heard := w.heard(v1alpha2.ReasonOperationRunning); len(heard) != 1 {
 		t.Errorf("events: %q", heard)
 	}
 
@@ -62,7 +62,7 @@ func TestARestartWaitsForTheCallThatRunsAndGoesOnByItself(t *testing.T) {
 	if p := w.replaced(old); p.Spec.Containers[0].Image != "mysql:8.4.7" {
 		t.Errorf("the new pod runs %s", p.Spec.Containers[0].Image)
 	}
-	w.wantNoCondition(ConditionUpdatePending)
+	w.wantNoCondition(v1alpha2.ConditionUpdatePending)
 }
 
 func TestWhatDoesNotRunHoldsNoRestart(t *testing.T) {
@@ -125,7 +125,7 @@ func TestAnOperationHoldsTheRestartOfAServerThatItHasStopped(t *testing.T) {
 	w.edit(newImage)
 	w.settle()
 	w.wantSamePod(old)
-	w.wantCondition(ConditionUpdatePending, ReasonOperationRunning, "GrpcCall restore")
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonOperationRunning, "GrpcCall restore")
 }
 
 func TestARestartTellsCallsBeforeItTakesThePodDown(t *testing.T) {
@@ -137,7 +137,7 @@ func TestARestartTellsCallsBeforeItTakesThePodDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantSamePod(old)
-	w.wantCondition(ConditionUpdatePending, ReasonRestarting)
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonRestarting)
 	if _, err := w.sync(); err != nil {
 		t.Fatal(err)
 	}
@@ -146,9 +146,9 @@ func TestARestartTellsCallsBeforeItTakesThePodDown(t *testing.T) {
 	}
 	// They are told until it is gone.
 	w.settle()
-	w.wantCondition(ConditionUpdatePending, ReasonRestarting)
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonRestarting)
 	w.replaced(old)
-	w.wantNoCondition(ConditionUpdatePending)
+	w.wantNoCondition(v1alpha2.ConditionUpdatePending)
 }
 
 func TestARestartGivesWayToACallThatTheCacheHasNotSeen(t *testing.T) {
@@ -166,7 +166,7 @@ func TestARestartGivesWayToACallThatTheCacheHasNotSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantSamePod(old)
-	w.wantCondition(ConditionUpdatePending, ReasonOperationRunning, "GrpcCall nightly")
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonOperationRunning, "GrpcCall nightly")
 	// Until the cache has it there is nothing to decide on.
 	w.refreshUnit()
 	if _, err := w.controller.sync(t.Context(), w.key); err == nil {
@@ -206,5 +206,5 @@ func TestATemplateThatIsTakenBackRestartsNothing(t *testing.T) {
 	w.edit(func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Image = old.Spec.Containers[0].Image })
 	w.live()
 	w.wantSamePod(old)
-	w.wantNoCondition(ConditionUpdatePending)
+	w.wantNoCondition(v1alpha2.ConditionUpdatePending)
 }

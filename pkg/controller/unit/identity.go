@@ -129,11 +129,11 @@ func (c *Controller) syncIdentity(ctx context.Context, s *state) error {
 		return c.dropReinit(ctx, s, fmt.Sprintf("the unit's database is %s", in.recorded.SystemID))
 	}
 	if message := s.reinitAccepted(); s.accepted != "" {
-		if old := conditions.Find(s.unit.Status.Conditions, ConditionReinitAccepted); old == nil || old.Message != message {
+		if old := conditions.Find(s.unit.Status.Conditions, v1alpha2.ConditionReinitAccepted); old == nil || old.Message != message {
 			// Before the agent hears of it: who takes the annotation away again must be
 			// sure that the agent hears of that, too.
 			err := c.record(ctx, s, func(status *v1alpha2.UnitStatus) {
-				conditions.Set(&status.Conditions, ConditionReinitAccepted, metav1.ConditionTrue, ConditionReinitAccepted, message, s.unit.Generation, c.clock.Now())
+				conditions.Set(&status.Conditions, v1alpha2.ConditionReinitAccepted, metav1.ConditionTrue, v1alpha2.ConditionReinitAccepted, message, s.unit.Generation, c.clock.Now())
 				status.ConfigSyncStatus.AppliedGeneration = 0
 			})
 			if err != nil {
@@ -148,7 +148,7 @@ func (c *Controller) syncIdentity(ctx context.Context, s *state) error {
 	s.status.DataIdentity = &v1alpha2.DataIdentity{DataGeneration: in.recorded.DataGeneration + 1}
 	s.statusFirst = true
 	s.events = append(s.events, func() {
-		c.control.events.warning(s.unit, ReasonDataGivenUp, actionReconcile,
+		c.control.events.warning(s.unit, v1alpha2.ReasonDataGivenUp, actionReconcile,
 			"Database %s is given up: %s; an empty one is initialised", in.recorded.SystemID, plan.giveUp)
 	})
 	return nil
@@ -177,6 +177,6 @@ func (c *Controller) dropReinit(ctx context.Context, s *state, why string) error
 	if err := c.control.patchUnit(ctx, s.unit, map[string]any{"annotations": map[string]any{v1alpha2.AnnotationReinit: nil}}, nil); err != nil {
 		return err
 	}
-	c.control.events.normal(s.unit, ReasonReinitDone, actionReconcile, "Annotation %s=%s is removed: %s", v1alpha2.AnnotationReinit, value, why)
+	c.control.events.normal(s.unit, v1alpha2.ReasonReinitDone, actionReconcile, "Annotation %s=%s is removed: %s", v1alpha2.AnnotationReinit, value, why)
 	return errWritten
 }

@@ -52,9 +52,9 @@ func TestThePermissionToGiveADatabaseUpEndsWhenThatIsSeenToRun(t *testing.T) {
 	if got := w.consent(); got != "" {
 		t.Errorf("the agent still gives up %s", got)
 	}
-	w.wantNoCondition(ConditionReinitAccepted)
+	w.wantNoCondition(v1alpha2.ConditionReinitAccepted)
 	if said := w.said(); !slices.ContainsFunc(said, func(e string) bool {
-		return strings.Contains(e, ReasonReinitDone) && strings.Contains(e, "is there and runs")
+		return strings.Contains(e, v1alpha2.ReasonReinitDone) && strings.Contains(e, "is there and runs")
 	}) {
 		t.Errorf("said %v", said)
 	}
@@ -62,7 +62,7 @@ func TestThePermissionToGiveADatabaseUpEndsWhenThatIsSeenToRun(t *testing.T) {
 	w.Erase(controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data"))
 	w.Erase(w.pod())
 	w.live()
-	w.wantCondition(ConditionDataMissing, ConditionDataMissing, id)
+	w.wantCondition(v1alpha2.ConditionDataMissing, v1alpha2.ConditionDataMissing, id)
 	if got := w.recorded(); got.SystemID != id {
 		t.Errorf("the record says %+v", got)
 	}
@@ -77,7 +77,7 @@ func TestThePermissionIsSaidAndCanBeTakenBack(t *testing.T) {
 	w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(false) })
 	w.live()
 	w.agents.Fail(func(method string, _ agentclient.Target) error {
-		if c := w.condition(ConditionReinitAccepted); method == "Apply" && c == nil {
+		if c := w.condition(v1alpha2.ConditionReinitAccepted); method == "Apply" && c == nil {
 			t.Error("the agent hears of the permission before the status says so")
 		}
 		return nil
@@ -85,14 +85,14 @@ func TestThePermissionIsSaidAndCanBeTakenBack(t *testing.T) {
 	w.annotate(v1alpha2.AnnotationReinit, id)
 	w.live()
 	w.agents.Fail(nil)
-	w.wantCondition(ConditionReinitAccepted, ConditionReinitAccepted, id)
+	w.wantCondition(v1alpha2.ConditionReinitAccepted, v1alpha2.ConditionReinitAccepted, id)
 	if got := w.consent(); got != id {
 		t.Fatalf("the agent gives up %q", got)
 	}
 	w.restart()
 	w.annotate(v1alpha2.AnnotationReinit, "")
 	w.live()
-	w.wantNoCondition(ConditionReinitAccepted)
+	w.wantNoCondition(v1alpha2.ConditionReinitAccepted)
 	if got := w.consent(); got != "" {
 		t.Errorf("the agent still gives up %s", got)
 	}
@@ -126,7 +126,9 @@ func TestTheRecordOfTheDataFollowsTheServer(t *testing.T) {
 		if last.Expected == nil || last.Expected.SystemID != "restored" {
 			t.Errorf("the agent expects %+v", last.Expected)
 		}
-		if said := w.said(); !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, ReasonDataReplaced) && strings.Contains(e, before) }) {
+		if said := w.said(); !slices.ContainsFunc(said, func(e string) bool {
+			return strings.Contains(e, v1alpha2.ReasonDataReplaced) && strings.Contains(e, before)
+		}) {
 			t.Errorf("said %v", said)
 		}
 		w.agents.ResetCalls()
@@ -191,7 +193,7 @@ func TestTheRecordOfTheDataFollowsTheServer(t *testing.T) {
 		w.agents.Fail(func(_ string, target agentclient.Target) error { return fake.Unavailable(target) })
 		w.live()
 		w.wantPhase(v1alpha2.UnitReady)
-		w.wantCondition(ConditionAgentUnreachable, ConditionAgentUnreachable, "nothing is known of its data")
+		w.wantCondition(v1alpha2.ConditionAgentUnreachable, v1alpha2.ConditionAgentUnreachable, "nothing is known of its data")
 		w.agents.Fail(nil)
 		if again, err := w.sync(); err != nil || w.recorded() == nil {
 			t.Errorf("%v, %v", again, err)

@@ -34,22 +34,22 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 			heal: func(w *world) {
 				w.Given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "users", Namespace: controllertest.Namespace}})
 			},
-			condition: ConditionSecretMissing, mentions: []string{"users"},
+			condition: v1alpha2.ConditionSecretMissing, mentions: []string{"users"},
 		},
 		"the shared ConfigMap": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.SharedConfigName = "shared" },
 			heal:      func(w *world) { w.Given(configMap("shared", "service_group_uid", "x")) },
-			condition: ConditionSharedConfigMissing, mentions: []string{"shared", "spec.sharedConfigName"},
+			condition: v1alpha2.ConditionSharedConfigMissing, mentions: []string{"shared", "spec.sharedConfigName"},
 		},
 		"the ConfigMap of values": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.ConfigValueName = "values" },
 			heal:      func(w *world) { w.Given(configMap("values", "mysql", "a: 1")) },
-			condition: ConditionConfigMissing, mentions: []string{"values", "spec.configValueName"},
+			condition: v1alpha2.ConditionConfigMissing, mentions: []string{"values", "spec.configValueName"},
 		},
 		"the ConfigMap of templates": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName = "templates" },
 			heal:      func(w *world) { w.Given(configMap("templates", "mysql", "port = {{ .Port }}\n")) },
-			condition: ConditionConfigMissing, mentions: []string{"templates"},
+			condition: v1alpha2.ConditionConfigMissing, mentions: []string{"templates"},
 		},
 		"the package": {
 			without: func(w *world) {
@@ -57,33 +57,33 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 				w.packages.Install("mysql-9.7", "mysql", "mysql:$(VERSION)")
 			},
 			heal:      func(w *world) { w.packages.Install("mysql-8.4", "mysql", "mysql:$(VERSION)") },
-			condition: ConditionPackageNotFound, mentions: []string{"8.4.6", "installed are mysql-9.7"},
+			condition: v1alpha2.ConditionPackageNotFound, mentions: []string{"8.4.6", "installed are mysql-9.7"},
 		},
 		"a tag that tells the version": {
 			unit: func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Image = "mysql:latest" },
 			heal: func(w *world) {
 				w.edit(func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Image = "mysql:8.4.6" })
 			},
-			condition: ConditionPackageNotFound, mentions: []string{"mysql:latest"},
+			condition: v1alpha2.ConditionPackageNotFound, mentions: []string{"mysql:latest"},
 		},
 		"a template that renders": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName = "templates" },
 			without:   func(w *world) { w.Given(configMap("templates", "mysql", "port = {{ .Port\n")) },
 			heal:      func(w *world) { w.Given(configMap("templates", "mysql", "port = {{ .Port }}\n")) },
-			condition: ConditionConfigInvalid, mentions: []string{"ConfigMap templates"},
+			condition: v1alpha2.ConditionConfigInvalid, mentions: []string{"ConfigMap templates"},
 		},
 		"values that are YAML": {
 			unit:      func(u *v1alpha2.Unit) { u.Spec.ConfigValueName = "values" },
 			without:   func(w *world) { w.Given(configMap("values", "mysql", "a: [")) },
 			heal:      func(w *world) { w.Given(configMap("values", "mysql", "a: 1")) },
-			condition: ConditionConfigInvalid, mentions: []string{"ConfigMap values", "key mysql"},
+			condition: v1alpha2.ConditionConfigInvalid, mentions: []string{"ConfigMap values", "key mysql"},
 		},
 		"a pod's name": {
 			without: func(w *world) {
 				w.Given(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "orders-0", Namespace: controllertest.Namespace}})
 			},
 			heal:      func(w *world) { w.Erase(w.pod()) },
-			condition: ConditionNameConflict, mentions: []string{"Pod orders-0", "neither used nor changed"},
+			condition: v1alpha2.ConditionNameConflict, mentions: []string{"Pod orders-0", "neither used nor changed"},
 		},
 		"a claim's name": {
 			without: func(w *world) {
@@ -96,14 +96,14 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 					Labels: map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelUnit: "orders-0"},
 				}})
 			},
-			condition: ConditionNameConflict, mentions: []string{"PersistentVolumeClaim orders-0-data", v1alpha2.LabelUnit},
+			condition: v1alpha2.ConditionNameConflict, mentions: []string{"PersistentVolumeClaim orders-0-data", v1alpha2.LabelUnit},
 		},
 		"a Secret's name": {
 			without: func(w *world) {
 				w.Given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-0-agent-tls", Namespace: controllertest.Namespace}})
 			},
 			heal:      func(w *world) { w.Erase(controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls")) },
-			condition: ConditionNameConflict, mentions: []string{"Secret orders-0-agent-tls"},
+			condition: v1alpha2.ConditionNameConflict, mentions: []string{"Secret orders-0-agent-tls"},
 		},
 		"quota": {
 			without: func(w *world) {
@@ -115,7 +115,7 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 				}
 			},
 			heal:      func(w *world) { w.Refuse = nil },
-			condition: ConditionQuotaExceeded, mentions: []string{"exceeded quota"},
+			condition: v1alpha2.ConditionQuotaExceeded, mentions: []string{"exceeded quota"},
 		},
 		"admission": {
 			without: func(w *world) {
@@ -127,7 +127,7 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 				}
 			},
 			heal:      func(w *world) { w.Refuse = nil },
-			condition: ConditionRefused, mentions: []string{"violates PodSecurity"},
+			condition: v1alpha2.ConditionRefused, mentions: []string{"violates PodSecurity"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,7 +153,7 @@ func TestWhatIsMissingIsNamedOnceAndEndsTheWaitWhenItAppears(t *testing.T) {
 			if pods := controllertest.All[*corev1.Pod](w.APIServer); len(pods) > 0 && pods[0].Labels[v1alpha2.LabelManaged] != "" {
 				t.Error("a pod is made")
 			}
-			if c := w.condition(ConditionReady); c == nil || c.Status != metav1.ConditionFalse || c.Reason != reason {
+			if c := w.condition(v1alpha2.ConditionReady); c == nil || c.Status != metav1.ConditionFalse || c.Reason != reason {
 				t.Errorf("Ready is %+v", c)
 			}
 			said := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.Contains(e, reason) })

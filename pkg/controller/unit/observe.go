@@ -32,7 +32,7 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 	}
 	if pod, ok := c.children.Pods.Get(key); ok {
 		if err := checkOurs(unit, kindPod, pod); err != nil {
-			s.found.because(ConditionNameConflict, "%v", err)
+			s.found.because(v1alpha2.ConditionNameConflict, "%v", err)
 		} else {
 			s.pod = pod
 		}
@@ -43,21 +43,21 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 			continue
 		}
 		if err := checkOurs(unit, kindClaim, claim); err != nil {
-			s.found.because(ConditionNameConflict, "%v", err)
+			s.found.because(v1alpha2.ConditionNameConflict, "%v", err)
 			continue
 		}
 		s.claims[t.Name] = claim
 	}
 	if secret, ok := c.children.Secrets.Get(cache.NewObjectName(unit.Namespace, podspec.TLSSecretName(unit.Name))); ok {
 		if err := checkOurs(unit, kindSecret, secret); err != nil {
-			s.found.because(ConditionNameConflict, "%v", err)
+			s.found.because(v1alpha2.ConditionNameConflict, "%v", err)
 		} else {
 			s.secret = secret
 		}
 	}
 	s.member = c.members.Of(membership.Of(unit))
 	s.node = c.observeNode(s)
-	s.standing = conditions.IsTrue(unit.Status.Conditions, ConditionReinitAccepted)
+	s.standing = conditions.IsTrue(unit.Status.Conditions, v1alpha2.ConditionReinitAccepted)
 	s.replacing = interlock.Replacing(c.calls.ByIndex(slim.ByTarget, key.String()))
 	if m := c.memory(key); s.pod != nil && m.podUID == s.pod.UID {
 		s.agent = m.agent

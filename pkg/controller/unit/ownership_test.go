@@ -87,8 +87,8 @@ func TestAUnitThatIsBehindIsStoppedAndStartedByAnOperatorThatWasRestarted(t *tes
 		if a := w.applies(); len(a) != 1 || !a[0].StartupHold || a[0].ConfigHash != "" || a[0].Files != nil {
 			t.Errorf("the agent is told %+v, want one Apply without a configuration", a)
 		}
-		w.wantCondition(ConditionServerStopped, ConditionServerStopped, "is kept down")
-		w.wantCondition(ConditionResizePending, ConditionResizePending)
+		w.wantCondition(v1alpha2.ConditionServerStopped, v1alpha2.ConditionServerStopped, "is kept down")
+		w.wantCondition(v1alpha2.ConditionResizePending, v1alpha2.ConditionResizePending)
 		w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(true) })
 		w.live()
 		w.wantPhase(v1alpha2.UnitReady)
@@ -118,7 +118,7 @@ func TestAUnitThatIsBehindIsStoppedAndStartedByAnOperatorThatWasRestarted(t *tes
 		w.restart()
 		w.Given(configMap("values", "mysql", "other: 20"))
 		w.live()
-		w.wantCondition(ConditionConfigInvalid, ConditionConfigInvalid, "max")
+		w.wantCondition(v1alpha2.ConditionConfigInvalid, v1alpha2.ConditionConfigInvalid, "max")
 		w.edit(func(u *v1alpha2.Unit) { u.Spec.Startup = new(false) })
 		w.live()
 		if got := w.serverState(); got != agentclient.StateHeld {
@@ -151,7 +151,7 @@ func TestAServerThatIsHeldBySomethingElseSaysSo(t *testing.T) {
 		a.Status.State, a.Status.Holds, a.Status.Message = agentclient.StateHeld, []string{"fence"}, "held by fence"
 	})
 	w.live()
-	if c := w.condition(ConditionReady); c.Status != metav1.ConditionFalse || c.Reason != ReasonServerHeld || !strings.Contains(c.Message, "fence") {
+	if c := w.condition(v1alpha2.ConditionReady); c.Status != metav1.ConditionFalse || c.Reason != v1alpha2.ReasonServerHeld || !strings.Contains(c.Message, "fence") {
 		t.Errorf("Ready is %+v", c)
 	}
 }
@@ -254,8 +254,8 @@ func TestAUnitThatTwoReplicationsListBelongsToTheOlderAndNothingIsDoneToIt(t *te
 	w.replicate(younger)
 	w.replicate(older)
 	w.live()
-	w.wantCondition(ConditionMemberTaken, ConditionMemberTaken, "MysqlReplication a", "MysqlReplication b")
-	w.wantCondition(ConditionManaged, ReasonReplicationListsUnit, "MysqlReplication b")
+	w.wantCondition(v1alpha2.ConditionMemberTaken, v1alpha2.ConditionMemberTaken, "MysqlReplication a", "MysqlReplication b")
+	w.wantCondition(v1alpha2.ConditionManaged, v1alpha2.ReasonReplicationListsUnit, "MysqlReplication b")
 	if got := w.unit().Status.Replication; got == nil || got.UID != "r1" {
 		t.Errorf("owner %+v", got)
 	}
@@ -264,7 +264,7 @@ func TestAUnitThatTwoReplicationsListBelongsToTheOlderAndNothingIsDoneToIt(t *te
 	if p := w.pod(); p.UID != pod.UID || p.DeletionTimestamp != nil {
 		t.Error("the pod is restarted")
 	}
-	w.wantCondition(ConditionUpdatePending, ConditionUpdatePending, "several Replications")
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ConditionUpdatePending, "several Replications")
 	w.Written()
 	for range 50 {
 		if _, err := w.sync(); err != nil {
@@ -276,7 +276,7 @@ func TestAUnitThatTwoReplicationsListBelongsToTheOlderAndNothingIsDoneToIt(t *te
 	}
 	w.unreplicate(younger)
 	w.settle()
-	w.wantNoCondition(ConditionMemberTaken)
+	w.wantNoCondition(v1alpha2.ConditionMemberTaken)
 	if p := w.pod(); p.DeletionTimestamp == nil {
 		t.Error("the restart still waits")
 	}

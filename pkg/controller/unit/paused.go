@@ -27,7 +27,7 @@ func (c *Controller) foresee(ctx context.Context, s *state) error {
 		}
 	}
 	if s.outdated() {
-		s.found.because(ConditionUpdatePending, "the pod was made from an older template; the unit is paused")
+		s.found.because(v1alpha2.ConditionUpdatePending, "the pod was made from an older template; the unit is paused")
 	}
 	return nil
 }
@@ -52,5 +52,5 @@ func (c *Controller) followAgent(ctx context.Context, s *state) error {
 }
 
 func (s *state) explainPause(what string) {
-	s.found.because(ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
+	s.found.because(v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
 }

@@ -23,7 +23,7 @@ func TestNothingOfAPausedUnitIsChangedAndItsStatusGoesOn(t *testing.T) {
 	old := w.pod()
 	w.annotate(v1alpha2.AnnotationPaused, "true")
 	w.settle()
-	w.wantCondition(ConditionPaused, ConditionPaused, v1alpha2.AnnotationPaused)
+	w.wantCondition(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused, v1alpha2.AnnotationPaused)
 	w.wantPhase(v1alpha2.UnitReady)
 	w.agents.ResetCalls()
 	w.Written()
@@ -39,7 +39,7 @@ func TestNothingOfAPausedUnitIsChangedAndItsStatusGoesOn(t *testing.T) {
 	w.node("n1", corev1.ConditionUnknown)
 	w.live()
 	w.wantPhase(v1alpha2.UnitUnknown)
-	w.wantCondition(ConditionUpdatePending, ConditionUpdatePending, "paused")
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ConditionUpdatePending, "paused")
 	w.node("n1", corev1.ConditionTrue)
 	w.restart()
 	w.live()
@@ -56,11 +56,11 @@ func TestNothingOfAPausedUnitIsChangedAndItsStatusGoesOn(t *testing.T) {
 			t.Errorf("the agent is told %+v", call)
 		}
 	}
-	w.wantNoCondition(ConditionManaged)
+	w.wantNoCondition(v1alpha2.ConditionManaged)
 
 	w.annotate(v1alpha2.AnnotationPaused, "")
 	w.live()
-	w.wantNoCondition(ConditionPaused)
+	w.wantNoCondition(v1alpha2.ConditionPaused)
 	if p := w.pod(); p.Labels["team"] != "billing" || w.unit().Status.Replication == nil {
 		t.Errorf("pod with labels %v, owner %+v", p.Labels, w.unit().Status.Replication)
 	}
@@ -125,7 +125,7 @@ func TestTheDeletionOfAPausedUnitWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.live()
-	w.wantCondition(ConditionPaused, ConditionPaused, "the deletion waits")
+	w.wantCondition(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused, "the deletion waits")
 	if w.pod().DeletionTimestamp != nil {
 		t.Error("the pod is being deleted")
 	}
@@ -146,9 +146,9 @@ func TestAnEventIsNoLongerThanTheAPITakes(t *testing.T) {
 		return nil
 	}
 	w.syncs(5)
-	w.wantCondition(ConditionRefused, ConditionRefused, "spec.containers[0]")
+	w.wantCondition(v1alpha2.ConditionRefused, v1alpha2.ConditionRefused, "spec.containers[0]")
 	said := w.said()
-	if !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, ConditionRefused) }) {
+	if !slices.ContainsFunc(said, func(e string) bool { return strings.Contains(e, v1alpha2.ConditionRefused) }) {
 		t.Errorf("said %v", said)
 	}
 	for _, e := range said {

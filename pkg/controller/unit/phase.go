@@ -62,21 +62,21 @@ func findInPod(found findings, pod *slim.Pod, silent bool) {
 		return
 	}
 	if silent {
-		found.because(ConditionNodeNotReporting,
+		found.because(v1alpha2.ConditionNodeNotReporting,
 			"the kubelet of node %s does not report, so nothing is known of the server; it ends when the node reports, or is deleted or tainted node.kubernetes.io/out-of-service", pod.NodeName)
 	}
 	if pod.DeletionTimestamp != nil {
-		found.because(ConditionPodTerminating,
+		found.because(v1alpha2.ConditionPodTerminating,
 			"the pod on node %s is being stopped since %s; the next one is made when it is gone", pod.NodeName, deletionRequest(pod).UTC().Format("15:04:05Z"))
 		return
 	}
 	if c := pod.Condition(corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-		found.because(ConditionUnschedulable, "%s", c.Message)
+		found.because(v1alpha2.ConditionUnschedulable, "%s", c.Message)
 	}
 	for _, list := range [][]slim.Container{pod.InitContainers, pod.Containers} {
 		for i := range list {
 			if text := failure(&list[i]); text != "" {
-				found.because(ConditionContainerFailing, "%s", text)
+				found.because(v1alpha2.ConditionContainerFailing, "%s", text)
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func planPod(in podInput) podPlan {
 		plan := podPlan{action: podWait, why: "the pod is being deleted"}
 		if in.announced {
 			// Until it is gone: an agent that is being stopped is handed nothing.
-			plan.reason, plan.pending = ReasonRestarting, beingReplaced
+			plan.reason, plan.pending = v1alpha2.ReasonRestarting, beingReplaced
 		}
 		return plan
 	}
@@ -93,18 +93,18 @@ func planPod(in podInput) podPlan {
 	}
 	switch {
 	case in.updatePolicy == v1alpha2.UpdatePolicyOnDelete:
-		return podPlan{action: podKeep, reason: ConditionUpdatePending, pending: "updatePolicy is OnDelete: delete the pod when it suits"}
+		return podPlan{action: podKeep, reason: v1alpha2.ConditionUpdatePending, pending: "updatePolicy is OnDelete: delete the pod when it suits"}
 	case in.prevented != "":
-		return podPlan{action: podKeep, reason: ConditionUpdatePending, pending: "no new pod could be made: " + in.prevented}
+		return podPlan{action: podKeep, reason: v1alpha2.ConditionUpdatePending, pending: "no new pod could be made: " + in.prevented}
 	case in.contested:
-		return podPlan{action: podKeep, reason: ConditionUpdatePending, pending: "several Replications list the unit, and the restart waits until one is left"}
+		return podPlan{action: podKeep, reason: v1alpha2.ConditionUpdatePending, pending: "several Replications list the unit, and the restart waits until one is left"}
 	case in.operation != "":
-		return podPlan{action: podKeep, reason: ReasonOperationRunning,
+		return podPlan{action: podKeep, reason: v1alpha2.ReasonOperationRunning,
 			pending: "the restart waits for " + in.operation + "; it goes on by itself when that has ended, and deleting the call cancels it"}
 	case !in.announced:
-		return podPlan{action: podAnnounce, reason: ReasonRestarting, pending: beingReplaced}
+		return podPlan{action: podAnnounce, reason: v1alpha2.ReasonRestarting, pending: beingReplaced}
 	}
-	return podPlan{action: podRestart, why: "the Unit's template changed", reason: ReasonRestarting, pending: beingReplaced}
+	return podPlan{action: podRestart, why: "the Unit's template changed", reason: v1alpha2.ReasonRestarting, pending: beingReplaced}
 }
 
 const beingReplaced = "it is being replaced"
@@ -136,7 +136,7 @@ func (c *Controller) syncPod(ctx context.Context, s *state) error {
 	}
 	s.retryAfter(plan.after)
 	if plan.pending != "" {
-		s.found.add(ConditionUpdatePending, plan.reason, "the pod was made from an older template; %s", plan.pending)
+		s.found.add(v1alpha2.ConditionUpdatePending, plan.reason, "the pod was made from an older template; %s", plan.pending)
 	}
 	switch plan.action {
 	case podCreate:
@@ -186,7 +186,7 @@ func (c *Controller) makePod(ctx context.Context, s *state) error {
 		ClusterUID: c.clusterUID, ClusterDomain: c.clusterDomain,
 	})
 	if err != nil {
-		s.found.because(ConditionInvalidTemplate, "%v", err)
+		s.found.because(v1alpha2.ConditionInvalidTemplate, "%v", err)
 		return nil
 	}
 	pod.Annotations[annotationCopied] = copied(pod.Labels)

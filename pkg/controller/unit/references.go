@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -32,13 +33,13 @@ func needsOf(unit *slim.Unit) []need {
 		}
 	}
 	for _, name := range unit.Secrets {
-		add(slim.Secret, name, ConditionSecretMissing, "spec.template refers to it")
+		add(slim.Secret, name, v1alpha2.ConditionSecretMissing, "spec.template refers to it")
 	}
-	add(slim.ConfigMap, unit.SharedConfigName, ConditionSharedConfigMissing, "spec.sharedConfigName")
-	add(slim.ConfigMap, unit.ConfigTemplateName, ConditionConfigMissing, "spec.configTemplateName")
-	add(slim.ConfigMap, unit.ConfigValueName, ConditionConfigMissing, "spec.configValueName")
+	add(slim.ConfigMap, unit.SharedConfigName, v1alpha2.ConditionSharedConfigMissing, "spec.sharedConfigName")
+	add(slim.ConfigMap, unit.ConfigTemplateName, v1alpha2.ConditionConfigMissing, "spec.configTemplateName")
+	add(slim.ConfigMap, unit.ConfigValueName, v1alpha2.ConditionConfigMissing, "spec.configValueName")
 	for _, name := range unit.ConfigMaps {
-		add(slim.ConfigMap, name, ConditionConfigMissing, "spec.template refers to it")
+		add(slim.ConfigMap, name, v1alpha2.ConditionConfigMissing, "spec.template refers to it")
 	}
 	return needs
 }

@@ -71,7 +71,7 @@ func sameConfigSync(a, b v1alpha2.ConfigSyncStatus) bool {
 
 // configSync says how far the configuration has come.
 func configSync(s *state) v1alpha2.SyncStatus {
-	_, invalid := s.found[ConditionConfigInvalid]
+	_, invalid := s.found[v1alpha2.ConditionConfigInvalid]
 	switch {
 	case s.unit.OwnCommand:
 		return ""
@@ -109,7 +109,7 @@ func setConditions(s *state, status *v1alpha2.UnitStatus, now time.Time) {
 		conditions.Set(&status.Conditions, conditionType, value, f.reason, f.message, s.unit.Generation, now)
 	}
 	ready, why := readiness(s, status.Phase, found)
-	set(ConditionReady, ready, why)
+	set(v1alpha2.ConditionReady, ready, why)
 	for _, list := range [][]string{blockers, notices} {
 		for _, conditionType := range list {
 			if f, ok := found[conditionType]; ok {
@@ -127,30 +127,30 @@ func (s *state) statusFindings() findings {
 	found := s.found
 	findInPod(found, s.pod, s.node.Silent)
 	if s.unit.OwnCommand {
-		found.because(ConditionOwnCommand,
+		found.because(v1alpha2.ConditionOwnCommand,
 			"container %s brings its own command and is left alone: startup, configuration and operations of the server do not apply", s.unit.Type)
 	} else if !s.unit.Startup {
 		message := "spec.startup is false: the server is kept down"
 		if databaseReady(s.pod) {
 			message = "spec.startup is false: the server is being stopped"
 		}
-		found.because(ConditionServerStopped, "%s", message)
+		found.because(v1alpha2.ConditionServerStopped, "%s", message)
 	}
 	if s.blueprint != nil && s.blueprint.emptyDir {
-		found.because(ConditionDataOnEmptyDir, "the data lies on an emptyDir and is lost with its pod; a claim named data keeps it")
+		found.because(v1alpha2.ConditionDataOnEmptyDir, "the data lies on an emptyDir and is lost with its pod; a claim named data keeps it")
 	}
 	if s.standing && (s.accepted != "" || s.answered()) {
-		found.because(ConditionReinitAccepted, "%s", s.reinitAccepted())
+		found.because(v1alpha2.ConditionReinitAccepted, "%s", s.reinitAccepted())
 	}
 	if s.resized() && !s.outdated() {
-		found.because(ConditionResizePending, "the pod was made with other cpu and memory; it gets those of the spec when it is replaced, with the configuration for them")
+		found.because(v1alpha2.ConditionResizePending, "the pod was made with other cpu and memory; it gets those of the spec when it is replaced, with the configuration for them")
 	}
 	if s.pod != nil && s.pod.AgentImage != "" && s.pod.AgentImage != s.newestAgent {
-		found.because(ConditionAgentOutdated, "the agent comes from %s; the pod's next start, for whatever reason, brings %s", s.pod.AgentImage, s.newestAgent)
+		found.because(v1alpha2.ConditionAgentOutdated, "the agent comes from %s; the pod's next start, for whatever reason, brings %s", s.pod.AgentImage, s.newestAgent)
 	}
 	// The agent's word stays until it gives another.
-	if old := conditions.Find(s.status.Conditions, ConditionManaged); old != nil && old.Status == metav1.ConditionTrue {
-		found.add(ConditionManaged, old.Reason, "%s", old.Message)
+	if old := conditions.Find(s.status.Conditions, v1alpha2.ConditionManaged); old != nil && old.Status == metav1.ConditionTrue {
+		found.add(v1alpha2.ConditionManaged, old.Reason, "%s", old.Message)
 	}
 	return found
 }
@@ -158,13 +158,13 @@ func (s *state) statusFindings() findings {
 // readiness is what Ready says.
 func readiness(s *state, phase v1alpha2.UnitPhase, found findings) (metav1.ConditionStatus, finding) {
 	if s.unit.DeletionTimestamp != nil {
-		return metav1.ConditionFalse, finding{ReasonDeleting, "the unit is being deleted"}
+		return metav1.ConditionFalse, finding{v1alpha2.ReasonDeleting, "the unit is being deleted"}
 	}
 	switch phase {
 	case v1alpha2.UnitReady:
-		return metav1.ConditionTrue, finding{ReasonServerReady, "the server answers"}
+		return metav1.ConditionTrue, finding{v1alpha2.ReasonServerReady, "the server answers"}
 	case v1alpha2.UnitUnknown:
-		if f, ok := found[ConditionNodeNotReporting]; ok {
+		if f, ok := found[v1alpha2.ConditionNodeNotReporting]; ok {
 			return metav1.ConditionUnknown, f
 		}
 	}
@@ -173,17 +173,17 @@ func readiness(s *state, phase v1alpha2.UnitPhase, found findings) (metav1.Condi
 	}
 	switch {
 	case s.pod == nil:
-		return metav1.ConditionFalse, finding{ReasonPodMissing, "the pod is being made"}
+		return metav1.ConditionFalse, finding{v1alpha2.ReasonPodMissing, "the pod is being made"}
 	case phase == v1alpha2.UnitPending:
-		return metav1.ConditionFalse, finding{ReasonPodPending, "the pod's containers are being started"}
+		return metav1.ConditionFalse, finding{v1alpha2.ReasonPodPending, "the pod's containers are being started"}
 	case phase == v1alpha2.UnitSucceeded || phase == v1alpha2.UnitFailed:
-		return metav1.ConditionFalse, finding{ReasonPodEnded, podEnd(s.pod)}
+		return metav1.ConditionFalse, finding{v1alpha2.ReasonPodEnded, podEnd(s.pod)}
 	case s.agent != nil && s.agent.State == agentclient.StateInitializing:
-		return metav1.ConditionFalse, finding{ReasonServerStarting, "the data directory is being initialised"}
+		return metav1.ConditionFalse, finding{v1alpha2.ReasonServerStarting, "the data directory is being initialised"}
 	case s.agent != nil && s.agent.State == agentclient.StateHeld:
-		return metav1.ConditionFalse, finding{ReasonServerHeld, "the server is kept down: " + s.agent.Message}
+		return metav1.ConditionFalse, finding{v1alpha2.ReasonServerHeld, "the server is kept down: " + s.agent.Message}
 	case !s.answered() && !s.unit.OwnCommand:
-		return metav1.ConditionFalse, finding{ReasonServerStarting, "waiting for the agent in container " + podspec.AgentContainer}
+		return metav1.ConditionFalse, finding{v1alpha2.ReasonServerStarting, "waiting for the agent in container " + podspec.AgentContainer}
 	}
-	return metav1.ConditionFalse, finding{ReasonServerStarting, "the server does not answer yet"}
+	return metav1.ConditionFalse, finding{v1alpha2.ReasonServerStarting, "the server does not answer yet"}
 }

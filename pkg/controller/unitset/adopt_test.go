@@ -93,9 +93,9 @@ func TestAdopt(t *testing.T) {
 				t.Errorf("it wrote: %s", write)
 			}
 		}
-		w.wantNoCondition(ConditionNameConflict)
-		w.wantCondition(ConditionReady, ReasonAllUnitsReady)
-		if said := strings.Join(w.said(), "\n"); strings.Count(said, ReasonAdopted+" Adopted Unit orders-") != 3 {
+		w.wantNoCondition(v1alpha2.ConditionNameConflict)
+		w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
+		if said := strings.Join(w.said(), "\n"); strings.Count(said, v1alpha2.ReasonAdopted+" Adopted Unit orders-") != 3 {
 			t.Errorf("events: %s", said)
 		}
 	})
@@ -127,7 +127,7 @@ func TestAdopt(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.wantCondition(ConditionNameConflict, ConditionNameConflict, "earlier UnitSet", "of type mysql")
+		w.wantCondition(v1alpha2.ConditionNameConflict, v1alpha2.ConditionNameConflict, "earlier UnitSet", "of type mysql")
 		if d := cmp.Diff(before, w.unitUIDs()); d != "" {
 			t.Errorf("units: -before +after:\n%s", d)
 		}

@@ -54,7 +54,7 @@ func TestLabelsAndAnnotationsFollowInPlaceAndChangeNoTemplate(t *testing.T) {
 	if slices.ContainsFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == metricsPortName }) {
 		t.Error("metrics are published although monitoring is off")
 	}
-	if c := w.condition(ConditionUpdatePending); c != nil {
+	if c := w.condition(v1alpha2.ConditionUpdatePending); c != nil {
 		t.Errorf("an update is pending: %s", c.Message)
 	}
 }
@@ -69,7 +69,7 @@ func TestAnEditedPackageCutsNoRevisionUntilItIsAdopted(t *testing.T) {
 	if status.UpdateRevision != revision || status.AvailableRevision == "" {
 		t.Fatalf("revision %s, available %q", status.UpdateRevision, status.AvailableRevision)
 	}
-	w.wantCondition(ConditionRevisionAvailable, ConditionRevisionAvailable, status.AvailableRevision)
+	w.wantCondition(v1alpha2.ConditionRevisionAvailable, v1alpha2.ConditionRevisionAvailable, status.AvailableRevision)
 	// A unit that is lost is made again from what is pinned.
 	w.Erase(controllertest.Must[*v1alpha2.Unit](w.APIServer, "orders-1"))
 	w.settleUnits()
@@ -83,7 +83,7 @@ func TestAnEditedPackageCutsNoRevisionUntilItIsAdopted(t *testing.T) {
 	if got := w.set().Status; got.UpdateRevision == revision || got.AvailableRevision != "" || got.CurrentRevision != revision {
 		t.Errorf("after the adoption: %+v", got)
 	}
-	w.wantCondition(ConditionUpdatePending, ReasonNotRolledOut, "orders-0, orders-1, orders-2")
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonNotRolledOut, "orders-0, orders-1, orders-2")
 	if got := w.set().Status.UnitImageSynced; got != v1alpha2.NotSynced {
 		t.Errorf("unitImageSynced is %s", got)
 	}
@@ -111,7 +111,7 @@ func TestASpecThatGoesBackUsesItsOldRevisionAgain(t *testing.T) {
 	if got := w.set().Status.UpdateRevision; got != revision {
 		t.Errorf("back at the first spec the revision is %s, was %s", got, revision)
 	}
-	w.wantNoCondition(ConditionUpdatePending)
+	w.wantNoCondition(v1alpha2.ConditionUpdatePending)
 }
 
 func TestHistoryIsBounded(t *testing.T) {
@@ -192,7 +192,7 @@ func TestResourcesAndSizesThatDifferAreNotSynced(t *testing.T) {
 	if status.UnitResourceSynced != v1alpha2.NotSynced || status.UnitPVCSynced != v1alpha2.NotSynced || status.UnitImageSynced != v1alpha2.Synced {
 		t.Errorf("resources %s, claims %s, image %s", status.UnitResourceSynced, status.UnitPVCSynced, status.UnitImageSynced)
 	}
-	w.wantCondition(ConditionResizePending, ReasonNotRolledOut, "orders-0")
-	w.wantCondition(ConditionExpansionPending, ReasonNotRolledOut, "orders-0-data")
-	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+	w.wantCondition(v1alpha2.ConditionResizePending, v1alpha2.ReasonNotRolledOut, "orders-0")
+	w.wantCondition(v1alpha2.ConditionExpansionPending, v1alpha2.ReasonNotRolledOut, "orders-0-data")
+	w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 }

@@ -57,7 +57,7 @@ func TestCreationMakesChildrenInTheOrderInWhichUnitsNeedThem(t *testing.T) {
 	}
 
 	w.settleUnits()
-	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+	w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 	w.Written()
 	w.said()
 	for range 2 {
@@ -193,7 +193,7 @@ func TestASyncWaitsForInformersThatAreBehindItsOwnWrites(t *testing.T) {
 		t.Errorf("it wrote %v", writes)
 	}
 	w.settleUnits()
-	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+	w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 }
 
 func TestUnitsServicesAndConfigMapsAreWhatTheContractSays(t *testing.T) {

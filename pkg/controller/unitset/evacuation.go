@@ -37,9 +37,9 @@ func clearanceOf(u *observedUnit, m membership.Membership, request v1alpha1.Evac
 	case m.Owner == nil:
 		return clearance{granted: true}
 	case m.Contested():
-		return held(ReasonMemberOfSeveral, "Unit %s is a member of %s and listed by %s, too: nothing is done to it until one Replication lists it", u.Name, m.Owner, m.Names())
+		return held(v1alpha2.ReasonMemberOfSeveral, "Unit %s is a member of %s and listed by %s, too: nothing is done to it until one Replication lists it", u.Name, m.Owner, m.Names())
 	case u.Annotations[v1alpha2.AnnotationEvacuate] != string(request):
-		c := held(ReasonEvacuating, "waiting until %s has evacuated Unit %s", m.Owner, u.Name)
+		c := held(v1alpha2.ReasonEvacuating, "waiting until %s has evacuated Unit %s", m.Owner, u.Name)
 		c.ask = true
 		return c
 	}
@@ -49,15 +49,15 @@ func clearanceOf(u *observedUnit, m membership.Membership, request v1alpha1.Evac
 	}
 	switch {
 	case answer == nil && m.Owner.Epoch == 0 && m.Owner.Member == nil:
-		return held(ReasonEvacuating, "waiting until %s has evacuated Unit %s; it has not answered yet, nor has any controller acted on it: take the unit out of it to go on without", m.Owner, u.Name)
+		return held(v1alpha2.ReasonEvacuating, "waiting until %s has evacuated Unit %s; it has not answered yet, nor has any controller acted on it: take the unit out of it to go on without", m.Owner, u.Name)
 	case answer == nil:
-		return held(ReasonEvacuating, "waiting until %s has evacuated Unit %s; it has not answered yet", m.Owner, u.Name)
+		return held(v1alpha2.ReasonEvacuating, "waiting until %s has evacuated Unit %s; it has not answered yet", m.Owner, u.Name)
 	case answer.State == v1alpha1.EvacuationDone:
 		return clearance{granted: true}
 	case answer.State == v1alpha1.EvacuationRefused:
-		return held(ReasonEvacuationRefused, "%s refuses to evacuate Unit %s%s", m.Owner, u.Name, inWords(answer))
+		return held(v1alpha2.ReasonEvacuationRefused, "%s refuses to evacuate Unit %s%s", m.Owner, u.Name, inWords(answer))
 	default:
-		return held(ReasonEvacuating, "waiting until %s has evacuated Unit %s%s", m.Owner, u.Name, inWords(answer))
+		return held(v1alpha2.ReasonEvacuating, "waiting until %s has evacuated Unit %s%s", m.Owner, u.Name, inWords(answer))
 	}
 }
 
@@ -89,7 +89,7 @@ func (c *Controller) cleared(ctx context.Context, s *state, u *observedUnit, req
 	}
 	if live.Owner == nil || live.Owner.UID != m.Owner.UID {
 		// The cache will show who owns it now.
-		return clearance{because: finding{ReasonEvacuating, fmt.Sprintf("%s no longer lists Unit %s", m.Owner, u.Name)}}, nil
+		return clearance{because: finding{v1alpha2.ReasonEvacuating, fmt.Sprintf("%s no longer lists Unit %s", m.Owner, u.Name)}}, nil
 	}
 	return clearanceOf(u, live, request), nil
 }

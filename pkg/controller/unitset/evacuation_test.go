@@ -42,40 +42,40 @@ func TestClearance(t *testing.T) {
 		mentions     string
 	}{
 		{"no Replication owns it", []edit{func(_ *observedUnit, m *membership.Membership) { m.Owner = nil }}, true, false, "", ""},
-		{"it has not been asked", nil, false, true, ReasonEvacuating, "MysqlReplication orders"},
+		{"it has not been asked", nil, false, true, v1alpha2.ReasonEvacuating, "MysqlReplication orders"},
 		{"Done before it was asked", []edit{
 			answer("remove", v1alpha1.EvacuationDone, "", ""),
 			func(u *observedUnit, _ *membership.Membership) { delete(u.Annotations, v1alpha2.AnnotationEvacuate) },
-		}, false, true, ReasonEvacuating, ""},
+		}, false, true, v1alpha2.ReasonEvacuating, ""},
 		{"another request stands", []edit{
 			answer("remove", v1alpha1.EvacuationDone, "", ""),
 			func(u *observedUnit, _ *membership.Membership) {
 				u.Annotations[v1alpha2.AnnotationEvacuate] = v1alpha2.EvacuateRestart
 			},
-		}, false, true, ReasonEvacuating, ""},
+		}, false, true, v1alpha2.ReasonEvacuating, ""},
 		{"no answer", []edit{func(u *observedUnit, m *membership.Membership) {
 			u.Annotations[v1alpha2.AnnotationEvacuate] = "remove"
-		}}, false, false, ReasonEvacuating, "has not answered"},
+		}}, false, false, v1alpha2.ReasonEvacuating, "has not answered"},
 		{"no entry", []edit{answer("remove", v1alpha1.EvacuationDone, "", ""), func(_ *observedUnit, m *membership.Membership) {
 			m.Owner.Member = nil
-		}}, false, false, ReasonEvacuating, "has not answered"},
+		}}, false, false, v1alpha2.ReasonEvacuating, "has not answered"},
 		{"Done", []edit{answer("remove", v1alpha1.EvacuationDone, "", "")}, true, false, "", ""},
-		{"Done for a restart", []edit{answer("restart", v1alpha1.EvacuationDone, "", "")}, false, false, ReasonEvacuating, "has not answered"},
+		{"Done for a restart", []edit{answer("restart", v1alpha1.EvacuationDone, "", "")}, false, false, v1alpha2.ReasonEvacuating, "has not answered"},
 		{"Done for an earlier Unit of that name", []edit{answer("remove", v1alpha1.EvacuationDone, "", ""), func(_ *observedUnit, m *membership.Membership) {
 			m.Owner.Member.UnitUID = "another"
-		}}, false, false, ReasonEvacuating, "has not answered"},
+		}}, false, false, v1alpha2.ReasonEvacuating, "has not answered"},
 		{"Done without a Unit's UID", []edit{answer("remove", v1alpha1.EvacuationDone, "", ""), func(_ *observedUnit, m *membership.Membership) {
 			m.Owner.Member.UnitUID = ""
-		}}, false, false, ReasonEvacuating, "has not answered"},
+		}}, false, false, v1alpha2.ReasonEvacuating, "has not answered"},
 		{"the former field alone", []edit{func(u *observedUnit, m *membership.Membership) {
 			u.Annotations[v1alpha2.AnnotationEvacuate] = "remove"
 			m.Owner.Member.Evacuated = true
-		}}, false, false, ReasonEvacuating, "has not answered"},
-		{"InProgress", []edit{answer("remove", v1alpha1.EvacuationInProgress, "CatchingUp", "orders-0 is 3 s behind")}, false, false, ReasonEvacuating, "orders-0 is 3 s behind (CatchingUp)"},
-		{"Refused", []edit{answer("remove", v1alpha1.EvacuationRefused, "DurabilityNeedsIt", "")}, false, false, ReasonEvacuationRefused, "refuses to evacuate Unit orders-1: DurabilityNeedsIt"},
+		}}, false, false, v1alpha2.ReasonEvacuating, "has not answered"},
+		{"InProgress", []edit{answer("remove", v1alpha1.EvacuationInProgress, "CatchingUp", "orders-0 is 3 s behind")}, false, false, v1alpha2.ReasonEvacuating, "orders-0 is 3 s behind (CatchingUp)"},
+		{"Refused", []edit{answer("remove", v1alpha1.EvacuationRefused, "DurabilityNeedsIt", "")}, false, false, v1alpha2.ReasonEvacuationRefused, "refuses to evacuate Unit orders-1: DurabilityNeedsIt"},
 		{"two list it", []edit{answer("remove", v1alpha1.EvacuationDone, "", ""), func(_ *observedUnit, m *membership.Membership) {
 			m.Others = []*membership.Replication{{Kind: membership.KindMysql, Name: "other"}}
-		}}, false, false, ReasonMemberOfSeveral, "member of MysqlReplication orders and listed by MysqlReplication other"},
+		}}, false, false, v1alpha2.ReasonMemberOfSeveral, "member of MysqlReplication orders and listed by MysqlReplication other"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			u, m := unitAt(newSet(), 1), memberOf("orders-1", nil)
@@ -112,10 +112,10 @@ func TestEvacuate(t *testing.T) {
 		w, answer := given(t)
 		answer(&v1alpha1.MemberEvacuation{Request: "remove", State: "InProgress", Reason: "SwitchingOver", Message: "orders-0 takes over"})
 		w.settleUnits()
-		w.wantCondition(ConditionScalingDown, ReasonEvacuating, "orders-0 takes over (SwitchingOver)")
+		w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonEvacuating, "orders-0 takes over (SwitchingOver)")
 		answer(&v1alpha1.MemberEvacuation{Request: "remove", State: "Refused", Reason: "DurabilityNeedsIt", Message: "change the mode first"})
 		w.settleUnits()
-		w.wantCondition(ConditionScalingDown, ReasonEvacuationRefused, "change the mode first (DurabilityNeedsIt)")
+		w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonEvacuationRefused, "change the mode first (DurabilityNeedsIt)")
 		if w.unit(2).DeletionTimestamp != nil {
 			t.Fatal("a unit that is needed is deleted")
 		}
@@ -142,7 +142,7 @@ func TestEvacuate(t *testing.T) {
 			t.Fatal("it was deleted by a late cache")
 		}
 		w.settleUnits()
-		w.wantCondition(ConditionScalingDown, ReasonEvacuating, "NoOtherCandidate")
+		w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonEvacuating, "NoOtherCandidate")
 	})
 
 	t.Run("deletes no unit that a late cache takes for unwanted", func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestEvacuate(t *testing.T) {
 			w.Given(other)
 		}
 		w.settleUnits()
-		w.wantCondition(ConditionScalingDown, ReasonMemberOfSeveral, "MysqlReplication orders", "MysqlReplication aaa, MysqlReplication zzz")
+		w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonMemberOfSeveral, "MysqlReplication orders", "MysqlReplication aaa, MysqlReplication zzz")
 		w.Written()
 		for range 50 {
 			if _, err := w.sync(); err != nil {

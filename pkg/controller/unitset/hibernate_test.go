@@ -39,15 +39,15 @@ func TestHibernate(t *testing.T) {
 		for range 3 {
 			w.settle()
 			wantRetained(t, w)
-			w.wantCondition(ConditionScalingDown, ReasonHibernating, "claims stay", "whatever whenScaled says")
+			w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonHibernating, "claims stay", "whatever whenScaled says")
 			w.unitController()
 		}
 		w.settleUnits()
 		if names := unitNames(w); len(names) > 0 {
 			t.Errorf("left are %v", names)
 		}
-		w.wantNoCondition(ConditionScalingDown)
-		w.wantCondition(ConditionReady, ReasonNoUnitsWanted)
+		w.wantNoCondition(v1alpha2.ConditionScalingDown)
+		w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonNoUnitsWanted)
 
 		w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
 		w.settleUnits()

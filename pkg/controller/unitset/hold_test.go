@@ -24,7 +24,7 @@ func TestScalingDownWaitsForTheOperationOfTheUnitThatGoes(t *testing.T) {
 	w.StartCall(call)
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(1)) })
 	w.settleUnits()
-	w.wantCondition(ConditionScalingDown, ReasonOperationRunning, "orders-2", "GrpcCall nightly (physical-backup), running since "+call.Status.StartTime.UTC().Format(time.RFC3339))
+	w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonOperationRunning, "orders-2", "GrpcCall nightly (physical-backup), running since "+call.Status.StartTime.UTC().Format(time.RFC3339))
 	if d := cmp.Diff([]string{"orders-0", "orders-1", "orders-2"}, unitNames(w)); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
@@ -33,7 +33,7 @@ func TestScalingDownWaitsForTheOperationOfTheUnitThatGoes(t *testing.T) {
 	}
 	w.restart()
 	w.settleUnits()
-	heard := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.Contains(e, ReasonOperationRunning) })
+	heard := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.Contains(e, v1alpha2.ReasonOperationRunning) })
 	if len(heard) != 1 {
 		t.Errorf("events: %q", heard)
 	}
@@ -43,7 +43,7 @@ func TestScalingDownWaitsForTheOperationOfTheUnitThatGoes(t *testing.T) {
 	if d := cmp.Diff([]string{"orders-0"}, unitNames(w)); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	w.wantNoCondition(ConditionScalingDown)
+	w.wantNoCondition(v1alpha2.ConditionScalingDown)
 }
 
 func TestAUnitThatIsWantedAgainIsNotHeldToItsRemoval(t *testing.T) {
@@ -57,7 +57,7 @@ func TestAUnitThatIsWantedAgainIsNotHeldToItsRemoval(t *testing.T) {
 	if value, told := w.unit(2).Annotations[v1alpha2.AnnotationEvacuate]; told {
 		t.Errorf("its calls are still told %q", value)
 	}
-	w.wantNoCondition(ConditionScalingDown)
+	w.wantNoCondition(v1alpha2.ConditionScalingDown)
 }
 
 func TestAQueuedCallDoesNotHoldScalingDown(t *testing.T) {
@@ -86,14 +86,14 @@ func TestAnOperationThatTheCacheHasNotSeenHoldsScalingDown(t *testing.T) {
 	if u := w.unit(2); u.DeletionTimestamp != nil {
 		t.Fatal("the unit is being deleted")
 	}
-	w.wantCondition(ConditionScalingDown, ReasonOperationRunning, "GrpcCall nightly")
+	w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonOperationRunning, "GrpcCall nightly")
 	// Before the cache has it there is nothing to decide on.
 	w.refreshSet()
 	if _, err := w.controller.sync(t.Context(), w.key); err == nil {
 		t.Error("it plans on a cache that is behind what was read")
 	}
 	w.settleUnits()
-	w.wantCondition(ConditionScalingDown, ReasonOperationRunning, "GrpcCall nightly")
+	w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonOperationRunning, "GrpcCall nightly")
 }
 
 func TestDeletingASetWaitsForNoOperation(t *testing.T) {

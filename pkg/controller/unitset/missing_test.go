@@ -39,15 +39,15 @@ func TestWhatIsMissingIsNamedOnceAndHeals(t *testing.T) {
 		mentions  []string
 		heal      func(*world)
 	}{{
-		name: "no package serves the version", condition: ConditionPackageNotFound, mentions: []string{"mysql 9.7.4", "installed are mysql-8.4"},
+		name: "no package serves the version", condition: v1alpha2.ConditionPackageNotFound, mentions: []string{"mysql 9.7.4", "installed are mysql-8.4"},
 		set:  func(set *v1alpha2.UnitSet) { set.Spec.Version = "9.7.4" },
 		heal: func(w *world) { w.packages.Install("mysql-9.7", "mysql", "mysql:$(VERSION)") },
 	}, {
-		name: "the package is broken", condition: ConditionPackageNotFound, reason: ReasonPackageBroken, mentions: []string{"mysql-8.4-config-value"},
+		name: "the package is broken", condition: v1alpha2.ConditionPackageNotFound, reason: v1alpha2.ReasonPackageBroken, mentions: []string{"mysql-8.4-config-value"},
 		given: func(w *world) { delete(w.packages, "configmap/mysql-8.4-config-value") },
 		heal:  func(w *world) { w.packages.Install("mysql-8.4", "mysql", "mysql:$(VERSION)") },
 	}, {
-		name: "the Secret", condition: ConditionSecretMissing, mentions: []string{"orders-secret"},
+		name: "the Secret", condition: v1alpha2.ConditionSecretMissing, mentions: []string{"orders-secret"},
 		set: func(set *v1alpha2.UnitSet) {
 			set.Spec.Secret = &v1alpha2.SecretInfo{Name: "orders-secret", MountPath: "/SECRET_MOUNT"}
 		},
@@ -55,24 +55,24 @@ func TestWhatIsMissingIsNamedOnceAndHeals(t *testing.T) {
 			w.Given(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-secret", Namespace: controllertest.Namespace}})
 		},
 	}, {
-		name: "the shared ConfigMap", condition: ConditionSharedConfigMissing, mentions: []string{"shared"},
+		name: "the shared ConfigMap", condition: v1alpha2.ConditionSharedConfigMissing, mentions: []string{"shared"},
 		set: func(set *v1alpha2.UnitSet) { set.Spec.SharedConfigName = "shared" },
 		heal: func(w *world) {
 			w.Given(sharedConfig(`[{"name": "mysql", "containerPort": "3307", "protocol": "TCP"}]`))
 		},
 	}, {
-		name: "readable ports in it", condition: ConditionInvalidSharedConfig, mentions: []string{"shared", "mysql_ports"},
+		name: "readable ports in it", condition: v1alpha2.ConditionInvalidSharedConfig, mentions: []string{"shared", "mysql_ports"},
 		set:   func(set *v1alpha2.UnitSet) { set.Spec.SharedConfigName = "shared" },
 		given: func(w *world) { w.Given(sharedConfig(`3306`)) },
 		heal:  func(w *world) { w.Given(sharedConfig(`[{"name": "mysql", "containerPort": 3307}]`)) },
 	}, {
-		name: "a readable map of nodes", condition: ConditionInvalidNodeNameMap, mentions: []string{"upm.io/node-name-map"},
+		name: "a readable map of nodes", condition: v1alpha2.ConditionInvalidNodeNameMap, mentions: []string{"upm.io/node-name-map"},
 		set: func(set *v1alpha2.UnitSet) {
 			set.Annotations = map[string]string{v1alpha2.AnnotationNodeNameMap: "node-a"}
 		},
 		heal: func(w *world) { w.edit(func(set *v1alpha2.UnitSet) { set.Annotations = nil }) },
 	}, {
-		name: "a free path", condition: ConditionInvalidSpec, mentions: []string{"storage data and storage more are both mounted at /DATA_MOUNT"},
+		name: "a free path", condition: v1alpha2.ConditionInvalidSpec, mentions: []string{"storage data and storage more are both mounted at /DATA_MOUNT"},
 		set: func(set *v1alpha2.UnitSet) {
 			set.Spec.Storages = append(set.Spec.Storages, v1alpha2.StorageSpec{Name: "more", MountPath: "/DATA_MOUNT", Size: "1Gi"})
 		},
@@ -96,8 +96,8 @@ func TestWhatIsMissingIsNamedOnceAndHeals(t *testing.T) {
 			if got := len(unitNames(w)); got != 0 {
 				t.Errorf("%d units are made", got)
 			}
-			if status := w.set().Status; status.UnitImageSynced != v1alpha2.NotSynced || w.condition(ConditionReady).Reason != reason {
-				t.Errorf("image %s, Ready %+v", status.UnitImageSynced, w.condition(ConditionReady))
+			if status := w.set().Status; status.UnitImageSynced != v1alpha2.NotSynced || w.condition(v1alpha2.ConditionReady).Reason != reason {
+				t.Errorf("image %s, Ready %+v", status.UnitImageSynced, w.condition(v1alpha2.ConditionReady))
 			}
 			w.settle()
 			warnings := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.HasPrefix(e, "Warning ") })
@@ -109,7 +109,7 @@ func TestWhatIsMissingIsNamedOnceAndHeals(t *testing.T) {
 			w.references.Changed()
 			w.settleUnits()
 			w.wantNoCondition(tc.condition)
-			w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+			w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 			if warnings := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.HasPrefix(e, "Warning ") }); len(warnings) > 0 {
 				t.Errorf("warnings of what is healed: %q", warnings)
 			}
@@ -178,7 +178,7 @@ func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if w.condition(ConditionNameConflict) != nil && after != conflictRecheck {
+				if w.condition(v1alpha2.ConditionNameConflict) != nil && after != conflictRecheck {
 					t.Errorf("it is looked at again after %s", after)
 				}
 			}
@@ -204,10 +204,10 @@ func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 				t.Errorf("%d units are made, want %d", ours, tc.units)
 			}
 			if strings.HasSuffix(name, "wanted") || strings.HasSuffix(name, "another name") || strings.HasSuffix(name, "asks of") {
-				w.wantNoCondition(ConditionNameConflict)
+				w.wantNoCondition(v1alpha2.ConditionNameConflict)
 				return
 			}
-			w.wantCondition(ConditionNameConflict, ConditionNameConflict, m.GetName())
+			w.wantCondition(v1alpha2.ConditionNameConflict, v1alpha2.ConditionNameConflict, m.GetName())
 			warnings := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.HasPrefix(e, "Warning ") })
 			if len(warnings) != 1 {
 				t.Errorf("warnings: %q", warnings)
@@ -216,8 +216,8 @@ func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 			// Its owner takes it away.
 			w.Erase(tc.object)
 			w.settleUnits()
-			w.wantNoCondition(ConditionNameConflict)
-			w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+			w.wantNoCondition(v1alpha2.ConditionNameConflict)
+			w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 		})
 	}
 }
@@ -238,14 +238,14 @@ func TestAQuotaIsNamedAndCostsOneCallAndNotOnePerUnit(t *testing.T) {
 	if _, err := w.sync(); !apierrors.IsForbidden(errors.Unwrap(err)) && !strings.Contains(err.Error(), "exceeded quota") {
 		t.Fatalf("the error is %v", err)
 	}
-	w.wantCondition(ConditionQuotaExceeded, ConditionQuotaExceeded, "exceeded quota")
+	w.wantCondition(v1alpha2.ConditionQuotaExceeded, v1alpha2.ConditionQuotaExceeded, "exceeded quota")
 	if refused != 1 {
 		t.Errorf("%d calls were refused", refused)
 	}
 	w.Refuse = nil
 	w.settleUnits()
-	w.wantNoCondition(ConditionQuotaExceeded)
-	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+	w.wantNoCondition(v1alpha2.ConditionQuotaExceeded)
+	w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 }
 
 func TestASetThatIsMeantToReplicateSaysThatItNeedsAReplication(t *testing.T) {
@@ -253,19 +253,19 @@ func TestASetThatIsMeantToReplicateSaysThatItNeedsAReplication(t *testing.T) {
 		set.Spec.Env = []corev1.EnvVar{{Name: "ARCH_MODE", Value: "rpl_semi_sync"}}
 	}))
 	w.settleUnits()
-	w.wantCondition(ConditionNotReplicated, ConditionNotReplicated, "needs a MysqlReplication")
+	w.wantCondition(v1alpha2.ConditionNotReplicated, v1alpha2.ConditionNotReplicated, "needs a MysqlReplication")
 	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: controllertest.Namespace}}
 	replication.Spec.Source.Name = "orders-0"
 	w.Given(replication)
 	w.settleUnits()
-	w.wantNoCondition(ConditionNotReplicated)
+	w.wantNoCondition(v1alpha2.ConditionNotReplicated)
 }
 
 func TestDataOnAnEmptyDirIsWarnedOf(t *testing.T) {
 	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) { set.Spec.Storages = nil }))
 	w.settleUnits()
-	w.wantCondition(ConditionDataOnEmptyDir, ConditionDataOnEmptyDir)
-	if warnings := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.Contains(e, ConditionDataOnEmptyDir) }); len(warnings) != 1 {
+	w.wantCondition(v1alpha2.ConditionDataOnEmptyDir, v1alpha2.ConditionDataOnEmptyDir)
+	if warnings := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.Contains(e, v1alpha2.ConditionDataOnEmptyDir) }); len(warnings) != 1 {
 		t.Errorf("warnings: %q", warnings)
 	}
 	volumes := w.unit(0).Spec.Template.Spec.Volumes
@@ -289,7 +289,7 @@ func TestAHashCollisionGetsAnotherName(t *testing.T) {
 	if status.UpdateRevision == name || status.UpdateRevision == "" || deref(status.CollisionCount) != 1 {
 		t.Errorf("revision %s, collisions %d", status.UpdateRevision, deref(status.CollisionCount))
 	}
-	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+	w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 }
 
 func TestAPackageThatIsGoneLeavesItsUnitsAlone(t *testing.T) {

@@ -26,7 +26,7 @@ import (
 func (c *Controller) observe(ctx context.Context, set *v1alpha2.UnitSet) (*state, error) {
 	s := c.observeChildren(set)
 	if problem := specProblem(set); problem != "" {
-		s.found.add(ConditionInvalidSpec, ConditionInvalidSpec, "%s", problem)
+		s.found.add(v1alpha2.ConditionInvalidSpec, v1alpha2.ConditionInvalidSpec, "%s", problem)
 		s.waiting = true
 		return s, nil
 	}
@@ -158,11 +158,11 @@ func (c *Controller) observeCandidate(s *state, ports []corev1.ContainerPort, us
 	spec := &s.set.Spec
 	pkg, err := packages.Resolve(c.packages, packages.Request{Type: spec.Type, Edition: spec.Edition, Version: spec.Version})
 	if _, notFound := errors.AsType[*packages.NotFoundError](err); notFound {
-		s.missing.add(ConditionPackageNotFound, ConditionPackageNotFound, "%v", err)
+		s.missing.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "%v", err)
 		return nil
 	}
 	if _, broken := errors.AsType[*packages.BrokenError](err); broken {
-		s.missing.add(ConditionPackageNotFound, ReasonPackageBroken, "%v", err)
+		s.missing.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ReasonPackageBroken, "%v", err)
 		return nil
 	}
 	if err != nil || !usable {
@@ -201,7 +201,7 @@ func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []c
 			return nil, false, err
 		}
 		if !there {
-			s.found.add(ConditionSecretMissing, ConditionSecretMissing, "Secret %s (spec.secret) does not exist", ref.Name)
+			s.found.add(v1alpha2.ConditionSecretMissing, v1alpha2.ConditionSecretMissing, "Secret %s (spec.secret) does not exist", ref.Name)
 			// A unit would only wait for it, and say the same again.
 			s.waiting = true
 		}
@@ -212,7 +212,7 @@ func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []c
 			return nil, false, err
 		}
 		if !there {
-			s.found.add(ConditionCertificateSecretMissing, ConditionCertificateSecretMissing,
+			s.found.add(v1alpha2.ConditionCertificateSecretMissing, v1alpha2.ConditionCertificateSecretMissing,
 				"Secret %s (spec.certificateSecret) does not exist", ref.Name)
 		}
 	}
@@ -225,10 +225,10 @@ func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []c
 	case err != nil:
 		return nil, false, err
 	case !there:
-		s.found.add(ConditionSharedConfigMissing, ConditionSharedConfigMissing, "ConfigMap %s (spec.sharedConfigName) does not exist", name)
+		s.found.add(v1alpha2.ConditionSharedConfigMissing, v1alpha2.ConditionSharedConfigMissing, "ConfigMap %s (spec.sharedConfigName) does not exist", name)
 		return nil, false, nil
 	case shared.err != nil:
-		s.found.add(ConditionInvalidSharedConfig, ConditionInvalidSharedConfig, "ConfigMap %s (spec.sharedConfigName): %v", name, shared.err)
+		s.found.add(v1alpha2.ConditionInvalidSharedConfig, v1alpha2.ConditionInvalidSharedConfig, "ConfigMap %s (spec.sharedConfigName): %v", name, shared.err)
 		return nil, false, nil
 	}
 	return shared.ports, true, nil

@@ -21,7 +21,7 @@ func paused(set *v1alpha2.UnitSet) bool {
 // spec asks for, and that it waits.
 func (s *state) foresee() {
 	s.explainPause("nothing of the set is changed")
-	if _, invalid := s.found[ConditionInvalidSpec]; invalid {
+	if _, invalid := s.found[v1alpha2.ConditionInvalidSpec]; invalid {
 		return
 	}
 	decision := decideRevision(s.inputsHash, s.set.Annotations[v1alpha2.AnnotationAdoptRevision], s.revisions, s.candidate)
@@ -39,7 +39,7 @@ func (s *state) foresee() {
 }
 
 func (s *state) explainPause(what string) {
-	s.found.add(ConditionPaused, ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
+	s.found.add(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
 }
 
 // notActedOn are the fields and annotations that a set uses and that this version of

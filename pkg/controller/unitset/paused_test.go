@@ -43,18 +43,18 @@ func TestPaused(t *testing.T) {
 		if writes := childWrites(w.Written()); len(writes) > 0 {
 			t.Errorf("paused it writes %v", writes)
 		}
-		w.wantCondition(ConditionPaused, ConditionPaused, v1alpha2.AnnotationPaused)
+		w.wantCondition(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused, v1alpha2.AnnotationPaused)
 		status := w.set().Status
 		if status.ReadyUnits != 2 || status.ObservedGeneration != w.set().Generation || status.UnitImageSynced != v1alpha2.NotSynced {
 			t.Errorf("the status is %+v", status)
 		}
-		if c := w.condition(ConditionProgressing); c.Status != metav1.ConditionFalse || c.Reason != ConditionPaused {
+		if c := w.condition(v1alpha2.ConditionProgressing); c.Status != metav1.ConditionFalse || c.Reason != v1alpha2.ConditionPaused {
 			t.Errorf("Progressing is %+v", c)
 		}
 
 		w.edit(func(set *v1alpha2.UnitSet) { set.Annotations = nil })
 		w.settleUnits()
-		w.wantNoCondition(ConditionPaused)
+		w.wantNoCondition(v1alpha2.ConditionPaused)
 		if d := cmp.Diff([]string{"orders-0"}, unitNames(w)); d != "" {
 			t.Errorf("-want +got:\n%s", d)
 		}
@@ -66,7 +66,7 @@ func TestPaused(t *testing.T) {
 		if writes := childWrites(w.Written()); len(writes) > 0 {
 			t.Errorf("paused it writes %v", writes)
 		}
-		w.wantCondition(ConditionPaused, ConditionPaused)
+		w.wantCondition(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused)
 	})
 
 	t.Run("adopts nothing", func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestPaused(t *testing.T) {
 		if writes := childWrites(w.Written()); len(writes) > 0 {
 			t.Errorf("paused it writes %v", writes)
 		}
-		w.wantCondition(ConditionPaused, ConditionPaused, "the deletion waits")
+		w.wantCondition(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused, "the deletion waits")
 		w.edit(func(set *v1alpha2.UnitSet) { set.Annotations = nil })
 		w.settleUnits()
 		if _, there := controllertest.Get[*v1alpha2.UnitSet](w.APIServer, "orders"); there {
@@ -108,12 +108,12 @@ func TestNotActedOn(t *testing.T) {
 		set.Annotations = map[string]string{v1alpha2.AnnotationRestart: "1", v1alpha2.AnnotationDeletionProtection: "false"}
 	}))
 	w.settleUnits()
-	w.wantCondition(ConditionNotActedOn, ReasonNotYetSupported,
+	w.wantCondition(v1alpha2.ConditionNotActedOn, v1alpha2.ReasonNotYetSupported,
 		"spec.configuration, spec.updateStrategy.paused, annotation unit-operator.io/restart")
-	if c := w.condition(ConditionNotActedOn); strings.Contains(c.Message, "protection") {
+	if c := w.condition(v1alpha2.ConditionNotActedOn); strings.Contains(c.Message, "protection") {
 		t.Errorf("it says %s", c.Message)
 	}
-	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+	w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 	warnings := slices.DeleteFunc(w.said(), func(e string) bool { return !strings.HasPrefix(e, "Warning ") })
 	if len(warnings) != 1 {
 		t.Errorf("warnings: %q", warnings)
@@ -122,7 +122,7 @@ func TestNotActedOn(t *testing.T) {
 		set.Spec.Configuration, set.Spec.UpdateStrategy.Paused, set.Annotations = nil, false, nil
 	})
 	w.settleUnits()
-	w.wantNoCondition(ConditionNotActedOn)
+	w.wantNoCondition(v1alpha2.ConditionNotActedOn)
 }
 
 func TestAVersionWithoutAPackageOfARunningSet(t *testing.T) {
@@ -134,17 +134,17 @@ func TestAVersionWithoutAPackageOfARunningSet(t *testing.T) {
 	if status.UnitImageSynced != v1alpha2.NotSynced || status.ObservedGeneration != w.set().Generation {
 		t.Errorf("image %s, generation %d", status.UnitImageSynced, status.ObservedGeneration)
 	}
-	if c := w.condition(ConditionProgressing); c.Reason != ReasonBlocked || !strings.Contains(c.Message, "PackageNotFound") || !strings.Contains(c.Message, "mysql 7.7.7") {
+	if c := w.condition(v1alpha2.ConditionProgressing); c.Reason != v1alpha2.ReasonBlocked || !strings.Contains(c.Message, "PackageNotFound") || !strings.Contains(c.Message, "mysql 7.7.7") {
 		t.Errorf("Progressing is %+v", c)
 	}
-	w.wantCondition(ConditionReady, ReasonAllUnitsReady)
+	w.wantCondition(v1alpha2.ConditionReady, v1alpha2.ReasonAllUnitsReady)
 	if names := unitNames(w); len(names) != 3 {
 		t.Errorf("units: %v", names)
 	}
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Version = "8.4.6" })
 	w.settleUnits()
-	if status := w.set().Status; status.UnitImageSynced != v1alpha2.Synced || w.condition(ConditionProgressing).Reason != ReasonSettled {
-		t.Errorf("image %s, Progressing %+v", status.UnitImageSynced, w.condition(ConditionProgressing))
+	if status := w.set().Status; status.UnitImageSynced != v1alpha2.Synced || w.condition(v1alpha2.ConditionProgressing).Reason != v1alpha2.ReasonSettled {
+		t.Errorf("image %s, Progressing %+v", status.UnitImageSynced, w.condition(v1alpha2.ConditionProgressing))
 	}
 }
 

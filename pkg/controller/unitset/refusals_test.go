@@ -91,14 +91,14 @@ func TestARefusedChild(t *testing.T) {
 		if _, there := controllertest.Get[*corev1.Service](w.APIServer, "orders-2-svc"); !there {
 			t.Error("one refused Service keeps the others from being made")
 		}
-		w.wantCondition(ConditionRefused, ReasonRefused, "no-load-balancers")
+		w.wantCondition(v1alpha2.ConditionRefused, v1alpha2.ReasonRefused, "no-load-balancers")
 		said := strings.Join(w.said(), "\n")
 		if !strings.Contains(said, "Warning FailedCreate Error creating Service orders-svc") {
 			t.Errorf("events: %s", said)
 		}
 		w.Refuse = nil
 		w.settleUnits()
-		w.wantNoCondition(ConditionRefused)
+		w.wantNoCondition(v1alpha2.ConditionRefused)
 	})
 
 	t.Run("that units need keeps them from being made, and none from being removed", func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestARefusedChild(t *testing.T) {
 		}
 		refuse(w, "create units/")
 		try(w)
-		w.wantCondition(ConditionRefused, ReasonRefused, "policy")
+		w.wantCondition(v1alpha2.ConditionRefused, v1alpha2.ReasonRefused, "policy")
 		if said := strings.Join(w.said(), "\n"); !strings.Contains(said, "Warning FailedCreate Error creating Unit orders-0") {
 			t.Errorf("events: %s", said)
 		}

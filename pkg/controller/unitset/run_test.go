@@ -143,7 +143,7 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 		}
 	}
 	hasUnits := func(n int) func() bool { return func() bool { return len(unitNames(w)) == n } }
-	eventually("the condition", func() bool { return w.condition(ConditionPackageNotFound) != nil })
+	eventually("the condition", func() bool { return w.condition(v1alpha2.ConditionPackageNotFound) != nil })
 
 	for _, object := range w.packages {
 		if err := w.Kube.Tracker().Add(object); err != nil {
@@ -155,7 +155,7 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 	eventually("four units", hasUnits(4))
 	eventually("Ready", func() bool {
 		w.unitController()
-		c := w.condition(ConditionReady)
+		c := w.condition(v1alpha2.ConditionReady)
 		return c != nil && c.Status == metav1.ConditionTrue
 	})
 	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: controllertest.Namespace, ResourceVersion: "1"}}

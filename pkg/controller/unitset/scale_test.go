@@ -90,7 +90,7 @@ func TestScalingDownTakesTheHighestOrdinalOneAtATime(t *testing.T) {
 		if got := going.Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted; got != want {
 			t.Errorf("policy %q: the unit is told %s", policy, got)
 		}
-		w.wantCondition(ConditionScalingDown, ReasonNotReplicated, "orders-2")
+		w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonNotReplicated, "orders-2")
 		if _, ok := controllertest.Get[*corev1.Service](w.APIServer, "orders-2-svc"); !ok {
 			t.Error("a unit that is stopping has lost its Service")
 		}
@@ -107,7 +107,7 @@ func TestScalingDownTakesTheHighestOrdinalOneAtATime(t *testing.T) {
 		if _, ok := controllertest.Get[*corev1.ConfigMap](w.APIServer, "orders-2-config-value"); !ok {
 			t.Error("the user's values are deleted")
 		}
-		w.wantNoCondition(ConditionScalingDown)
+		w.wantNoCondition(v1alpha2.ConditionScalingDown)
 	}
 }
 
@@ -123,7 +123,7 @@ func TestAMemberOfAReplicationGoesWhenThatLetsGoOfIt(t *testing.T) {
 	if u.DeletionTimestamp != nil || u.Annotations[v1alpha2.AnnotationEvacuate] != "remove" {
 		t.Fatalf("the unit is %v, deleted at %v", u.Annotations, u.DeletionTimestamp)
 	}
-	w.wantCondition(ConditionScalingDown, ReasonEvacuating, "MysqlReplication orders")
+	w.wantCondition(v1alpha2.ConditionScalingDown, v1alpha2.ReasonEvacuating, "MysqlReplication orders")
 
 	// The user thinks better of it.
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(3)) })
@@ -203,10 +203,10 @@ func TestALostRevisionIsNamedAndHealsWhenNoUnitNeedsIt(t *testing.T) {
 	if _, err := w.sync(); err == nil {
 		t.Fatal("a unit was made from nothing")
 	}
-	w.wantCondition(ConditionRevisionLost, ConditionRevisionLost, old, w.set().Status.UpdateRevision)
+	w.wantCondition(v1alpha2.ConditionRevisionLost, v1alpha2.ConditionRevisionLost, old, w.set().Status.UpdateRevision)
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.UpdateStrategy.RollingUpdate = nil })
 	w.settleUnits()
-	w.wantNoCondition(ConditionRevisionLost)
+	w.wantNoCondition(v1alpha2.ConditionRevisionLost)
 	if got := w.unit(1).Spec.Template.Spec.Containers[0].Image; got != "mysql:8.4.7" {
 		t.Errorf("image %s", got)
 	}
@@ -218,8 +218,8 @@ func TestAnEditedRevisionOfOneUnitDoesNotStopTheSet(t *testing.T) {
 	controllertest.Edit(w.APIServer, "orders-1", func(u *v1alpha2.Unit) { u.Annotations[v1alpha2.AnnotationRevision] = "bogus" })
 	w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(4)) })
 	w.settleUnits()
-	w.wantNoCondition(ConditionRevisionLost)
-	w.wantCondition(ConditionUpdatePending, ReasonNotRolledOut, "orders-1")
+	w.wantNoCondition(v1alpha2.ConditionRevisionLost)
+	w.wantCondition(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonNotRolledOut, "orders-1")
 	if got := len(unitNames(w)); got != 4 {
 		t.Errorf("%d units", got)
 	}
@@ -256,7 +256,7 @@ func TestDeletionStopsTheUnitsFirstAndTouchesNothingOfAnotherOwner(t *testing.T)
 	if _, ok := controllertest.Get[*corev1.Service](w.APIServer, "orders-headless-svc"); !ok {
 		t.Error("units that are stopping have lost their names")
 	}
-	if c := w.condition(ConditionReady); c.Reason != ReasonDeleting {
+	if c := w.condition(v1alpha2.ConditionReady); c.Reason != v1alpha2.ReasonDeleting {
 		t.Errorf("Ready is %+v", c)
 	}
 	for _, i := range []int32{0, 1, 2} {

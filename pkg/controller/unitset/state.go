@@ -189,12 +189,12 @@ func (s *state) explainWaiting() {
 // explainWait says what a unit that will be removed waits for.
 func (s *state) explainWait(u *observedUnit) {
 	if call := s.operations[u.Name]; call != nil {
-		s.found.add(ConditionScalingDown, ReasonOperationRunning,
+		s.found.add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonOperationRunning,
 			"Unit %s will be removed after %s; deleting the call cancels it", u.Name, interlock.Describe(call))
 		return
 	}
 	c := clearanceOf(u, s.members[u.Name], v1alpha1.EvacuationRemove)
-	s.found.add(ConditionScalingDown, c.because.reason, "%s", c.because.message)
+	s.found.add(v1alpha2.ConditionScalingDown, c.because.reason, "%s", c.because.message)
 }
 
 // explainRemoval says what becomes of a removed unit's data.
@@ -210,13 +210,13 @@ func (s *state) explainRemoval(u *observedUnit) {
 		if !dataOnEmptyDir(&s.set.Spec) {
 			claims += " whatever whenScaled says, and are used again when units is raised"
 		}
-		s.found.add(ConditionScalingDown, ReasonHibernating, "Unit %s stops, the set is scaled to zero; %s", u.Name, claims)
+		s.found.add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonHibernating, "Unit %s stops, the set is scaled to zero; %s", u.Name, claims)
 		return
 	}
 	if member, listed := s.members[u.Name]; listed {
-		s.found.add(ConditionScalingDown, ReasonScalingDown, "Unit %s is removed, %s has evacuated it; %s", u.Name, member.Owner, claims)
+		s.found.add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonScalingDown, "Unit %s is removed, %s has evacuated it; %s", u.Name, member.Owner, claims)
 		return
 	}
-	s.found.add(ConditionScalingDown, ReasonNotReplicated,
+	s.found.add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonNotReplicated,
 		"Unit %s is removed and no Replication lists it, so its data is nowhere else; %s", u.Name, claims)
 }

@@ -49,9 +49,9 @@ func computeStatus(s *state, now time.Time) v1alpha2.UnitSetStatus {
 		meta.SetStatusCondition(&status.Conditions, condition)
 	}
 	ready, why := readiness(s, found)
-	set(ConditionReady, ready, why)
+	set(v1alpha2.ConditionReady, ready, why)
 	progressing, why := progress(s, found, ready)
-	set(ConditionProgressing, progressing, why)
+	set(v1alpha2.ConditionProgressing, progressing, why)
 	for _, types := range [][]string{blockers, notices} {
 		for _, conditionType := range types {
 			if f, ok := found[conditionType]; ok {
@@ -71,13 +71,13 @@ func readiness(s *state, found findings) (bool, finding) {
 	wanted := int(wantedUnits(s.set))
 	notReady := namesWhere(s.units, func(u *observedUnit) bool { return !isReady(u) })
 	if s.set.DeletionTimestamp != nil {
-		return false, finding{ReasonDeleting, fmt.Sprintf("the set is being deleted; %d units are left", len(s.units))}
+		return false, finding{v1alpha2.ReasonDeleting, fmt.Sprintf("the set is being deleted; %d units are left", len(s.units))}
 	}
-	if len(s.units) == wanted && len(notReady) == 0 && found[ConditionInvalidSpec] == (finding{}) {
+	if len(s.units) == wanted && len(notReady) == 0 && found[v1alpha2.ConditionInvalidSpec] == (finding{}) {
 		if wanted == 0 {
-			return true, finding{ReasonNoUnitsWanted, "no units are wanted"}
+			return true, finding{v1alpha2.ReasonNoUnitsWanted, "no units are wanted"}
 		}
-		return true, finding{ReasonAllUnitsReady, fmt.Sprintf("all %d units are Ready", wanted)}
+		return true, finding{v1alpha2.ReasonAllUnitsReady, fmt.Sprintf("all %d units are Ready", wanted)}
 	}
 	if _, f, ok := found.blocker(); ok {
 		return false, f
@@ -86,7 +86,7 @@ func readiness(s *state, found findings) (bool, finding) {
 	if len(notReady) > 0 {
 		message += "; not Ready: " + list(notReady)
 	}
-	return false, finding{ReasonUnitsNotReady, message}
+	return false, finding{v1alpha2.ReasonUnitsNotReady, message}
 }
 
 // progress is what Progressing says.
@@ -94,32 +94,32 @@ func progress(s *state, found findings, ready bool) (bool, finding) {
 	wanted := int(wantedUnits(s.set))
 	switch {
 	case s.set.DeletionTimestamp != nil:
-		return true, finding{ReasonDeleting, "the set is being deleted"}
+		return true, finding{v1alpha2.ReasonDeleting, "the set is being deleted"}
 	case paused(s.set):
-		return false, found[ConditionPaused]
+		return false, found[v1alpha2.ConditionPaused]
 	case len(s.units) > 0 && hibernating(s.set):
-		return true, finding{ReasonHibernating, fmt.Sprintf("%d units will stop; their claims stay", len(s.units))}
+		return true, finding{v1alpha2.ReasonHibernating, fmt.Sprintf("%d units will stop; their claims stay", len(s.units))}
 	case len(s.units) > wanted:
-		return true, finding{ReasonScalingDown, fmt.Sprintf("%d units will be removed, the highest ordinal first", len(s.units)-wanted)}
+		return true, finding{v1alpha2.ReasonScalingDown, fmt.Sprintf("%d units will be removed, the highest ordinal first", len(s.units)-wanted)}
 	case ready && !s.pending:
-		return false, finding{ReasonSettled, "there is nothing to do"}
+		return false, finding{v1alpha2.ReasonSettled, "there is nothing to do"}
 	}
 	if conditionType, f, ok := found.blocker(); ok {
-		return false, finding{ReasonBlocked, fmt.Sprintf("waiting for what the condition %s says: %s", conditionType, f.message)}
+		return false, finding{v1alpha2.ReasonBlocked, fmt.Sprintf("waiting for what the condition %s says: %s", conditionType, f.message)}
 	}
 	if len(s.units) < wanted {
-		return true, finding{ReasonScalingUp, fmt.Sprintf("%d units are to be made", wanted-len(s.units))}
+		return true, finding{v1alpha2.ReasonScalingUp, fmt.Sprintf("%d units are to be made", wanted-len(s.units))}
 	}
 	if s.pending {
-		return true, finding{ReasonNewRevision, "the revision that the spec asks for is being made"}
+		return true, finding{v1alpha2.ReasonNewRevision, "the revision that the spec asks for is being made"}
 	}
-	return true, finding{ReasonWaitingForUnits, "all units exist; waiting until they are Ready"}
+	return true, finding{v1alpha2.ReasonWaitingForUnits, "all units exist; waiting until they are Ready"}
 }
 
 // syncStatuses says of revision, cpu and memory, and claims how far the units
 // follow the spec.
 func syncStatuses(s *state) (image, resources, claims v1alpha2.SyncStatus) {
-	if _, invalid := s.found[ConditionInvalidSpec]; invalid {
+	if _, invalid := s.found[v1alpha2.ConditionInvalidSpec]; invalid {
 		// Nothing is done for it, so nothing is as it says.
 		return v1alpha2.NotSynced, v1alpha2.NotSynced, v1alpha2.NotSynced
 	}
@@ -160,33 +160,33 @@ func inUpdate(s *state) bool {
 func (s *state) statusFindings() findings {
 	found := s.found
 	if dataOnEmptyDir(&s.set.Spec) {
-		found.add(ConditionDataOnEmptyDir, ConditionDataOnEmptyDir,
+		found.add(v1alpha2.ConditionDataOnEmptyDir, v1alpha2.ConditionDataOnEmptyDir,
 			"the data lies on an emptyDir and is lost with its pod; a storage named %s keeps it", dataName)
 	}
 	if fields := notActedOn(s.set); len(fields) > 0 {
-		found.add(ConditionNotActedOn, ReasonNotYetSupported,
+		found.add(v1alpha2.ConditionNotActedOn, v1alpha2.ReasonNotYetSupported,
 			"this version of the operator accepts and ignores %s", strings.Join(fields, ", "))
 	}
 	if replicationMissing(s.set, s.members) {
-		found.add(ConditionNotReplicated, ConditionNotReplicated,
+		found.add(v1alpha2.ConditionNotReplicated, v1alpha2.ConditionNotReplicated,
 			"the set is meant to replicate (ARCH_MODE or REPL_USER) and needs a %s that lists its units; until then they are independent databases",
 			replicationKind(s.set.Spec.Type))
 	}
 	if s.available != "" {
-		found.add(ConditionRevisionAvailable, ConditionRevisionAvailable,
+		found.add(v1alpha2.ConditionRevisionAvailable, v1alpha2.ConditionRevisionAvailable,
 			"the package, the shared ports or the operator would make units differently (%s); taken up with the next change of the spec, or by annotation %s=%s",
 			s.available, v1alpha2.AnnotationAdoptRevision, s.available)
 	}
 	if behind := behindRevision(s.units, s.update); len(behind) > 0 {
-		found.add(ConditionUpdatePending, ReasonNotRolledOut,
+		found.add(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonNotRolledOut,
 			"%s do not have revision %s and this version of the operator does not restart them for it; a Unit that is deleted is made again from it and keeps its claims", list(behind), s.update)
 	}
 	if behind := behindResources(s.set, s.units); len(behind) > 0 {
-		found.add(ConditionResizePending, ReasonNotRolledOut,
+		found.add(v1alpha2.ConditionResizePending, v1alpha2.ReasonNotRolledOut,
 			"%s do not have the cpu and memory of the spec and this version of the operator does not change them; a Unit that is deleted is made again with them and keeps its claims", list(behind))
 	}
 	if small, _ := claimsOf(s.set, s.units); len(small) > 0 {
-		found.add(ConditionExpansionPending, ReasonNotRolledOut,
+		found.add(v1alpha2.ConditionExpansionPending, v1alpha2.ReasonNotRolledOut,
 			"claims %s are smaller than the spec asks for and this version of the operator does not expand them", list(small))
 	}
 	return found

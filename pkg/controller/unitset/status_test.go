@@ -55,45 +55,45 @@ func TestStatusSaysHowFarTheUnitsAre(t *testing.T) {
 		edit   func(*state)
 		want   summary
 	}{
-		{"all is well", 2, units{ok, ok}, nil, summary{2, 2, 2, "false", synced, synced, synced, ReasonAllUnitsReady, ReasonSettled, false}},
-		{"none is wanted", 0, nil, nil, summary{0, 0, 0, "false", synced, synced, synced, ReasonNoUnitsWanted, ReasonSettled, false}},
-		{"units are being made", 3, units{ok}, nil, summary{1, 1, 1, "false", syncing, syncing, syncing, ReasonUnitsNotReady, ReasonScalingUp, true}},
+		{"all is well", 2, units{ok, ok}, nil, summary{2, 2, 2, "false", synced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
+		{"none is wanted", 0, nil, nil, summary{0, 0, 0, "false", synced, synced, synced, v1alpha2.ReasonNoUnitsWanted, v1alpha2.ReasonSettled, false}},
+		{"units are being made", 3, units{ok}, nil, summary{1, 1, 1, "false", syncing, syncing, syncing, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonScalingUp, true}},
 		{"units cannot be made", 3, units{ok}, func(s *state) {
 			s.waiting = true
-			s.found.add(ConditionPackageNotFound, ConditionPackageNotFound, "none")
-		}, summary{1, 1, 1, "false", notSynced, notSynced, notSynced, ConditionPackageNotFound, ReasonBlocked, false}},
-		{"a unit is too many", 1, units{ok, ok}, nil, summary{2, 2, 2, "false", syncing, syncing, syncing, ReasonUnitsNotReady, ReasonScalingDown, true}},
+			s.found.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "none")
+		}, summary{1, 1, 1, "false", notSynced, notSynced, notSynced, v1alpha2.ConditionPackageNotFound, v1alpha2.ReasonBlocked, false}},
+		{"a unit is too many", 1, units{ok, ok}, nil, summary{2, 2, 2, "false", syncing, syncing, syncing, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonScalingDown, true}},
 		{"a unit is not Ready", 2, units{ok, func(u *observedUnit) { u.Phase = v1alpha2.UnitRunning }}, nil,
-			summary{2, 1, 2, "false", synced, synced, synced, ReasonUnitsNotReady, ReasonWaitingForUnits, true}},
+			summary{2, 1, 2, "false", synced, synced, synced, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonWaitingForUnits, true}},
 		{"a unit is being deleted", 1, units{func(u *observedUnit) { u.Deleting = true }}, nil,
-			summary{1, 0, 1, "false", synced, synced, synced, ReasonUnitsNotReady, ReasonWaitingForUnits, true}},
+			summary{1, 0, 1, "false", synced, synced, synced, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonWaitingForUnits, true}},
 		{"a unit is behind", 2, units{ok, func(u *observedUnit) {
 			u.Annotations[v1alpha2.AnnotationRevision], u.Revision = "old", "old"
-		}}, nil, summary{2, 2, 1, "false", notSynced, synced, synced, ReasonAllUnitsReady, ReasonSettled, false}},
+		}}, nil, summary{2, 2, 1, "false", notSynced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
 		{"a unit is being replaced", 2, units{ok, func(u *observedUnit) { u.Revision = "old" }}, nil,
-			summary{2, 2, 2, "true", syncing, synced, synced, ReasonAllUnitsReady, ReasonSettled, false}},
+			summary{2, 2, 2, "true", syncing, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
 		{"a unit has no pod yet", 1, units{func(u *observedUnit) { u.Revision, u.Phase = "", v1alpha2.UnitPending }}, nil,
-			summary{1, 0, 1, "false", syncing, synced, synced, ReasonUnitsNotReady, ReasonWaitingForUnits, true}},
+			summary{1, 0, 1, "false", syncing, synced, synced, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonWaitingForUnits, true}},
 		{"a unit has other resources", 1, units{func(u *observedUnit) {
 			u.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("7")}
-		}}, nil, summary{1, 1, 1, "false", synced, notSynced, synced, ReasonAllUnitsReady, ReasonSettled, false}},
+		}}, nil, summary{1, 1, 1, "false", synced, notSynced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
 		{"equal amounts that are written differently", 1, units{func(u *observedUnit) {
 			u.Resources.Limits[corev1.ResourceCPU] = resource.MustParse("1000m")
-		}}, nil, summary{1, 1, 1, "false", synced, synced, synced, ReasonAllUnitsReady, ReasonSettled, false}},
+		}}, nil, summary{1, 1, 1, "false", synced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
 		{"a claim is too small", 1, units{func(u *observedUnit) { u.Claims[0].Capacity.Storage = resource.MustParse("1Gi") }}, nil,
-			summary{1, 1, 1, "false", synced, synced, notSynced, ReasonAllUnitsReady, ReasonSettled, false}},
+			summary{1, 1, 1, "false", synced, synced, notSynced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
 		{"a claim is not bound", 1, units{func(u *observedUnit) { u.Claims = nil }}, nil,
-			summary{1, 1, 1, "false", synced, synced, syncing, ReasonAllUnitsReady, ReasonSettled, false}},
-		{"the spec is invalid", 0, nil, func(s *state) { s.found.add(ConditionInvalidSpec, ConditionInvalidSpec, "no") },
-			summary{0, 0, 0, "false", notSynced, notSynced, notSynced, ConditionInvalidSpec, ReasonBlocked, false}},
+			summary{1, 1, 1, "false", synced, synced, syncing, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
+		{"the spec is invalid", 0, nil, func(s *state) { s.found.add(v1alpha2.ConditionInvalidSpec, v1alpha2.ConditionInvalidSpec, "no") },
+			summary{0, 0, 0, "false", notSynced, notSynced, notSynced, v1alpha2.ConditionInvalidSpec, v1alpha2.ReasonBlocked, false}},
 		{"all have the old revision and the new one cannot be made", 2, units{ok, ok}, func(s *state) {
 			s.waiting, s.pending = true, true
-			s.found.add(ConditionPackageNotFound, ConditionPackageNotFound, "none")
-		}, summary{2, 2, 2, "false", notSynced, synced, synced, ReasonAllUnitsReady, ReasonBlocked, false}},
+			s.found.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "none")
+		}, summary{2, 2, 2, "false", notSynced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonBlocked, false}},
 		{"the new revision is being made", 2, units{ok, ok}, func(s *state) { s.waiting, s.pending = true, true },
-			summary{2, 2, 2, "false", notSynced, synced, synced, ReasonAllUnitsReady, ReasonNewRevision, true}},
+			summary{2, 2, 2, "false", notSynced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonNewRevision, true}},
 		{"the set is being deleted", 1, units{ok}, func(s *state) { s.set.DeletionTimestamp = new(metav1.NewTime(someTime)) },
-			summary{1, 1, 1, "false", synced, synced, synced, ReasonDeleting, ReasonDeleting, true}},
+			summary{1, 1, 1, "false", synced, synced, synced, v1alpha2.ReasonDeleting, v1alpha2.ReasonDeleting, true}},
 	} {
 		set := newSet(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(tc.wanted) })
 		s := &state{set: set, update: "new", current: "new", found: findings{}}
@@ -104,8 +104,8 @@ func TestStatusSaysHowFarTheUnitsAre(t *testing.T) {
 			tc.edit(s)
 		}
 		status := computeStatus(s, someTime)
-		ready := meta.FindStatusCondition(status.Conditions, ConditionReady)
-		progressing := meta.FindStatusCondition(status.Conditions, ConditionProgressing)
+		ready := meta.FindStatusCondition(status.Conditions, v1alpha2.ConditionReady)
+		progressing := meta.FindStatusCondition(status.Conditions, v1alpha2.ConditionProgressing)
 		got := summary{
 			status.Units, status.ReadyUnits, status.UpdatedUnits, status.InUpdate,
 			status.UnitImageSynced, status.UnitResourceSynced, status.UnitPVCSynced,

@@ -143,7 +143,7 @@ func (c *Controller) syncPDB(ctx context.Context, s *state) error {
 func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 	pins, err := nodePins(s.set)
 	if err != nil {
-		s.found.add(ConditionInvalidNodeNameMap, ConditionInvalidNodeNameMap, "%v", err)
+		s.found.add(v1alpha2.ConditionInvalidNodeNameMap, v1alpha2.ConditionInvalidNodeNameMap, "%v", err)
 		s.waiting = true
 	}
 	mayCreate := !s.waiting && s.update != ""
@@ -255,7 +255,7 @@ func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) er
 				return err
 			}
 			if !cleared.granted {
-				s.found.add(ConditionScalingDown, cleared.because.reason, "%s", cleared.because.message)
+				s.found.add(v1alpha2.ConditionScalingDown, cleared.because.reason, "%s", cleared.because.message)
 				return nil
 			}
 		}
@@ -269,7 +269,7 @@ func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) er
 			return nil
 		}
 		s.explainRemoval(u)
-		return c.control.deleteUnit(ctx, s.set, u, whenScaled(s.set), s.found[ConditionScalingDown].message)
+		return c.control.deleteUnit(ctx, s.set, u, whenScaled(s.set), s.found[v1alpha2.ConditionScalingDown].message)
 	}
 	return nil
 }
@@ -292,7 +292,7 @@ func (c *Controller) revisionData(ctx context.Context, s *state, name string) (*
 	data, err := c.control.readRevision(ctx, s.set, name)
 	if err != nil {
 		if lost, ok := errors.AsType[*lostRevisionError](err); ok {
-			s.found.add(ConditionRevisionLost, ConditionRevisionLost,
+			s.found.add(v1alpha2.ConditionRevisionLost, v1alpha2.ConditionRevisionLost,
 				"%v; it is needed until every unit has revision %s", lost, s.update)
 		}
 		return nil, err
@@ -304,7 +304,7 @@ func (c *Controller) revisionData(ctx context.Context, s *state, name string) (*
 // holdOnConflict makes no units if a name that they need belongs to somebody
 // else. It is called right after that name was asked for.
 func (s *state) holdOnConflict() bool {
-	_, conflict := s.found[ConditionNameConflict]
+	_, conflict := s.found[v1alpha2.ConditionNameConflict]
 	s.waiting = s.waiting || conflict
 	return conflict
 }
@@ -316,16 +316,16 @@ func (s *state) absorb(err error) error {
 		return nil
 	}
 	if conflict, ok := errors.AsType[*nameConflictError](err); ok {
-		s.found.add(ConditionNameConflict, ConditionNameConflict, "%s", conflict.Error())
+		s.found.add(v1alpha2.ConditionNameConflict, v1alpha2.ConditionNameConflict, "%s", conflict.Error())
 		return nil
 	}
 	switch {
 	case isQuota(err):
-		s.found.add(ConditionQuotaExceeded, ConditionQuotaExceeded, "%v", err)
+		s.found.add(v1alpha2.ConditionQuotaExceeded, v1alpha2.ConditionQuotaExceeded, "%v", err)
 	case apierrors.IsInvalid(err):
-		s.found.add(ConditionInvalidSpec, ReasonRefused, "the API server refuses what the spec asks for: %v", err)
+		s.found.add(v1alpha2.ConditionInvalidSpec, v1alpha2.ReasonRefused, "the API server refuses what the spec asks for: %v", err)
 	case isRefusal(err):
-		s.found.add(ConditionRefused, ReasonRefused, "the API server, a policy or a webhook refuses what the set needs: %v", err)
+		s.found.add(v1alpha2.ConditionRefused, v1alpha2.ReasonRefused, "the API server, a policy or a webhook refuses what the set needs: %v", err)
 	}
 	return err
 }

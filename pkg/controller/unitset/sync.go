@@ -53,7 +53,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if err := errors.Join(workErr, statusErr); err != nil {
 		return 0, err
 	}
-	if _, conflict := s.found[ConditionNameConflict]; conflict {
+	if _, conflict := s.found[v1alpha2.ConditionNameConflict]; conflict {
 		return conflictRecheck, nil
 	}
 	return 0, nil
@@ -63,7 +63,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 // refuses keeps no other from that, but for what units need: without it none is
 // made.
 func (c *Controller) syncChildren(ctx context.Context, s *state) error {
-	if _, invalid := s.found[ConditionInvalidSpec]; invalid {
+	if _, invalid := s.found[v1alpha2.ConditionInvalidSpec]; invalid {
 		return nil
 	}
 	if adopted, err := c.adoptOrphans(ctx, s); adopted || err != nil {
