@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/agenttest"
 	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/roles"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
@@ -224,5 +226,65 @@ func TestTheOperatorsCallsAreNoted(t *testing.T) {
 	}
 	if at, err := u.Store.LastOperatorCall(); err != nil || time.Since(at) > time.Minute {
 		t.Errorf("after a call: %v, %v", at, err)
+	}
+}
+
+func TestAServerThatIsProvenDownIsNotAsked(t *testing.T) {
+	u := agenttest.NewUnit(t, false)
+	a := newAgent(t, u, state.Files{}, func(e engine.Engine) engine.Engine { return hanging{e, t.Context().Done()} })
+	lock, err := state.Lock(t.Context(), filepath.Join(u.Env.StateDir, state.SuperviseLock), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	held, err := a.client.SetHold(t.Context(), fenceHold(true, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := held.GetStatus().GetHoldsOrder()
+	// Killed, and not gone: its threads wait for a volume that hangs.
+	if err := u.Store.WriteObserved(state.Observed{
+		PodUID: u.Env.PodUID, State: state.StateStopping, StopProof: &state.StopProof{Order: order, How: state.StopKilled},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	s, err := a.client.GetStatus(t.Context(), &agentv1.GetStatusRequest{})
+	if err != nil || s.GetStopProof().GetOrder() != order {
+		t.Fatalf("%v, %v", s, err)
+	}
+	if took := time.Since(start); took >= observeTimeout {
+		t.Errorf("the answer took %v: the server was asked", took)
+	}
+}
+
+type hangingReplicator struct {
+	engine.Replicator
+	until <-chan struct{}
+}
+
+func (h hangingReplicator) ObserveReplication(context.Context) (engine.Replication, error) {
+	<-h.until
+	return engine.Replication{}, errors.New("too late")
+}
+
+// Whatever hangs with the volume, and however often it is asked for, an answer comes.
+func TestALookAtTheFilesThatHangsKeepsNoObservationBack(t *testing.T) {
+	s := &roleService{manager: roles.New(roles.Options{Engine: hangingReplicator{until: t.Context().Done()}})}
+	start := time.Now()
+	var group sync.WaitGroup
+	for range 2 * maxAsking {
+		group.Go(func() {
+			if _, err := s.ask(t.Context()); err == nil {
+				t.Error("an answer")
+			}
+		})
+	}
+	group.Wait()
+	if took := time.Since(start); took > 2*observeRoleTimeout {
+		t.Errorf("the answers took %v", took)
+	}
+	if n := s.asking.Load(); n != maxAsking {
+		t.Errorf("%d questions are under way, want at most %d", n, maxAsking)
 	}
 }

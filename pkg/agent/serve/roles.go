@@ -6,12 +6,16 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+	"k8s.io/klog/v2"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
@@ -26,6 +30,8 @@ const capabilityRoles = "roles"
 const (
 	// observeRoleTimeout bounds what Observe asks the server.
 	observeRoleTimeout = 2 * time.Second
+	// maxAsking is how many observations may hang.
+	maxAsking = 8
 	// maxChannelPassword is what MySQL takes for a channel; PostgreSQL is kept to it too.
 	maxChannelPassword = 32
 )
@@ -35,6 +41,8 @@ type roleService struct {
 	agentv1.UnimplementedRoleServiceServer
 	unit    *unitService
 	manager *roles.Manager
+	// asking counts the observations that have not come back.
+	asking atomic.Int32
 }
 
 func (s *roleService) Observe(ctx context.Context, _ *agentv1.ObserveRequest) (*agentv1.ObserveResponse, error) {
@@ -43,14 +51,45 @@ func (s *roleService) Observe(ctx context.Context, _ *agentv1.ObserveRequest) (*
 		return nil, err
 	}
 	response := &agentv1.ObserveResponse{Status: status, ObservedAt: timestamppb.Now()}
-	askContext, cancel := context.WithTimeout(ctx, observeRoleTimeout)
-	defer cancel()
-	observation, err := s.manager.Observe(askContext)
+	observation, err := s.ask(ctx)
 	if err != nil {
 		response.Error = err.Error()
 	}
 	replicationMessage(observation, response)
 	return response, nil
+}
+
+// ask asks the server, or looks at the files of one that is stopped. Those may hang with
+// the volume, and must not keep back the proof that it is down.
+func (s *roleService) ask(ctx context.Context) (engine.Replication, error) {
+	type answer struct {
+		observation engine.Replication
+		err         error
+	}
+	if s.asking.Add(1) > maxAsking {
+		s.asking.Add(-1)
+		return engine.Replication{}, errors.New("earlier questions to the server, or looks at its files, have not come back")
+	}
+	askContext, cancel := context.WithTimeout(ctx, observeRoleTimeout)
+	answers := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		defer s.asking.Add(-1)
+		a := answer{err: errPanicked}
+		defer func() {
+			if p := recover(); p != nil {
+				klog.FromContext(ctx).Error(fmt.Errorf("panic: %v", p), "An observation has panicked", "stack", string(debug.Stack()))
+			}
+			answers <- a
+		}()
+		a.observation, a.err = s.manager.Observe(askContext)
+	}()
+	select {
+	case a := <-answers:
+		return a.observation, a.err
+	case <-time.After(observeRoleTimeout + observeRoleTimeout/4):
+		return engine.Replication{}, context.DeadlineExceeded
+	}
 }
 
 func (s *roleService) Promote(ctx context.Context, r *agentv1.PromoteRequest) (*agentv1.RoleResponse, error) {

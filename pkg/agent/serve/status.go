@@ -24,6 +24,9 @@ import (
 // observeTimeout bounds the one query of a status.
 const observeTimeout = 2 * time.Second
 
+// errProvenDown is said of a server that is not asked.
+var errProvenDown = errors.New("it is proven down")
+
 // statusReader puts together what the files, the locks and the server say, now. What
 // lies on the data volume may be older, where the volume hangs.
 type statusReader struct {
@@ -70,7 +73,12 @@ func (r *statusReader) facts(ctx context.Context) (facts, error) {
 	if f.serverLocked, err = state.Locked(filepath.Join(r.env.StateDir, state.ServerLock)); err != nil {
 		return f, err
 	}
-	if mayAnswer(f) {
+	switch {
+	case f.observed != nil && f.observed.StopProof != nil:
+		// What is left of it may still take connections, and would cost a fence the time
+		// of a query that nobody answers.
+		f.answerError = errProvenDown
+	case mayAnswer(f):
 		f.answer, f.answerError = r.ask(ctx)
 	}
 	return f, nil
