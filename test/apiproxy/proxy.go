@@ -50,6 +50,8 @@ type Proxy struct {
 
 	mu     sync.Mutex
 	writes []Call
+	// every call since Reset, reads and events included.
+	every []Call
 	// before is called ahead of each write; if it returns false the request never
 	// reaches the API server.
 	before Hook
@@ -113,6 +115,9 @@ func (p *Proxy) serve(forward http.Handler, w http.ResponseWriter, r *http.Reque
 		return
 	}
 	p.observe(asObserved(c, r))
+	p.mu.Lock()
+	p.every = append(p.every, asObserved(c, r))
+	p.mu.Unlock()
 	if !c.Write() {
 		forward.ServeHTTP(w, r)
 		return
@@ -148,11 +153,19 @@ func (p *Proxy) serve(forward http.Handler, w http.ResponseWriter, r *http.Reque
 // URL is what a kubeconfig points at.
 func (p *Proxy) URL() string { return p.server.URL }
 
-// Reset forgets the writes seen so far.
+// Reset forgets the calls seen so far.
 func (p *Proxy) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.writes = nil
+	p.writes, p.every = nil, nil
+}
+
+// Every returns all calls so far by verb and resource alone. Server-side apply has verb
+// apply there.
+func (p *Proxy) Every() []Call {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]Call(nil), p.every...)
 }
 
 // Seen returns the writes so far.

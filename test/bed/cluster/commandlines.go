@@ -78,10 +78,11 @@ func (c *controlPlane) controllerManagerCommand() []string {
 }
 
 func (c *controlPlane) schedulerCommand() []string {
-	return []string{
+	argv := []string{
 		c.binary("kube-scheduler"),
 		"--kubeconfig", c.kubeconfig("scheduler"),
 		"--secure-port", "0",
 		"--leader-elect=false",
 	}
+	return append(argv, c.schedulerArgs...)
 }

@@ -29,7 +29,7 @@ type controlPlane struct {
 	advertiseAddress                string
 	apiPort, etcdPort, etcdPeerPort int
 
-	apiServerArgs, controllerManagerArgs []string // the caller's, last, so that they win
+	apiServerArgs, controllerManagerArgs, schedulerArgs []string // the caller's, last, so that they win
 
 	authority *pki.Authority
 	keys      controlPlaneKeys

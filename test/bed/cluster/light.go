@@ -28,6 +28,9 @@ type LightOptions struct {
 	Dir string
 	// APIServerArgs and ControllerManagerArgs are added to the command lines, and win over the bed's.
 	APIServerArgs, ControllerManagerArgs []string
+	// Scheduler starts a scheduler too, with SchedulerArgs: for nodes that the caller makes.
+	Scheduler     bool
+	SchedulerArgs []string
 	// WithoutControllerManager leaves the controller manager out: no garbage collection, no namespace
 	// deletion, no default service accounts (so no Pods, but in namespaces where the test makes one).
 	WithoutControllerManager bool
@@ -37,8 +40,8 @@ type LightOptions struct {
 	Report *progress.Reporter
 }
 
-// Light is a running control plane: etcd, kube-apiserver, kube-controller-manager. There are no
-// nodes: Pods stay Pending, unless the test writes their status.
+// Light is a running control plane: etcd, kube-apiserver, kube-controller-manager, and a scheduler if
+// one is asked for. There are no nodes: Pods stay Pending, unless the test writes their status.
 type Light struct {
 	// Config reaches the API server as an administrator, without client-side rate limits. Copy it
 	// before changing it.
@@ -53,6 +56,7 @@ type Light struct {
 
 	mu                                 sync.Mutex
 	etcd, apiServer, controllerManager *proc.Child
+	scheduler                          *proc.Child
 }
 
 // StartLight starts a control plane and returns once it is ready, within a few seconds if its binaries
@@ -100,6 +104,7 @@ func startLight(ctx context.Context, bin string, options LightOptions) (_ *Light
 		bin: bin, dir: l.Dir, bindAddress: "127.0.0.1",
 		apiPort: ports[0], etcdPort: ports[1], etcdPeerPort: ports[2],
 		apiServerArgs: options.APIServerArgs, controllerManagerArgs: options.ControllerManagerArgs,
+		schedulerArgs: options.SchedulerArgs,
 	}
 	if err := l.plane.issue(options.ExtraSANs); err != nil {
 		return nil, err
@@ -109,16 +114,21 @@ func startLight(ctx context.Context, bin string, options LightOptions) (_ *Light
 		return nil, err
 	}
 	return l, options.Report.Step(ctx, "starting the control plane", func(ctx context.Context) error {
-		return l.start(ctx, !options.WithoutControllerManager)
+		return l.start(ctx, !options.WithoutControllerManager, options.Scheduler)
 	})
 }
 
-func (l *Light) start(ctx context.Context, controllers bool) (err error) {
+func (l *Light) start(ctx context.Context, controllers, scheduler bool) (err error) {
 	if l.etcd, err = l.child("etcd", l.plane.etcdCommand()); err != nil {
 		return err
 	}
 	if err := l.StartAPIServer(ctx); err != nil {
 		return err
+	}
+	if scheduler {
+		if l.scheduler, err = l.child("scheduler", l.plane.schedulerCommand()); err != nil {
+			return err
+		}
 	}
 	if !controllers {
 		return nil
@@ -161,6 +171,7 @@ func (l *Light) StartAPIServer(ctx context.Context) error {
 func (l *Light) Stop() error {
 	l.StopAPIServer() // at once: a graceful end would wait for watches to be closed
 	l.controllerManager.Stop(0)
+	l.scheduler.Stop(0)
 	l.etcd.Stop(0)
 	if !l.temporary {
 		return nil
