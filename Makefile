@@ -68,6 +68,10 @@ bench: ## Benchmarks, separate from the tests.
 bench-backup: ## Backups against the engines' own tools: speed and memory (root, Linux).
 	hack/bench-backup.sh
 
+.PHONY: bench-scale
+bench-scale: ## The operator with hundreds of sets, beside StatefulSets: speed, calls, memory (root, Linux).
+	hack/bench-scale.sh
+
 .PHONY: ci
 ci: export BUDGETS := enforce
 ci: verify test test-servers e2e ## What CI runs.

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 )
 
 func nodeName(i int) string { return fmt.Sprintf("fleet-%d", i) }
@@ -24,39 +25,44 @@ func (f *Fleet) makeNodes(ctx context.Context) error {
 		corev1.ResourceEphemeralStorage: resource.MustParse("1Pi"),
 		corev1.ResourcePods:             *resource.NewQuantity(int64(f.options.PodsPerNode), resource.DecimalSI),
 	}
-	now := metav1.Now()
 	for i := range f.options.Nodes {
 		name := nodeName(i)
 		node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{
 			corev1.LabelHostname: name, corev1.LabelOSStable: "linux", corev1.LabelArchStable: "amd64",
 			"upm.api/software.mysql": "true", "upm.api/software.postgresql": "true", "upm.api/software.proxysql": "true",
 		}}}
-		made, err := f.kube.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
-		if apierrors.IsAlreadyExists(err) {
-			made, err = f.kube.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
-		}
-		if err != nil {
+		if _, err := f.kube.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 			return err
 		}
-		made.Status.Capacity, made.Status.Allocatable = capacity, capacity
-		made.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: name}}
-		made.Status.Conditions = []corev1.NodeCondition{{
-			Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Fleet", LastHeartbeatTime: now, LastTransitionTime: now,
-		}}
-		made.Status.NodeInfo.KubeletVersion = "v1.37.0"
-		made, err = f.kube.CoreV1().Nodes().UpdateStatus(ctx, made, metav1.UpdateOptions{})
-		if err != nil {
+		// Controllers write to new nodes too.
+		if err := retry.RetryOnConflict(retry.DefaultBackoff, func() error { return f.reportNode(ctx, name, capacity) }); err != nil {
 			return err
-		}
-		if len(made.Spec.Taints) > 0 {
-			// Admission taints nodes that do not say that they are ready when they are made.
-			made.Spec.Taints = nil
-			if _, err := f.kube.CoreV1().Nodes().Update(ctx, made, metav1.UpdateOptions{}); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// reportNode as ready, and take off the taint that admission gives to nodes that do not
+// say so when they are made.
+func (f *Fleet) reportNode(ctx context.Context, name string, capacity corev1.ResourceList) error {
+	nodes, now := f.kube.CoreV1().Nodes(), metav1.Now()
+	node, err := nodes.Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	node.Status.Capacity, node.Status.Allocatable = capacity, capacity
+	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: name}}
+	node.Status.Conditions = []corev1.NodeCondition{{
+		Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "Fleet", LastHeartbeatTime: now, LastTransitionTime: now,
+	}}
+	node.Status.NodeInfo.KubeletVersion = "v1.37.0"
+	node, err = nodes.UpdateStatus(ctx, node, metav1.UpdateOptions{})
+	if err != nil || len(node.Spec.Taints) == 0 {
+		return err
+	}
+	node.Spec.Taints = nil
+	_, err = nodes.Update(ctx, node, metav1.UpdateOptions{})
+	return err
 }
 
 // renewLeases until ctx ends, so that the nodes stay ready.
