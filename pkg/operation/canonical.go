@@ -26,6 +26,8 @@ func ActionOf(p Params) string {
 		return ActionSetVariable
 	case *Clone:
 		return ActionClone
+	case *Provision:
+		return ActionProvision
 	}
 	return ""
 }
@@ -56,6 +58,8 @@ func DecodeCanonical(action string, raw json.RawMessage) (Params, error) {
 		p = &SetVariable{}
 	case ActionClone:
 		p = &Clone{}
+	case ActionProvision:
+		p = &Provision{}
 	default:
 		return nil, fmt.Errorf("action %s is unknown", quote(action))
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/agenttest"
 	"github.com/upmio/unit-operator/pkg/agent/journal"
 	"github.com/upmio/unit-operator/pkg/agent/state"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 func TestAnOperationMakesWayForAChangeOfTheRole(t *testing.T) {
@@ -78,6 +79,107 @@ func TestAnOperationThatKeepsTheServerDownIsLetBe(t *testing.T) {
 	b.m.Interrupt(ReasonRoleChanged, "the unit's role changed: demote")
 	close(goOn)
 	b.await("op-1", journal.Succeeded)
+}
+
+func TestAChangeOfTheRoleWaitsOnlyForWhatReplacesData(t *testing.T) {
+	started := make(chan Op, 9)
+	for action, busy := range map[string]bool{
+		operation.ActionLogicalBackup: false, operation.ActionPhysicalBackup: false, operation.ActionSetVariable: false,
+		operation.ActionRestore: true, operation.ActionGTIDPurge: true, operation.ActionClone: true, operation.ActionProvision: true,
+	} {
+		t.Run(action, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.actions[operation.ActionRestore] = &script{run: endless(started)}
+			b.restart()
+			b.mustStart("op-1")
+			<-started
+			b.m.mu.Lock()
+			b.m.ops["op-1"].record.Action = action
+			b.m.mu.Unlock()
+			release, err := b.m.Reserve(t.Context(), "a change of the unit's role")
+			if errors.Is(err, ErrBusy) != busy {
+				t.Fatalf("busy: %v, want %v", err, busy)
+			}
+			if busy {
+				return
+			}
+			defer release()
+			b.m.Interrupt(ReasonRoleChanged, "the unit's role changed: promote")
+			b.await("op-1", journal.Failed)
+			b.awaitFree()
+			if _, err := b.m.Start(t.Context(), b.request("op-2")); !errors.Is(err, ErrBusy) {
+				t.Errorf("another operation starts meanwhile: %v", err)
+			}
+		})
+	}
+}
+
+func TestAServerThatWasLetGoIsNotTakenBack(t *testing.T) {
+	for name, end := range map[string]func(b *bench) error{
+		"by a change of the role": func(b *bench) error {
+			b.m.Interrupt(ReasonRoleChanged, "the unit's role changed: demote")
+			return nil
+		},
+		"by a cancellation": func(b *bench) error {
+			_, err := b.m.Cancel(b.Context(), "op-1", b.journalID())
+			return err
+		},
+		"by one that came the moment before": func(b *bench) error {
+			// As if the context had ended between the record and the wait for the server.
+			b.m.mu.Lock()
+			defer b.m.mu.Unlock()
+			r := b.m.ops["op-1"]
+			r.interrupted = Failed(ReasonRoleChanged, "the unit's role changed")
+			r.cancel()
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			server := NewServer(b.unit.Env, agenttest.NewEngine(b.unit.Env), b.unit.Store, state.Files{}, b.desired, clock.RealClock{})
+			released, runs, up := make(chan struct{}, 9), make(chan string, 9), make(chan struct{})
+			b.actions["restore"] = &script{
+				recover: RecoverAtOnce,
+				abandon: func(context.Context, Op) error {
+					t.Error("the old data was put back")
+					return nil
+				},
+				run: func(ctx context.Context, op Op) (map[string]string, error) {
+					runs <- phaseOf(op)
+					if phaseOf(op) == "" {
+						if err := server.StopServer(ctx, op); err != nil {
+							return nil, err
+						}
+						if err := op.SetPhase("exchange", nil); err != nil {
+							return nil, err
+						}
+						started := op.(*run)
+						if err := started.write(func(rec *journal.Record) { rec.Released = true }); err != nil {
+							return nil, err
+						}
+						released <- struct{}{}
+					}
+					select {
+					case <-up:
+						return nil, nil
+					case <-ctx.Done():
+						return nil, ctx.Err()
+					}
+				},
+			}
+			b.restart()
+			b.mustStart("op-1")
+			<-released
+			if err := end(b); err != nil {
+				t.Fatal(err)
+			}
+			close(up)
+			b.await("op-1", journal.Succeeded)
+			if got := <-runs; got != "" {
+				t.Errorf("the first run began in phase %q", got)
+			}
+		})
+	}
 }
 
 func TestAServerThatWasLetGoIsNotStoppedByTheNextAgent(t *testing.T) {

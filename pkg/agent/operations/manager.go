@@ -282,19 +282,22 @@ func (m *Manager) Acknowledge(ctx context.Context, id, journalID string) error {
 	return r.write(func(rec *journal.Record) { rec.Acknowledged = m.clock.Now().UTC() })
 }
 
-// Reserve gives the unit to something that is no operation, such as a change of
-// roles, until release is called. ErrBusy names who has it.
+// Reserve gives the unit to a change of roles until release is called: no operation
+// starts. One that runs is no hindrance unless it replaces data; then ErrBusy names it.
 func (m *Manager) Reserve(ctx context.Context, holder string) (release func(), err error) {
 	if err := m.load(ctx); err != nil {
 		return nil, err
 	}
 	m.starting.Lock()
 	defer m.starting.Unlock()
-	if err := m.free(); err != nil {
-		return nil, err
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if r := m.current(); r != nil && operation.ReplacesData(r.record.Action) {
+		return nil, r.busy()
+	}
+	if m.reserved != "" {
+		return nil, fmt.Errorf("%w: %s has the unit", ErrBusy, m.reserved)
+	}
 	m.reserved = holder
 	return sync.OnceFunc(func() {
 		m.mu.Lock()
@@ -306,12 +309,13 @@ func (m *Manager) Reserve(ctx context.Context, holder string) (release func(), e
 // Interrupt has the operation that has the unit make way for what is more urgent: it is
 // cleaned up and fails with the reason. It returns at once, whatever the data volume
 // does. An operation that keeps the server down is let be: what is wanted of a server
-// that is down is there already.
+// that is down is there already. So is one that has let the server go with other data:
+// clients may have written to that, and the only way is forward.
 func (m *Manager) Interrupt(reason, message string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.current()
-	if r == nil || r.interrupted != nil || r.record.State.Final() || r.record.Held && !r.record.Released {
+	if r == nil || r.interrupted != nil || r.record.State.Final() || r.record.Held && !r.record.Released || r.forwardOnly() {
 		return
 	}
 	r.interrupted = Failed(reason, "%s", message)
@@ -328,7 +332,7 @@ func (m *Manager) free() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r := m.current(); r != nil {
-		return fmt.Errorf("%w: operation %s (%s) has the unit since %s", ErrBusy, r.record.ID, r.record.Action, r.record.Started.Format(time.RFC3339))
+		return r.busy()
 	}
 	if m.reserved != "" {
 		return fmt.Errorf("%w: %s has the unit", ErrBusy, m.reserved)

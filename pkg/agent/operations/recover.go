@@ -176,6 +176,9 @@ func (r *run) try(ctx context.Context, change func(*journal.Record)) {
 
 // recovery of a run that was interrupted.
 func (r *run) recovery() Recovery {
+	if r.forwardOnly() {
+		return RecoverAtOnce
+	}
 	if a, ok := r.action.(Recoverer); ok && !r.record.CancelRequested && r.record.State != journal.Cancelling {
 		switch recovery := a.Recover(r.record.Phase); recovery {
 		case RecoverWithSecrets, RecoverAtOnce:

@@ -124,12 +124,32 @@ func (m *Manager) work(r *run, do func(context.Context)) {
 	})
 }
 
-// run calls the action.
+// forwardOnly says whether the operation has let the server go with what it made of it:
+// clients may have written since, so that neither a cancellation nor a change of roles
+// takes it back. The caller has m.mu.
+func (r *run) forwardOnly() bool {
+	a, ok := r.action.(Recoverer)
+	return ok && r.record.Held && r.record.Released && !r.record.State.Final() && a.Recover(r.record.Phase) == RecoverAtOnce
+}
+
+// busy says that r has the unit. The caller has m.mu.
+func (r *run) busy() error {
+	return fmt.Errorf("%w: operation %s (%s) has the unit since %s", ErrBusy, r.record.ID, r.record.Action, r.record.Started.Format(time.RFC3339))
+}
+
+// run calls the action, again if it was to end when there was no way back any more.
 func (r *run) run(ctx context.Context) {
+	for r.attempt(ctx) {
+		klog.FromContext(ctx).Info("The server has been let go: the operation goes on to its end")
+	}
+}
+
+// attempt calls the action once; again is true when it must be called once more.
+func (r *run) attempt(ctx context.Context) (again bool) {
 	runContext, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.m.mu.Lock()
-	if r.record.CancelRequested || r.interrupted != nil {
+	if (r.record.CancelRequested || r.interrupted != nil) && !r.forwardOnly() {
 		cancel()
 	}
 	r.cancel = cancel
@@ -144,7 +164,7 @@ func (r *run) run(ctx context.Context) {
 	})
 	r.m.mu.Lock()
 	r.cancel = nil
-	cancelled, interrupted, secrets := r.record.CancelRequested, r.interrupted, r.secrets
+	cancelled, interrupted, forward, secrets := r.record.CancelRequested, r.interrupted, r.forwardOnly(), r.secrets
 	r.m.mu.Unlock()
 	switch {
 	case err == nil:
@@ -152,6 +172,11 @@ func (r *run) run(ctx context.Context) {
 	case ctx.Err() != nil:
 		// The agent ends. The record says that it runs, and the next agent goes on.
 		klog.FromContext(ctx).Info("Operation interrupted by the end of the agent")
+	case (cancelled || interrupted != nil) && forward && runContext.Err() != nil:
+		r.m.mu.Lock()
+		r.interrupted = nil
+		r.m.mu.Unlock()
+		return true
 	case cancelled:
 		klog.FromContext(ctx).Info("Operation cancelled")
 		r.abandon(ctx)
@@ -161,6 +186,7 @@ func (r *run) run(ctx context.Context) {
 	default:
 		r.finish(ctx, outcome{state: journal.Failed, reason: ReasonOf(err), message: sanitize(err.Error(), secrets)})
 	}
+	return false
 }
 
 // guard calls into an action, and ends what it leaves behind.
@@ -232,11 +258,14 @@ func (r *run) begin(ctx context.Context, record func() error) bool {
 	return true
 }
 
-// requestCancel asks it to end.
+// requestCancel asks it to end, unless there is no way back any more.
 func (r *run) requestCancel() error {
 	r.m.mu.Lock()
-	final, asked := r.record.State.Final(), r.record.CancelRequested
+	final, asked, forward := r.record.State.Final(), r.record.CancelRequested, r.forwardOnly()
 	r.m.mu.Unlock()
+	if forward {
+		return nil
+	}
 	if !final && !asked {
 		if err := r.write(func(rec *journal.Record) {
 			if !rec.State.Final() {
@@ -249,6 +278,7 @@ func (r *run) requestCancel() error {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
 	switch {
+	case r.forwardOnly():
 	case r.cancel != nil:
 		r.cancel()
 	case !r.working && !r.record.State.Final():

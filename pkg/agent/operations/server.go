@@ -56,6 +56,9 @@ func (s *server) StartServer(ctx context.Context, op Op) error {
 	if err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	// From here on clients may write: an agent that finds this keeps the server running.
 	if err := r.write(func(rec *journal.Record) { rec.Released = rec.Held }); err != nil {
 		return err

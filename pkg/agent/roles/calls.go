@@ -12,6 +12,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 )
 
@@ -125,7 +126,7 @@ func (m *Manager) Release(ctx context.Context, commit Commit) error {
 // change is one call that changes the role.
 type change struct {
 	what string
-	// urgent ones wait for nothing and interrupt what is in their way.
+	// urgent ones wait for nothing.
 	urgent bool
 	// demote: a server that does not answer is killed.
 	demote           bool
@@ -136,14 +137,12 @@ type change struct {
 
 func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
 	if c.urgent {
-		// Only who is let through interrupts anything, and what is in its way ends for the
-		// record that it has left.
+		// Only who is let through interrupts anything.
 		if _, err := m.commit(ctx, commit, c); err != nil {
 			return err
 		}
-		m.operations.Interrupt("RoleChanged", "the unit's role changed: "+c.what)
 	} else {
-		release, err := m.operations.Reserve(ctx, "a change of the unit's role ("+c.what+")")
+		release, err := m.reserve(ctx, commit, c)
 		if err != nil {
 			return err
 		}
@@ -169,8 +168,28 @@ func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
 	return err
 }
 
-// commit records what the call wants.
+// reserve keeps operations that replace data off until the role is changed. One that
+// has the unit may need the role itself: in a new pod its server may not be started
+// before it has one, so a first role is recorded, and enforced when the server runs.
+func (m *Manager) reserve(ctx context.Context, commit Commit, c change) (release func(), err error) {
+	release, err = m.operations.Reserve(ctx, "a change of the unit's role ("+c.what+")")
+	if err == nil {
+		return release, nil
+	}
+	desired, desiredErr := m.keeper.Desired()
+	if desiredErr != nil || desired.EffectiveRecord().Role != "" || !errors.Is(err, operations.ErrBusy) {
+		return nil, errors.Join(err, desiredErr)
+	}
+	if _, commitErr := m.commit(ctx, commit, c); commitErr != nil {
+		return nil, commitErr
+	}
+	return nil, fmt.Errorf("the role is recorded, and in force once the operation is over: %w", err)
+}
+
+// commit records what the call wants. What was in the way of a role that the server
+// has left ends then: a backup of a source is none of a replica.
 func (m *Manager) commit(ctx context.Context, commit Commit, c change) (state.Desired, error) {
+	left := false
 	after, err := commit(ctx, func(d *state.Desired) error {
 		before, next := d.Record, d.Record
 		next.Released = false
@@ -178,11 +197,15 @@ func (m *Manager) commit(ctx context.Context, commit Commit, c change) (state.De
 			return err
 		}
 		d.Record = next
+		left = leaves(before, next)
 		m.setPrevious(before, next)
 		return nil
 	})
 	if err != nil {
 		return after, err
+	}
+	if left {
+		m.operations.Interrupt(operations.ReasonRoleChanged, "the unit's role changed: "+c.what)
 	}
 	if c.channel.User != "" {
 		if err := m.keeper.SetChannel(ctx, c.channel); err != nil {
@@ -191,6 +214,20 @@ func (m *Manager) commit(ctx context.Context, commit Commit, c change) (state.De
 	}
 	klog.FromContext(ctx).Info("The role is recorded", "call", c.what, "role", after.Record.Role, "epoch", after.Record.Epoch, "term", after.Record.Term, "seq", after.Record.Seq)
 	return after, nil
+}
+
+// leaves says whether a server becomes something else by a record: one whose
+// durability or order alone has changed does not, nor one that is made the source of
+// the data that it serves already.
+func leaves(before, next engine.RoleRecord) bool {
+	if before.Role != next.Role {
+		return before.Role != "" || next.Role != engine.RoleSource
+	}
+	if before.Upstream == nil || next.Upstream == nil {
+		return false
+	}
+	return before.Upstream.Host != next.Upstream.Host || before.Upstream.Port != next.Upstream.Port ||
+		before.Upstream.ServerID != "" && next.Upstream.ServerID != "" && before.Upstream.ServerID != next.Upstream.ServerID
 }
 
 // takeBack makes the record what was in force before the calls that were refused:

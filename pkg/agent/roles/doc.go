@@ -17,6 +17,9 @@
 //     that needs more time; the same call again goes on.
 //   - A call that would lose transactions leaves the record as it was before, except
 //     for its order.
+//   - Nothing waits for a backup: what runs when the server leaves its role is
+//     interrupted. Promote and Follow make way for operations that replace data, but in
+//     a pod without a role they are recorded first: such an operation may wait for one.
 //   - Demote and Isolate wait for nothing: not for an operation, not for another role
 //     call, not for Tend. They cancel what is in their way.
 //   - A server is opened only by a record that says source and open, in this pod,

@@ -59,7 +59,9 @@ type Look struct {
 
 // Operations of the unit.
 type Operations interface {
-	// Reserve gives the unit to a change of roles until release is called.
+	// Reserve keeps operations that replace data off until release is called;
+	// operations.ErrBusy names the one that has the unit. Others, such as a backup, are
+	// no hindrance.
 	Reserve(ctx context.Context, holder string) (release func(), err error)
 	// Interrupt ends the operation that has the unit, if one has, and returns when its
 	// end was asked for; it does not wait for it.
@@ -95,6 +97,8 @@ type Manager struct {
 	pending          bool
 	// trouble is the last error of the tender; empty after a success.
 	trouble string
+	// did is what the tender did in its last round.
+	did []string
 }
 
 // enforcement says for which start of the server which record was enforced.

@@ -17,6 +17,7 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 )
 
@@ -39,8 +40,10 @@ type world struct {
 	fails     map[string]error
 	block     map[string]bool
 	onRestart func()
-	// busy is what has the unit.
-	busy error
+	// busy names an operation that replaces data and has the unit; backup is true while
+	// one of those that do not runs.
+	busy   error
+	backup bool
 }
 
 func newWorld() *world {
@@ -140,7 +143,7 @@ func (w *world) Reserve(context.Context, string) (func(), error) {
 }
 
 func (w *world) Interrupt(reason, _ string) {
-	if w.busy != nil {
+	if w.busy != nil || w.backup {
 		w.note("interrupt %s", reason)
 	}
 }
@@ -217,7 +220,7 @@ func following(name string) Following {
 }
 
 func TestRoleCalls(t *testing.T) {
-	errBusy := errors.New("busy: a backup has the unit")
+	errBusy := fmt.Errorf("%w: a restore has the unit", operations.ErrBusy)
 	for _, tc := range []struct {
 		name  string
 		setup func(*world)
@@ -281,9 +284,39 @@ func TestRoleCalls(t *testing.T) {
 			w.busy = errBusy
 		}, func(ctx context.Context, m *Manager, w *world) error { return m.Demote(ctx, w.commit) },
 			"record isolated, interrupt RoleChanged, close, stop receiver", engine.RoleIsolated, nil},
-		{"a backup keeps a promotion waiting", func(w *world) { w.busy = errBusy },
+		{"a backup does not keep a promotion waiting, and ends for it", func(w *world) {
+			w.desired.Record.Role = engine.RoleReplica
+			w.writable, w.backup = false, true
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Promote(ctx, w.commit, toSource) },
+			"record source, interrupt RoleChanged, promote, open", engine.RoleSource, nil},
+		{"a backup ends when its replica follows another", func(w *world) {
+			w.desired.Record = engine.RoleRecord{Role: engine.RoleReplica, Upstream: &engine.Upstream{Name: "u1", Host: "u1"}}
+			w.writable, w.backup = false, true
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Follow(ctx, w.commit, following("u0")) },
+			"interrupt RoleChanged, follow u0", engine.RoleReplica, nil},
+		{"a backup goes on when its replica follows the same as before", func(w *world) {
+			w.desired.Record = engine.RoleRecord{Role: engine.RoleReplica, Upstream: &engine.Upstream{Name: "u0"}}
+			w.writable, w.backup = false, true
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Follow(ctx, w.commit, following("u0")) },
+			"follow u0", engine.RoleReplica, nil},
+		{"a backup goes on when its source's durability changes", func(w *world) {
+			w.desired.Record.Role = engine.RoleSource
+			w.backup = true
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Promote(ctx, w.commit, toSource) },
+			"promote, open", engine.RoleSource, nil},
+		{"a backup goes on when its server is isolated once more", func(w *world) {
+			w.desired.Record.Role = engine.RoleIsolated
+			w.writable, w.backup = false, true
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Isolate(ctx, w.commit) },
+			"stop receiver", engine.RoleIsolated, nil},
+		{"a restore keeps a promotion waiting", func(w *world) {
+			w.desired.Record.Role = engine.RoleIsolated
+			w.busy = errBusy
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Promote(ctx, w.commit, toSource) },
+			"", engine.RoleIsolated, errBusy},
+		{"a first role is recorded for the operation whose server waits for it", func(w *world) { w.busy = errBusy },
 			func(ctx context.Context, m *Manager, w *world) error { return m.Promote(ctx, w.commit, toSource) },
-			"", "", errBusy},
+			"record source", engine.RoleSource, errBusy},
 		{"a server that is proven down is isolated", func(w *world) {
 			w.look = Look{Stopped: true}
 			w.desired.Holds = []string{"fence"}

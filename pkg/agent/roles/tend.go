@@ -5,6 +5,7 @@ package roles
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -79,9 +80,7 @@ func (m *Manager) look(ctx context.Context, d state.Desired) error {
 	tendContext, cancel := context.WithTimeout(ctx, tendTimeout)
 	defer cancel()
 	did, err := m.engine.Tend(tendContext, d.EffectiveRecord(), channel)
-	for _, what := range did {
-		klog.FromContext(ctx).Info("Tended the server's replication", "did", what)
-	}
+	m.reportDid(ctx, did)
 	if err == nil {
 		err = m.check(tendContext, d.EffectiveRecord())
 	}
@@ -100,6 +99,20 @@ func (m *Manager) check(ctx context.Context, record engine.RoleRecord) error {
 		m.setEnforced(enforcement{})
 	}
 	return nil
+}
+
+// reportDid logs what was done, when it begins: what has to be done again each second
+// is told once.
+func (m *Manager) reportDid(ctx context.Context, did []string) {
+	m.mu.Lock()
+	before := m.did
+	m.did = did
+	m.mu.Unlock()
+	for _, what := range did {
+		if !slices.Contains(before, what) {
+			klog.FromContext(ctx).Info("Tended the server's replication", "did", what)
+		}
+	}
 }
 
 // report logs trouble when it begins, changes or ends, not once a second.
