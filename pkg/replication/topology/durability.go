@@ -1,0 +1,93 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package topology
+
+import (
+	"slices"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+)
+
+// RuleOf is the rule that an entry records.
+func RuleOf(e v1alpha1.ReplicationDurabilityEntry) Rule { return Rule{W: e.W, Members: e.Members} }
+
+// Equal tells whether two rules wait for as many of the same servers.
+func (r Rule) Equal(o Rule) bool {
+	if r.W != o.W || len(r.Members) != len(o.Members) {
+		return false
+	}
+	for _, m := range r.Members {
+		if !slices.Contains(o.Members, m) {
+			return false
+		}
+	}
+	return true
+}
+
+// Has tells whether the member is one of those that acknowledge.
+func (r Rule) Has(name string) bool {
+	return slices.ContainsFunc(r.Members, func(m v1alpha1.DurabilityMember) bool { return m.Name == name })
+}
+
+// Waits tells how many members a commit waits for, of n that can acknowledge.
+func (d Durability) Waits(n int) int32 {
+	switch {
+	case n == 0:
+		return 0
+	case d.Replicas > 0:
+		return min(d.Replicas, int32(n)) //nolint:gosec // A replication has at most 65 members.
+	}
+	return int32((n + 1) / 2) //nolint:gosec // As above.
+}
+
+// Voters of an entry: those of its members that are counted, by name and by the server
+// that they were when they acknowledged.
+type Voters map[string]string
+
+// counts how many members of an entry are voters. A member that has another server now
+// holds other data: what the one before acknowledged is not on it.
+func (v Voters) counts(e v1alpha1.ReplicationDurabilityEntry) int32 {
+	var n int32
+	for _, m := range e.Members {
+		if id, ok := v[m.Name]; ok && (m.ServerUUID == "" || id == m.ServerUUID) {
+			n++
+		}
+	}
+	return n
+}
+
+// HoldAll tells whether the voters must hold every commit that was acknowledged by the
+// entries, which is when R + W > N for each of them: any W of the N share a member with
+// any R of them. Without an entry nothing is promised.
+func HoldAll(entries []v1alpha1.ReplicationDurabilityEntry, voters Voters) bool {
+	for _, e := range entries {
+		if voters.counts(e)+e.W <= int32(len(e.Members)) { //nolint:gosec // As above.
+			return false
+		}
+	}
+	return len(entries) > 0
+}
+
+// Silence tells whether the source can have no commit acknowledged any more when the
+// voters have stopped receiving from it: too few members are left. It is the same
+// arithmetic, but says nothing about a source that waits for nobody.
+func Silence(entries []v1alpha1.ReplicationDurabilityEntry, voters Voters) bool {
+	return HoldAll(entries, voters)
+}
+
+// Missing says how many more voters an entry needs, of the entry that lacks most.
+func Missing(entries []v1alpha1.ReplicationDurabilityEntry, voters Voters) (more int32, of v1alpha1.ReplicationDurabilityEntry) {
+	for _, e := range entries {
+		if n := int32(len(e.Members)) - e.W + 1 - voters.counts(e); n > more { //nolint:gosec // As above.
+			more, of = n, e
+		}
+	}
+	return more, of
+}
+
+// Appended is the list with a new entry, which is the first step of a change: both hold
+// until the old one is dropped.
+func Appended(entries []v1alpha1.ReplicationDurabilityEntry, e v1alpha1.ReplicationDurabilityEntry) []v1alpha1.ReplicationDurabilityEntry {
+	return append(slices.Clone(entries), e)
+}
