@@ -173,7 +173,7 @@ func TestAServerThatDoesNotAnswerDelaysNoHold(t *testing.T) {
 	if _, err := a.client.SetHold(t.Context(), fenceHold(true, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took > 8*time.Second {
+	if took := time.Since(start); took > 4*time.Second {
 		t.Errorf("acknowledged after %v", took)
 	}
 }
@@ -275,13 +275,13 @@ func TestALookAtTheFilesThatHangsKeepsNoObservationBack(t *testing.T) {
 	var group sync.WaitGroup
 	for range 2 * maxAsking {
 		group.Go(func() {
-			if _, err := s.ask(t.Context()); err == nil {
+			if _, err := s.ask(t.Context(), fencedTimeout); err == nil {
 				t.Error("an answer")
 			}
 		})
 	}
 	group.Wait()
-	if took := time.Since(start); took > 2*observeRoleTimeout {
+	if took := time.Since(start); took > observeRoleTimeout {
 		t.Errorf("the answers took %v", took)
 	}
 	if n := s.asking.Load(); n != maxAsking {

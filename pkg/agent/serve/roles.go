@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -51,7 +52,15 @@ func (s *roleService) Observe(ctx context.Context, _ *agentv1.ObserveRequest) (*
 		return nil, err
 	}
 	response := &agentv1.ObserveResponse{Status: status, ObservedAt: timestamppb.Now()}
-	observation, err := s.ask(ctx)
+	var observation engine.Replication
+	switch fenced := slices.Contains(status.GetHolds(), state.HoldFence); {
+	case status.GetStopProof() != nil && s.unit.status.volume.hangs():
+		err = errors.New("the server is proven down, and the data volume does not answer")
+	case status.GetStopProof() == nil && fenced:
+		observation, err = s.ask(ctx, fencedTimeout)
+	default:
+		observation, err = s.ask(ctx, observeRoleTimeout)
+	}
 	if err != nil {
 		response.Error = err.Error()
 	}
@@ -61,7 +70,7 @@ func (s *roleService) Observe(ctx context.Context, _ *agentv1.ObserveRequest) (*
 
 // ask asks the server, or looks at the files of one that is stopped. Those may hang with
 // the volume, and must not keep back the proof that it is down.
-func (s *roleService) ask(ctx context.Context) (engine.Replication, error) {
+func (s *roleService) ask(ctx context.Context, timeout time.Duration) (engine.Replication, error) {
 	type answer struct {
 		observation engine.Replication
 		err         error
@@ -70,7 +79,7 @@ func (s *roleService) ask(ctx context.Context) (engine.Replication, error) {
 		s.asking.Add(-1)
 		return engine.Replication{}, errors.New("earlier questions to the server, or looks at its files, have not come back")
 	}
-	askContext, cancel := context.WithTimeout(ctx, observeRoleTimeout)
+	askContext, cancel := context.WithTimeout(ctx, timeout)
 	answers := make(chan answer, 1)
 	go func() {
 		defer cancel()
@@ -87,7 +96,7 @@ func (s *roleService) ask(ctx context.Context) (engine.Replication, error) {
 	select {
 	case a := <-answers:
 		return a.observation, a.err
-	case <-time.After(observeRoleTimeout + observeRoleTimeout/4):
+	case <-time.After(timeout + timeout/4):
 		return engine.Replication{}, context.DeadlineExceeded
 	}
 }

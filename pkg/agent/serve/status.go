@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -21,8 +22,13 @@ import (
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
 
-// observeTimeout bounds the one query of a status.
-const observeTimeout = 2 * time.Second
+const (
+	// observeTimeout bounds the one query of a status.
+	observeTimeout = 2 * time.Second
+	// fencedTimeout is the same while a fence is under way: who fences waits for the
+	// proof, and not for what a server that hangs might say.
+	fencedTimeout = 500 * time.Millisecond
+)
 
 // errProvenDown is said of a server that is not asked.
 var errProvenDown = errors.New("it is proven down")
@@ -79,14 +85,18 @@ func (r *statusReader) facts(ctx context.Context) (facts, error) {
 		// of a query that nobody answers.
 		f.answerError = errProvenDown
 	case mayAnswer(f):
-		f.answer, f.answerError = r.ask(ctx)
+		timeout := observeTimeout
+		if f.desired != nil && slices.Contains(f.desired.Holds, state.HoldFence) {
+			timeout = fencedTimeout
+		}
+		f.answer, f.answerError = r.ask(ctx, timeout)
 	}
 	return f, nil
 }
 
 // ask asks the server. Whatever an engine waits for, the answer does not wait with it.
-func (r *statusReader) ask(ctx context.Context) (*engine.Observation, error) {
-	queryContext, cancel := context.WithTimeout(ctx, observeTimeout)
+func (r *statusReader) ask(ctx context.Context, timeout time.Duration) (*engine.Observation, error) {
+	queryContext, cancel := context.WithTimeout(ctx, timeout)
 	type answer struct {
 		observation engine.Observation
 		err         error
@@ -109,7 +119,7 @@ func (r *statusReader) ask(ctx context.Context) (*engine.Observation, error) {
 			return nil, a.err
 		}
 		return &a.observation, nil
-	case <-time.After(observeTimeout + observeTimeout/4):
+	case <-time.After(timeout + timeout/4):
 		return nil, context.DeadlineExceeded
 	}
 }

@@ -106,6 +106,13 @@ func (v *volume) read(ctx context.Context) (c contents, hangsSince time.Time) {
 	return v.last, time.Time{}
 }
 
+// hangs says whether a reading has waited for too long.
+func (v *volume) hangs() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.done != nil && time.Since(v.since) > volumeTimeout
+}
+
 // begin starts a reading. The caller has v.mu.
 func (v *volume) begin() {
 	v.began++
