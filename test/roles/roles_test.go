@@ -19,8 +19,20 @@ import (
 
 func TestRolesOfMySQL(t *testing.T) {
 	enginetest.Each(t, "mysql", func(t *testing.T, box *enginetest.Box) {
-		s := newSet(t, box, 3, func(index int) map[string]string {
-			return map[string]string{"my.cnf": fmt.Sprintf(`[mysqld]
+		s := newSet(t, box, 3, mysqlFiles)
+		story(t, s, "CREATE DATABASE app", func(*testing.T, *set) {})
+	})
+}
+
+func TestRolesOfPostgreSQL(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		s := newSet(t, box, 3, postgresqlFiles)
+		story(t, s, "CREATE SCHEMA app", copyPrimary)
+	})
+}
+
+func mysqlFiles(index int) map[string]string {
+	return map[string]string{"my.cnf": fmt.Sprintf(`[mysqld]
 server_id=%d
 gtid_mode=ON
 enforce_gtid_consistency=ON
@@ -31,18 +43,10 @@ performance_schema_max_table_instances=200
 skip_name_resolve=ON
 mysqlx=OFF
 `, index+1)}
-		})
-		story(t, s, "CREATE DATABASE app", func(*testing.T, *set) {})
-	})
 }
 
-func TestRolesOfPostgreSQL(t *testing.T) {
-	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
-		s := newSet(t, box, 3, func(int) map[string]string {
-			return map[string]string{"postgresql.conf": "shared_buffers = 16MB\nlisten_addresses = '127.0.0.1'\nwal_level = replica\nmax_wal_senders = 8\nmax_replication_slots = 8\nhot_standby = on\nwal_log_hints = on\n"}
-		})
-		story(t, s, "CREATE SCHEMA app", copyPrimary)
-	})
+func postgresqlFiles(int) map[string]string {
+	return map[string]string{"postgresql.conf": "shared_buffers = 16MB\nlisten_addresses = '127.0.0.1'\nwal_level = replica\nmax_wal_senders = 8\nmax_replication_slots = 8\nhot_standby = on\nwal_log_hints = on\n"}
 }
 
 // copyPrimary gives the others the stopped primary's data: making standbys is not what

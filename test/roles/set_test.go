@@ -44,6 +44,8 @@ type set struct {
 	ca       *agenttls.CA
 	client   *agentclient.Client
 	members  []*member
+	// volumes is the directory of the members' data volumes, if they have one of its own.
+	volumes string
 	// seq is the counter of the calling process.
 	seq int64
 	// epoch of the Replication.
@@ -65,11 +67,17 @@ type member struct {
 
 func newSet(t *testing.T, box *enginetest.Box, n int, files func(index int) map[string]string) *set {
 	t.Helper()
+	return newSetOn(t, box, "", n, files)
+}
+
+// newSetOn is newSet with the data of all members on the volume that is mounted there.
+func newSetOn(t *testing.T, box *enginetest.Box, volumes string, n int, files func(index int) map[string]string) *set {
+	t.Helper()
 	data, err := agenttls.NewCA(time.Now())
 	must(t, err)
 	ca, err := agenttls.LoadCA(data)
 	must(t, err)
-	s := &set{t: t, whole: t, box: box, ca: ca, epoch: 2}
+	s := &set{t: t, whole: t, box: box, ca: ca, epoch: 2, volumes: volumes}
 	box.Secret(t, admin, adminPassword)
 	s.client = agentclient.New(agentclient.Options{
 		Operator: agenttls.NewOperator(ca, clock.RealClock{}), Clock: clock.RealClock{},
@@ -121,9 +129,12 @@ func (m *member) newPod() {
 	vars["POD_UID"] = fmt.Sprintf("pod-%s-%d", m.name, m.pod)
 	vars["ADM_USER"] = admin
 	vars["UNIT_SQL_PORT"] = fmt.Sprint(m.sqlPort())
-	pod := filepath.Join(m.dir(), fmt.Sprintf("pod-%d", m.pod))
+	pod, volume := filepath.Join(m.dir(), fmt.Sprintf("pod-%d", m.pod)), filepath.Join(m.dir(), "volume")
+	if m.set.volumes != "" {
+		volume = filepath.Join(m.set.volumes, m.name)
+	}
 	for name, path := range map[string]string{
-		"DATA_DIR_MOUNT": filepath.Join(m.dir(), "volume"), "HOME": filepath.Join(pod, "home"), "TMPDIR": filepath.Join(pod, "tmp"),
+		"DATA_DIR_MOUNT": volume, "HOME": filepath.Join(pod, "home"), "TMPDIR": filepath.Join(pod, "tmp"),
 		engine.EnvStateDir: filepath.Join(pod, "state"), engine.EnvTLSDir: filepath.Join(pod, "tls"),
 		engine.EnvConfigDir: filepath.Join(pod, "etc"), engine.EnvSocketDir: filepath.Join(pod, "run"),
 	} {

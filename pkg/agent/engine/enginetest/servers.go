@@ -52,7 +52,7 @@ func Each(t *testing.T, typ string, test func(t *testing.T, box *Box)) {
 		t.Run(name, func(t *testing.T) { test(t, newBox(t, typ)) })
 		return
 	}
-	roots := find(t, typ)
+	roots, _ := find(t, typ)
 	for _, root := range roots {
 		t.Run(filepath.Base(root), func(t *testing.T) { enter(t, root) })
 	}
@@ -73,12 +73,13 @@ func Roots(typ string) (roots []string, dir string, err error) {
 	return roots, dir, err
 }
 
-func find(t *testing.T, typ string) []string {
+// find the type's servers; absent is what a test does when something it needs is not there.
+func find(t *testing.T, typ string) (roots []string, absent func(format string, args ...any)) {
 	t.Helper()
 	if os.Getenv(serversEnv) == none {
 		t.Skip("real servers are the business of hack/test-servers.sh")
 	}
-	absent := t.Skipf
+	absent = t.Skipf
 	if slices.Contains(strings.Split(os.Getenv(requireEnv), ","), typ) {
 		absent = t.Fatalf
 	}
@@ -92,11 +93,11 @@ func find(t *testing.T, typ string) []string {
 	if len(roots) == 0 {
 		absent("no root filesystem %s-* in %s: pkg/agent/engine/enginetest/make-servers.sh makes them", typ, dir)
 	}
-	return roots
+	return roots, absent
 }
 
-// enter runs this same test again, as PID 1 of a box on root.
-func enter(t *testing.T, root string) {
+// enter runs this same test again, as PID 1 of a box on root, with more in its environment.
+func enter(t *testing.T, root string, more ...string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -119,12 +120,12 @@ func enter(t *testing.T, root string) {
 		args = append(args, "-test.short")
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = []string{
+	cmd.Env = append([]string{
 		stageEnv + "=" + work,
 		rootEnv + "=" + root,
 		insideEnv + "=" + filepath.Base(root),
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	}
+	}, more...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC,
 		Pdeathsig:  syscall.SIGKILL,

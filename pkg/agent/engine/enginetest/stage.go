@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +36,13 @@ const BoxDir = "/box"
 // Main is TestMain's body; newEngine is the tested package's New.
 func Main(m *testing.M, newEngine func(engine.Env) engine.Engine) {
 	runInitialize(newEngine)
+	if paths := os.Getenv(keeperEnv); paths != "" {
+		if err := keepVolume(paths); err != nil {
+			fmt.Fprintln(os.Stderr, "keeping the box's volume:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if work := os.Getenv(stageEnv); work != "" {
 		if err := stage(work, os.Getenv(rootEnv)); err != nil {
 			fmt.Fprintln(os.Stderr, "making the box:", err)
@@ -89,6 +97,14 @@ func stage(work, root string) error {
 	if err := copyFile(self, filepath.Join(top, "enginetest.test")); err != nil {
 		return err
 	}
+	env := []string{insideEnv + "=" + os.Getenv(insideEnv), "PATH=" + os.Getenv("PATH")}
+	if os.Getenv(volumeEnv) != "" {
+		keeper, err := startVolume(work, top)
+		if err != nil {
+			return err
+		}
+		env = append(env, volumeEnv+"="+strconv.Itoa(keeper))
+	}
 	if err := enterRoot(top); err != nil {
 		return err
 	}
@@ -104,7 +120,6 @@ func stage(work, root string) error {
 	if err := syscall.Setuid(UID); err != nil {
 		return err
 	}
-	env := []string{insideEnv + "=" + os.Getenv(insideEnv), "PATH=" + os.Getenv("PATH")}
 	return syscall.Exec("/enginetest.test", os.Args, env)
 }
 
