@@ -167,9 +167,9 @@ func (c *Controller) push(ctx context.Context, s *state) error {
 func (s *state) setManaged(managed bool) {
 	switch {
 	case s.member.Owner != nil:
-		s.found.add(v1alpha2.ConditionManaged, v1alpha2.ReasonReplicationListsUnit, "%s lists the unit; only it opens the server for writes", s.member.Owner)
+		s.found.Add(v1alpha2.ConditionManaged, v1alpha2.ReasonReplicationListsUnit, "%s lists the unit; only it opens the server for writes", s.member.Owner)
 	case managed:
-		s.found.add(v1alpha2.ConditionManaged, v1alpha2.ReasonMadeForReplication, "ARCH_MODE is set: the server stays read-only until a Replication that lists the unit opens it")
+		s.found.Add(v1alpha2.ConditionManaged, v1alpha2.ReasonMadeForReplication, "ARCH_MODE is set: the server stays read-only until a Replication that lists the unit opens it")
 	default:
 		conditions.Remove(&s.status.Conditions, v1alpha2.ConditionManaged)
 	}
@@ -288,16 +288,16 @@ func (c *Controller) learn(s *state) {
 		c.compareData(s, before, s.status.DataIdentity)
 	}
 	if s.agent.RestartRequired && (s.fresh || conditions.IsTrue(s.unit.Status.Conditions, v1alpha2.ConditionRestartRequired)) {
-		s.found.because(v1alpha2.ConditionRestartRequired, "the configuration differs from what the server runs in a way that takes effect with its next start")
+		s.found.Because(v1alpha2.ConditionRestartRequired, "the configuration differs from what the server runs in a way that takes effect with its next start")
 	}
 	if !s.unit.Startup || databaseReady(s.pod) {
 		return
 	}
 	switch s.agent.State {
 	case agentclient.StateDataMissing:
-		s.found.because(v1alpha2.ConditionDataMissing, "%s; %s", s.agent.Message, s.wayOut())
+		s.found.Because(v1alpha2.ConditionDataMissing, "%s; %s", s.agent.Message, s.wayOut())
 	case agentclient.StateFailed:
-		s.found.because(v1alpha2.ConditionServerFailed, "%s", s.agent.Message)
+		s.found.Because(v1alpha2.ConditionServerFailed, "%s", s.agent.Message)
 	}
 }
 
@@ -312,12 +312,12 @@ func (c *Controller) compareData(s *state, before, after *v1alpha2.DataIdentity)
 	case after.SystemID == before.SystemID:
 	case s.accepted == before.SystemID:
 		s.events = append(s.events, func() {
-			c.control.events.warning(s.unit, v1alpha2.ReasonDataGivenUp, actionReconcile,
+			c.control.Events.Warning(s.unit, v1alpha2.ReasonDataGivenUp, actionReconcile,
 				"Database %s has taken the place of %s, which was given up", after.SystemID, before.SystemID)
 		})
 	default:
 		s.events = append(s.events, func() {
-			c.control.events.normal(s.unit, v1alpha2.ReasonDataReplaced, actionReconcile,
+			c.control.Events.Normal(s.unit, v1alpha2.ReasonDataReplaced, actionReconcile,
 				"Database %s has taken the place of %s: an operation has replaced it", after.SystemID, before.SystemID)
 		})
 	}
@@ -341,9 +341,9 @@ func (c *Controller) explainAgent(s *state, err error, since time.Time) {
 	switch {
 	case agentclient.IsFinal(err):
 		// Only a change of the spec, the configuration or the pod can end it.
-		s.found.because(v1alpha2.ConditionAgentRefused, "%v", err)
+		s.found.Because(v1alpha2.ConditionAgentRefused, "%v", err)
 	case agentclient.IsStaleFence(err), agentclient.IsBusy(err):
-		s.found.because(v1alpha2.ConditionAgentRefused, "%v; it is tried again", err)
+		s.found.Because(v1alpha2.ConditionAgentRefused, "%v; it is tried again", err)
 		s.retryAfter(agentRest)
 	default:
 		if c.clock.Since(since) < agentGrace {
@@ -352,7 +352,7 @@ func (c *Controller) explainAgent(s *state, err error, since time.Time) {
 		}
 		s.retryAfter(agentRest)
 		// Not the error itself: it differs from one try to the next.
-		s.found.because(v1alpha2.ConditionAgentUnreachable,
+		s.found.Because(v1alpha2.ConditionAgentUnreachable,
 			"the agent does not answer at %s port %d, so %s; it is tried again (a NetworkPolicy, the node, or the container %s may be why)",
 			s.pod.PodIPs[0].IP, agentclient.Port, s.without(), podspec.AgentContainer)
 	}

@@ -49,7 +49,7 @@ func (c *Controller) syncBinding(ctx context.Context, s *state) error {
 		if err := c.control.patchUnit(ctx, s.unit, annotation(plan.bind), map[string]any{"nodeName": plan.bind}); err != nil {
 			return err
 		}
-		c.control.events.normal(s.unit, v1alpha2.ReasonBound, actionBind, "Bound to node %s (unbindNode is false)", plan.bind)
+		c.control.Events.Normal(s.unit, v1alpha2.ReasonBound, actionBind, "Bound to node %s (unbindNode is false)", plan.bind)
 		return errWritten
 	case plan.release != "":
 		node := s.unit.Annotations[v1alpha2.AnnotationBoundNode]
@@ -61,7 +61,7 @@ func (c *Controller) syncBinding(ctx context.Context, s *state) error {
 		if err := c.control.patchUnit(ctx, s.unit, annotation(nil), spec); err != nil {
 			return err
 		}
-		c.control.events.normal(s.unit, v1alpha2.ReasonUnbound, actionBind, "Released from node %s: %s", node, plan.release)
+		c.control.Events.Normal(s.unit, v1alpha2.ReasonUnbound, actionBind, "Released from node %s: %s", node, plan.release)
 		return errWritten
 	}
 	return nil

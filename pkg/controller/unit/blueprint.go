@@ -28,7 +28,7 @@ func ofSet(unit *slim.Unit) bool { return slim.SetOf(unit) != "" }
 // whole spec.
 func (c *Controller) syncBlueprint(ctx context.Context, s *state) error {
 	if s.unit.Type == "" {
-		s.found.because(v1alpha2.ConditionInvalidTemplate, "no container of the template is named mysql, postgresql or proxysql: name the database's container so")
+		s.found.Because(v1alpha2.ConditionInvalidTemplate, "no container of the template is named mysql, postgresql or proxysql: name the database's container so")
 		return nil
 	}
 	from := s.unit.Annotations[v1alpha2.AnnotationRevision]
@@ -101,7 +101,7 @@ func (c *Controller) draw(ctx context.Context, s *state, key string) (*blueprint
 		}
 	}
 	if b.facts, err = podspec.Facts(in); err != nil && !s.unit.OwnCommand {
-		s.found.because(v1alpha2.ConditionInvalidTemplate, "%v", err)
+		s.found.Because(v1alpha2.ConditionInvalidTemplate, "%v", err)
 		return nil, nil
 	}
 	return b, nil
@@ -112,7 +112,7 @@ func (c *Controller) resolvePackage(s *state) error {
 	request, err := packages.RequestForImage(s.unit.Type, s.unit.Image)
 	if err != nil {
 		if !s.unit.OwnCommand {
-			s.found.because(v1alpha2.ConditionPackageNotFound, "%v", err)
+			s.found.Because(v1alpha2.ConditionPackageNotFound, "%v", err)
 		}
 		return nil
 	}
@@ -122,9 +122,9 @@ func (c *Controller) resolvePackage(s *state) error {
 	switch {
 	case (notFound || broken) && s.unit.OwnCommand:
 	case notFound:
-		s.found.because(v1alpha2.ConditionPackageNotFound, "%v", err)
+		s.found.Because(v1alpha2.ConditionPackageNotFound, "%v", err)
 	case broken:
-		s.found.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ReasonPackageBroken, "%v", err)
+		s.found.Add(v1alpha2.ConditionPackageNotFound, v1alpha2.ReasonPackageBroken, "%v", err)
 	case err != nil:
 		return err
 	default:

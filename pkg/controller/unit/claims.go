@@ -6,14 +6,13 @@ package unit
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
@@ -28,8 +27,8 @@ func (c *Controller) syncClaims(ctx context.Context, s *state) error {
 	for i, t := range s.unit.Claims {
 		claim := s.claims[t.Name]
 		if claim == nil {
-			if _, conflict := s.found[v1alpha2.ConditionNameConflict]; conflict {
-				s.retryAfter(conflictRecheck)
+			if s.found.Has(v1alpha2.ConditionNameConflict) {
+				s.retryAfter(child.ConflictRecheck)
 				continue
 			}
 			if err := c.makeClaim(ctx, s, i); err != nil {
@@ -38,7 +37,7 @@ func (c *Controller) syncClaims(ctx context.Context, s *state) error {
 			continue
 		}
 		if claim.DeletionTimestamp != nil {
-			s.found.because(v1alpha2.ConditionClaimTerminating,
+			s.found.Because(v1alpha2.ConditionClaimTerminating,
 				"PersistentVolumeClaim %s is being deleted and goes when no pod uses it; a new one is made then", claim.Name)
 			continue
 		}
@@ -57,7 +56,7 @@ func (c *Controller) makeClaim(ctx context.Context, s *state, i int) error {
 	// The cache is of the same generation as live, so i means the same template.
 	claim := podspec.Claims(live)[i]
 	metav1.SetMetaDataAnnotation(&claim.ObjectMeta, annotationCopied, copied(claim.Labels))
-	written, err := c.control.createClaim(ctx, s.unit, &claim)
+	written, _, err := c.control.claims.Create(ctx, s.unit, &claim)
 	if err != nil {
 		return s.refusal(err)
 	}
@@ -74,7 +73,7 @@ func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemp
 	}
 	if len(metadata) > 0 {
 		if err := c.control.patchClaim(ctx, s.unit, claim, metadata, nil); err != nil {
-			return err
+			return s.refusal(err)
 		}
 	}
 	wanted, err := resource.ParseQuantity(t.Size)
@@ -89,9 +88,9 @@ func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemp
 	if wanted.Cmp(requested) > 0 {
 		grow := map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": wanted.String()}}}
 		err := c.control.patchClaim(ctx, s.unit, claim, nil, grow)
-		if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) {
-			s.retryAfter(refusalRecheck)
-			s.found.add(v1alpha2.ConditionExpansionPending, v1alpha2.ConditionRefused, "PersistentVolumeClaim %s cannot grow to %s: %v", claim.Name, t.Size, err)
+		if child.IsRefusal(err) {
+			s.retryAfter(child.RefusalRecheck)
+			s.found.Add(v1alpha2.ConditionExpansionPending, v1alpha2.ConditionRefused, "PersistentVolumeClaim %s cannot grow to %s: %v", claim.Name, t.Size, err)
 			return nil
 		}
 		if err != nil {
@@ -99,7 +98,7 @@ func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemp
 		}
 	}
 	if wanted.Cmp(capacity) > 0 {
-		s.found.because(v1alpha2.ConditionExpansionPending, "PersistentVolumeClaim %s has %s and is asked for %s", claim.Name, capacity.String(), t.Size)
+		s.found.Because(v1alpha2.ConditionExpansionPending, "PersistentVolumeClaim %s has %s and is asked for %s", claim.Name, capacity.String(), t.Size)
 	}
 	return nil
 }
@@ -123,34 +122,12 @@ func claimOwners(unit *slim.Unit, claim *slim.Claim) (refs []metav1.OwnerReferen
 	return refs, true
 }
 
-const (
-	// conflictRecheck is how soon a name that belongs to somebody else is looked at
-	// again: objects without our label raise no event here.
-	conflictRecheck = time.Minute
-	// refusalRecheck is the same for what the API server refused: quotas and
-	// policies raise no event either.
-	refusalRecheck = 30 * time.Second
-)
-
 // refusal turns an error of a write into a finding where only somebody else can
 // end it.
 func (s *state) refusal(err error) error {
-	switch conflict, isConflict := asNameConflict(err); {
-	case err == nil:
+	if again := child.Explain(s.found, err); again > 0 {
+		s.retryAfter(again)
 		return nil
-	case isConflict:
-		s.found.because(v1alpha2.ConditionNameConflict, "%v", conflict)
-		s.retryAfter(conflictRecheck)
-		return nil
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return err
-	case isQuota(err):
-		s.found.because(v1alpha2.ConditionQuotaExceeded, "%v", err)
-	case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
-		s.found.because(v1alpha2.ConditionRefused, "%v", err)
-	default:
-		return err
 	}
-	s.retryAfter(refusalRecheck)
-	return nil
+	return err
 }

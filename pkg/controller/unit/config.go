@@ -37,7 +37,7 @@ func (c *Controller) syncConfig(ctx context.Context, s *state) error {
 		m.config, m.configErr, m.configKey = out, err, key
 	}
 	if m.configErr != nil {
-		s.found.because(v1alpha2.ConditionConfigInvalid, "%v; a server that runs keeps what it has", m.configErr)
+		s.found.Because(v1alpha2.ConditionConfigInvalid, "%v; a server that runs keeps what it has", m.configErr)
 		return nil
 	}
 	s.config = m.config
@@ -47,8 +47,7 @@ func (c *Controller) syncConfig(ctx context.Context, s *state) error {
 
 // missesConfig says whether one of the ConfigMaps is missing.
 func (s *state) missesConfig() bool {
-	_, missing := s.found.any([]string{v1alpha2.ConditionSharedConfigMissing, v1alpha2.ConditionConfigMissing})
-	return missing
+	return s.found.Has(v1alpha2.ConditionSharedConfigMissing) || s.found.Has(v1alpha2.ConditionConfigMissing)
 }
 
 // configKey names all that a rendering depends on.

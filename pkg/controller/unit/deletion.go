@@ -6,14 +6,13 @@ package unit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
@@ -31,7 +30,7 @@ func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) (again t
 	s := c.observe(unit)
 	// Who orphans the children wants them to live on.
 	if !slices.Contains(unit.Finalizers, metav1.FinalizerOrphanDependents) {
-		if paused(unit) {
+		if child.Paused(unit) {
 			s.explainPause("the deletion waits")
 			if err := c.syncEndWhilePaused(ctx, s); errors.Is(err, errWritten) {
 				return 0, nil
@@ -63,18 +62,15 @@ func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) (again t
 // show is asked of the API once: after this nobody looks again.
 func (c *Controller) stopPod(ctx context.Context, s *state) (gone bool, err error) {
 	if s.pod == nil {
-		live, err := c.control.kube.CoreV1().Pods(s.unit.Namespace).Get(ctx, s.unit.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			if err := c.syncVanished(ctx, s); err != nil {
-				return false, err
-			}
-			_, unproven := s.found[v1alpha2.ConditionPodEndUnproven]
-			return !unproven, nil
-		}
+		live, err := c.control.readPod(ctx, s.unit)
 		if err != nil {
-			return false, fmt.Errorf("reading the pod: %w", err)
+			return false, err
 		}
-		if checkOurs(s.unit, kindPod, live) != nil {
+		if live == nil {
+			err := c.syncVanished(ctx, s)
+			return err == nil && !s.found.Has(v1alpha2.ConditionPodEndUnproven), err
+		}
+		if c.control.pods.CheckOurs(s.unit, live) != nil {
 			return true, nil
 		}
 		s.pod = slim.FromPod(live)

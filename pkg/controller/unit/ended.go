@@ -156,12 +156,9 @@ func (c *Controller) syncVanished(ctx context.Context, s *state) error {
 	}
 	// A pod that lost its labels is not in the cache, and has not vanished: it gets
 	// them back where a pod is made.
-	live, err := c.control.kube.CoreV1().Pods(s.unit.Namespace).Get(ctx, s.unit.Name, metav1.GetOptions{})
-	if err == nil && live.UID == last.UID && live.DeletionTimestamp == nil {
-		return nil
-	}
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("reading the pod: %w", err)
+	live, err := c.control.readPod(ctx, s.unit)
+	if err != nil || live != nil && live.UID == last.UID && live.DeletionTimestamp == nil {
+		return err
 	}
 	end, err := c.proof(ctx, last.UID, last.NodeName, nil, s.unit.Annotations[v1alpha2.AnnotationConfirmEnded])
 	if err != nil {
@@ -192,7 +189,7 @@ func (s *state) unproven(last *v1alpha2.UnitLastPod) {
 		// It reports of no pod whose object is gone.
 		kubelet = ""
 	}
-	s.found.because(v1alpha2.ConditionPodEndUnproven,
+	s.found.Because(v1alpha2.ConditionPodEndUnproven,
 		"nothing proves that the processes of pod %s on node %s have ended, so %s. One of these ends it: %sthe Node is deleted; "+
 			"the Node is tainted %s; or, once you have made sure of it, such as by switching the node off, the Unit is annotated %s=%s",
 		last.UID, node, wait, kubelet, corev1.TaintNodeOutOfService, v1alpha2.AnnotationConfirmEnded, last.UID)
@@ -209,7 +206,7 @@ func (c *Controller) recordEnd(ctx context.Context, s *state, last *v1alpha2.Uni
 	}
 	s.status.LastPod = last
 	if end != v1alpha2.PodEndKubelet {
-		c.control.events.normal(s.unit, v1alpha2.ReasonPodEndProven, actionReconcile, "Pod %s on node %s has ended: %s", last.UID, last.NodeName, endInWords[end])
+		c.control.Events.Normal(s.unit, v1alpha2.ReasonPodEndProven, actionReconcile, "Pod %s on node %s has ended: %s", last.UID, last.NodeName, endInWords[end])
 	}
 	return nil
 }
@@ -242,11 +239,7 @@ func (c *Controller) holdPod(ctx context.Context, s *state) (bool, error) {
 	case s.pod.DeletionTimestamp != nil:
 		return false, nil
 	}
-	err := c.control.setPodFinalizers(ctx, s.unit, s.pod, append(slices.Clone(s.pod.Finalizers), v1alpha2.FinalizerPodEnded))
-	if isGone(err) {
-		return false, nil
-	}
-	return err == nil, err
+	return c.control.pods.SetFinalizers(ctx, s.unit, s.pod, append(slices.Clone(s.pod.Finalizers), v1alpha2.FinalizerPodEnded))
 }
 
 // syncStrayPod lets a pod go that is held and being deleted, and whose Unit is not

@@ -148,7 +148,7 @@ func (c *Controller) syncIdentity(ctx context.Context, s *state) error {
 	s.status.DataIdentity = &v1alpha2.DataIdentity{DataGeneration: in.recorded.DataGeneration + 1}
 	s.statusFirst = true
 	s.events = append(s.events, func() {
-		c.control.events.warning(s.unit, v1alpha2.ReasonDataGivenUp, actionReconcile,
+		c.control.Events.Warning(s.unit, v1alpha2.ReasonDataGivenUp, actionReconcile,
 			"Database %s is given up: %s; an empty one is initialised", in.recorded.SystemID, plan.giveUp)
 	})
 	return nil
@@ -177,6 +177,6 @@ func (c *Controller) dropReinit(ctx context.Context, s *state, why string) error
 	if err := c.control.patchUnit(ctx, s.unit, map[string]any{"annotations": map[string]any{v1alpha2.AnnotationReinit: nil}}, nil); err != nil {
 		return err
 	}
-	c.control.events.normal(s.unit, v1alpha2.ReasonReinitDone, actionReconcile, "Annotation %s=%s is removed: %s", v1alpha2.AnnotationReinit, value, why)
+	c.control.Events.Normal(s.unit, v1alpha2.ReasonReinitDone, actionReconcile, "Annotation %s=%s is removed: %s", v1alpha2.AnnotationReinit, value, why)
 	return errWritten
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
@@ -28,11 +29,11 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 		status:      *unit.Status.DeepCopy(),
 		claims:      map[string]*slim.Claim{},
 		newestAgent: c.agentImage,
-		found:       findings{},
+		found:       findings.Set{},
 	}
 	if pod, ok := c.children.Pods.Get(key); ok {
-		if err := checkOurs(unit, kindPod, pod); err != nil {
-			s.found.because(v1alpha2.ConditionNameConflict, "%v", err)
+		if err := c.control.pods.CheckOurs(unit, pod); err != nil {
+			s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
 		} else {
 			s.pod = pod
 		}
@@ -42,15 +43,15 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 		if !ok {
 			continue
 		}
-		if err := checkOurs(unit, kindClaim, claim); err != nil {
-			s.found.because(v1alpha2.ConditionNameConflict, "%v", err)
+		if err := c.control.claims.CheckOurs(unit, claim); err != nil {
+			s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
 			continue
 		}
 		s.claims[t.Name] = claim
 	}
 	if secret, ok := c.children.Secrets.Get(cache.NewObjectName(unit.Namespace, podspec.TLSSecretName(unit.Name))); ok {
-		if err := checkOurs(unit, kindSecret, secret); err != nil {
-			s.found.because(v1alpha2.ConditionNameConflict, "%v", err)
+		if err := c.control.secrets.CheckOurs(unit, secret); err != nil {
+			s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
 		} else {
 			s.secret = secret
 		}
@@ -93,7 +94,7 @@ func (c *Controller) readUnit(ctx context.Context, s *state) (*v1alpha2.Unit, er
 		return nil, fmt.Errorf("reading the Unit: %w", err)
 	}
 	if live.UID != s.unit.UID || live.Generation != s.unit.Generation || live.DeletionTimestamp != nil {
-		c.control.record(s.unit, unitsResource, live)
+		c.control.Record(s.unit, unitsResource, live)
 		return nil, &consistency.StaleError{Resource: unitsResource, Written: live.ResourceVersion, Seen: s.unit.ResourceVersion}
 	}
 	s.live = live

@@ -100,7 +100,7 @@ func releasedRole(in ownershipInput) *v1alpha2.UnitReleased {
 // deleted without it is none of the Replication's.
 func (c *Controller) syncOwnership(ctx context.Context, s *state) error {
 	if s.member.Contested() {
-		s.found.because(v1alpha2.ConditionMemberTaken,
+		s.found.Because(v1alpha2.ConditionMemberTaken,
 			"%s list the unit, too, and touch nothing of it: %s, which is older, owns it; take it out of all of them but one. No restart that could wait begins before that",
 			s.member.Names(), s.member.Owner)
 	}
@@ -148,9 +148,9 @@ func (c *Controller) syncOwnership(ctx context.Context, s *state) error {
 	}
 	switch {
 	case changed && plan.recorded != nil:
-		c.control.events.normal(s.unit, v1alpha2.ReasonAdopted, actionReconcile, "%s owns the unit", in.owner)
+		c.control.Events.Normal(s.unit, v1alpha2.ReasonAdopted, actionReconcile, "%s owns the unit", in.owner)
 	case changed:
-		c.control.events.normal(s.unit, v1alpha2.ReasonReleased, actionReconcile, "%s %s does not list the unit any more; it %s",
+		c.control.Events.Normal(s.unit, v1alpha2.ReasonReleased, actionReconcile, "%s %s does not list the unit any more; it %s",
 			in.recorded.Kind, in.recorded.Name, goesOn(plan.released))
 	}
 	return errWritten
@@ -231,5 +231,5 @@ func (s *state) released() *agentclient.Released {
 func (c *Controller) record(ctx context.Context, s *state, change func(*v1alpha2.UnitStatus)) error {
 	status := *s.unit.Status.DeepCopy()
 	change(&status)
-	return c.control.patchStatus(ctx, s.unit, status)
+	return c.patchStatus(ctx, s.unit, status)
 }

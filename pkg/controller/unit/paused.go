@@ -7,12 +7,7 @@ import (
 	"context"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
-
-// paused says whether nothing is to be written to the unit's children, and its agent
-// is to be told nothing. Its status is kept up to date.
-func paused(unit *slim.Unit) bool { return unit.Annotations[v1alpha2.AnnotationPaused] == "true" }
 
 // foresee is work without a write, but that pods which have ended may go: it reads, and
 // asks the agent.
@@ -27,7 +22,7 @@ func (c *Controller) foresee(ctx context.Context, s *state) error {
 		}
 	}
 	if s.outdated() {
-		s.found.because(v1alpha2.ConditionUpdatePending, "the pod was made from an older template; the unit is paused")
+		s.found.Because(v1alpha2.ConditionUpdatePending, "the pod was made from an older template; the unit is paused")
 	}
 	return nil
 }
@@ -52,5 +47,5 @@ func (c *Controller) followAgent(ctx context.Context, s *state) error {
 }
 
 func (s *state) explainPause(what string) {
-	s.found.because(v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
+	s.found.Because(v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
 }

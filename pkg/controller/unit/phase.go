@@ -10,6 +10,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -57,26 +58,26 @@ func phaseOf(in phaseInput) v1alpha2.UnitPhase {
 var starting = map[string]bool{"": true, "ContainerCreating": true, "PodInitializing": true}
 
 // findInPod says what is wrong with the pod itself.
-func findInPod(found findings, pod *slim.Pod, silent bool) {
+func findInPod(found findings.Set, pod *slim.Pod, silent bool) {
 	if pod == nil {
 		return
 	}
 	if silent {
-		found.because(v1alpha2.ConditionNodeNotReporting,
+		found.Because(v1alpha2.ConditionNodeNotReporting,
 			"the kubelet of node %s does not report, so nothing is known of the server; it ends when the node reports, or is deleted or tainted node.kubernetes.io/out-of-service", pod.NodeName)
 	}
 	if pod.DeletionTimestamp != nil {
-		found.because(v1alpha2.ConditionPodTerminating,
+		found.Because(v1alpha2.ConditionPodTerminating,
 			"the pod on node %s is being stopped since %s; the next one is made when it is gone", pod.NodeName, deletionRequest(pod).UTC().Format("15:04:05Z"))
 		return
 	}
 	if c := pod.Condition(corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
-		found.because(v1alpha2.ConditionUnschedulable, "%s", c.Message)
+		found.Because(v1alpha2.ConditionUnschedulable, "%s", c.Message)
 	}
 	for _, list := range [][]slim.Container{pod.InitContainers, pod.Containers} {
 		for i := range list {
 			if text := failure(&list[i]); text != "" {
-				found.because(v1alpha2.ConditionContainerFailing, "%s", text)
+				found.Because(v1alpha2.ConditionContainerFailing, "%s", text)
 			}
 		}
 	}

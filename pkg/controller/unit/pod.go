@@ -136,7 +136,7 @@ func (c *Controller) syncPod(ctx context.Context, s *state) error {
 	}
 	s.retryAfter(plan.after)
 	if plan.pending != "" {
-		s.found.add(v1alpha2.ConditionUpdatePending, plan.reason, "the pod was made from an older template; %s", plan.pending)
+		s.found.Add(v1alpha2.ConditionUpdatePending, plan.reason, "the pod was made from an older template; %s", plan.pending)
 	}
 	switch plan.action {
 	case podCreate:
@@ -162,8 +162,8 @@ func (c *Controller) syncPod(ctx context.Context, s *state) error {
 
 // prevented says why no pod can be made; empty if one can.
 func (s *state) prevented() string {
-	if f, ok := s.found.any(preventers); ok {
-		return f.message
+	if _, f, ok := s.found.First(preventers); ok {
+		return f.Message
 	}
 	switch {
 	case s.blueprint == nil:
@@ -186,7 +186,7 @@ func (c *Controller) makePod(ctx context.Context, s *state) error {
 		ClusterUID: c.clusterUID, ClusterDomain: c.clusterDomain,
 	})
 	if err != nil {
-		s.found.because(v1alpha2.ConditionInvalidTemplate, "%v", err)
+		s.found.Because(v1alpha2.ConditionInvalidTemplate, "%v", err)
 		return nil
 	}
 	pod.Annotations[annotationCopied] = copied(pod.Labels)
@@ -194,7 +194,7 @@ func (c *Controller) makePod(ctx context.Context, s *state) error {
 	if s.unit.Status.Replication != nil {
 		pod.Finalizers = append(pod.Finalizers, v1alpha2.FinalizerPodEnded)
 	}
-	written, err := c.control.createPod(ctx, s.unit, pod)
+	written, _, err := c.control.pods.CreateLoudly(ctx, s.unit, pod)
 	if err != nil {
 		return s.refusal(err)
 	}
@@ -213,7 +213,8 @@ func (c *Controller) followPod(ctx context.Context, s *state) error {
 	if len(metadata) == 0 {
 		return nil
 	}
-	return c.control.patchPod(ctx, s.unit, s.pod, metadata)
+	_, _, err := c.control.pods.Patch(ctx, s.unit, s.pod, metadata, nil)
+	return s.refusal(err)
 }
 
 // resized says whether the pod was made with other cpu and memory.

@@ -59,7 +59,7 @@ func (c *Controller) syncReferences(ctx context.Context, s *state) error {
 			return err
 		}
 		if !seen.Exists {
-			s.found.because(n.condition, "%s %s does not exist (%s); the unit goes on when it does", n.ref.Kind, n.ref.Key.Name, n.why)
+			s.found.Because(n.condition, "%s %s does not exist (%s); the unit goes on when it does", n.ref.Kind, n.ref.Key.Name, n.why)
 		}
 	}
 	return nil

@@ -52,7 +52,7 @@ func (c *Controller) readOperation(ctx context.Context, s *state) (string, error
 	}
 	if call != nil {
 		// The next sync is when the cache has it too.
-		c.control.record(s.unit, callsResource, call)
+		c.control.Record(s.unit, callsResource, call)
 	}
 	return describe(call), nil
 }

@@ -91,7 +91,7 @@ func TestAnOperatorThatSleptDoesNotOverwriteTheRecordOfTheData(t *testing.T) {
 	recorded := w.recorded().SystemID
 	status := *asleep.Status.DeepCopy()
 	status.Phase, status.DataIdentity = v1alpha2.UnitFailed, &v1alpha2.DataIdentity{SystemID: "dreamt"}
-	if err := w.controller.control.patchStatus(t.Context(), asleep, status); !apierrors.IsConflict(err) {
+	if err := w.controller.patchStatus(t.Context(), asleep, status); !apierrors.IsConflict(err) {
 		t.Errorf("the write gives %v", err)
 	}
 	if got := w.recorded().SystemID; got != recorded {

@@ -12,6 +12,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/configtemplate"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -57,7 +58,7 @@ type state struct {
 	// replacing: an operation that replaces the data is in progress.
 	replacing bool
 
-	found findings
+	found findings.Set
 	// identified: it was decided what becomes of the data of a pod that is gone.
 	identified bool
 	// statusFirst ends the steps: the status must be stored before the next one.

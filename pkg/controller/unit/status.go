@@ -13,6 +13,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
@@ -71,11 +72,10 @@ func sameConfigSync(a, b v1alpha2.ConfigSyncStatus) bool {
 
 // configSync says how far the configuration has come.
 func configSync(s *state) v1alpha2.SyncStatus {
-	_, invalid := s.found[v1alpha2.ConditionConfigInvalid]
 	switch {
 	case s.unit.OwnCommand:
 		return ""
-	case invalid, s.config == nil, s.behind() && s.answered():
+	case s.found.Has(v1alpha2.ConditionConfigInvalid), s.config == nil, s.behind() && s.answered():
 		return v1alpha2.NotSynced
 	case s.pod != nil && s.status.ConfigSyncStatus.PodUID == s.pod.UID && s.status.ConfigSyncStatus.AppliedHash == s.config.Hash:
 		return v1alpha2.Synced
@@ -105,85 +105,74 @@ func claimInfos(s *state) []v1alpha2.PvcInfo {
 // setConditions: Ready, one for each finding, and none for what was not found.
 func setConditions(s *state, status *v1alpha2.UnitStatus, now time.Time) {
 	found := s.statusFindings()
-	set := func(conditionType string, value metav1.ConditionStatus, f finding) {
-		conditions.Set(&status.Conditions, conditionType, value, f.reason, f.message, s.unit.Generation, now)
-	}
 	ready, why := readiness(s, status.Phase, found)
-	set(v1alpha2.ConditionReady, ready, why)
-	for _, list := range [][]string{blockers, notices} {
-		for _, conditionType := range list {
-			if f, ok := found[conditionType]; ok {
-				set(conditionType, metav1.ConditionTrue, f)
-			} else {
-				conditions.Remove(&status.Conditions, conditionType)
-			}
-		}
-	}
+	why.Write(&status.Conditions, v1alpha2.ConditionReady, ready, s.unit.Generation, now)
+	conditionsOfUnit.Write(&status.Conditions, found, s.unit.Generation, now)
 }
 
 // statusFindings are those of this sync and those that follow from what was
 // observed.
-func (s *state) statusFindings() findings {
+func (s *state) statusFindings() findings.Set {
 	found := s.found
 	findInPod(found, s.pod, s.node.Silent)
 	if s.unit.OwnCommand {
-		found.because(v1alpha2.ConditionOwnCommand,
+		found.Because(v1alpha2.ConditionOwnCommand,
 			"container %s brings its own command and is left alone: startup, configuration and operations of the server do not apply", s.unit.Type)
 	} else if !s.unit.Startup {
 		message := "spec.startup is false: the server is kept down"
 		if databaseReady(s.pod) {
 			message = "spec.startup is false: the server is being stopped"
 		}
-		found.because(v1alpha2.ConditionServerStopped, "%s", message)
+		found.Because(v1alpha2.ConditionServerStopped, "%s", message)
 	}
 	if s.blueprint != nil && s.blueprint.emptyDir {
-		found.because(v1alpha2.ConditionDataOnEmptyDir, "the data lies on an emptyDir and is lost with its pod; a claim named data keeps it")
+		found.Because(v1alpha2.ConditionDataOnEmptyDir, "the data lies on an emptyDir and is lost with its pod; a claim named data keeps it")
 	}
 	if s.standing && (s.accepted != "" || s.answered()) {
-		found.because(v1alpha2.ConditionReinitAccepted, "%s", s.reinitAccepted())
+		found.Because(v1alpha2.ConditionReinitAccepted, "%s", s.reinitAccepted())
 	}
 	if s.resized() && !s.outdated() {
-		found.because(v1alpha2.ConditionResizePending, "the pod was made with other cpu and memory; it gets those of the spec when it is replaced, with the configuration for them")
+		found.Because(v1alpha2.ConditionResizePending, "the pod was made with other cpu and memory; it gets those of the spec when it is replaced, with the configuration for them")
 	}
 	if s.pod != nil && s.pod.AgentImage != "" && s.pod.AgentImage != s.newestAgent {
-		found.because(v1alpha2.ConditionAgentOutdated, "the agent comes from %s; the pod's next start, for whatever reason, brings %s", s.pod.AgentImage, s.newestAgent)
+		found.Because(v1alpha2.ConditionAgentOutdated, "the agent comes from %s; the pod's next start, for whatever reason, brings %s", s.pod.AgentImage, s.newestAgent)
 	}
 	// The agent's word stays until it gives another.
 	if old := conditions.Find(s.status.Conditions, v1alpha2.ConditionManaged); old != nil && old.Status == metav1.ConditionTrue {
-		found.add(v1alpha2.ConditionManaged, old.Reason, "%s", old.Message)
+		found.Add(v1alpha2.ConditionManaged, old.Reason, "%s", old.Message)
 	}
 	return found
 }
 
 // readiness is what Ready says.
-func readiness(s *state, phase v1alpha2.UnitPhase, found findings) (metav1.ConditionStatus, finding) {
+func readiness(s *state, phase v1alpha2.UnitPhase, found findings.Set) (metav1.ConditionStatus, findings.Finding) {
 	if s.unit.DeletionTimestamp != nil {
-		return metav1.ConditionFalse, finding{v1alpha2.ReasonDeleting, "the unit is being deleted"}
+		return metav1.ConditionFalse, findings.New(v1alpha2.ReasonDeleting, "the unit is being deleted")
 	}
 	switch phase {
 	case v1alpha2.UnitReady:
-		return metav1.ConditionTrue, finding{v1alpha2.ReasonServerReady, "the server answers"}
+		return metav1.ConditionTrue, findings.New(v1alpha2.ReasonServerReady, "the server answers")
 	case v1alpha2.UnitUnknown:
 		if f, ok := found[v1alpha2.ConditionNodeNotReporting]; ok {
 			return metav1.ConditionUnknown, f
 		}
 	}
-	if f, ok := found.any(blockers); ok {
+	if _, f, ok := found.First(conditionsOfUnit.Blockers); ok {
 		return metav1.ConditionFalse, f
 	}
 	switch {
 	case s.pod == nil:
-		return metav1.ConditionFalse, finding{v1alpha2.ReasonPodMissing, "the pod is being made"}
+		return metav1.ConditionFalse, findings.New(v1alpha2.ReasonPodMissing, "the pod is being made")
 	case phase == v1alpha2.UnitPending:
-		return metav1.ConditionFalse, finding{v1alpha2.ReasonPodPending, "the pod's containers are being started"}
+		return metav1.ConditionFalse, findings.New(v1alpha2.ReasonPodPending, "the pod's containers are being started")
 	case phase == v1alpha2.UnitSucceeded || phase == v1alpha2.UnitFailed:
-		return metav1.ConditionFalse, finding{v1alpha2.ReasonPodEnded, podEnd(s.pod)}
+		return metav1.ConditionFalse, findings.New(v1alpha2.ReasonPodEnded, "%s", podEnd(s.pod))
 	case s.agent != nil && s.agent.State == agentclient.StateInitializing:
-		return metav1.ConditionFalse, finding{v1alpha2.ReasonServerStarting, "the data directory is being initialised"}
+		return metav1.ConditionFalse, findings.New(v1alpha2.ReasonServerStarting, "the data directory is being initialised")
 	case s.agent != nil && s.agent.State == agentclient.StateHeld:
-		return metav1.ConditionFalse, finding{v1alpha2.ReasonServerHeld, "the server is kept down: " + s.agent.Message}
+		return metav1.ConditionFalse, findings.New(v1alpha2.ReasonServerHeld, "the server is kept down: %s", s.agent.Message)
 	case !s.answered() && !s.unit.OwnCommand:
-		return metav1.ConditionFalse, finding{v1alpha2.ReasonServerStarting, "waiting for the agent in container " + podspec.AgentContainer}
+		return metav1.ConditionFalse, findings.New(v1alpha2.ReasonServerStarting, "waiting for the agent in container %s", podspec.AgentContainer)
 	}
-	return metav1.ConditionFalse, finding{v1alpha2.ReasonServerStarting, "the server does not answer yet"}
+	return metav1.ConditionFalse, findings.New(v1alpha2.ReasonServerStarting, "the server does not answer yet")
 }

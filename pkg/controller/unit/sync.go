@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 )
 
 // errWritten ends a sync that wrote to the Unit itself: the watch brings the Unit
@@ -27,7 +28,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 		return 0, err
 	}
 	unit, there := c.children.Units.Get(key)
-	if !there || !paused(unit) {
+	if !there || !child.Paused(unit) {
 		if err := c.syncStrayPod(ctx, key, unit); err != nil && !errors.Is(err, errWritten) {
 			return 0, err
 		}
@@ -45,7 +46,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 
 	s := c.observe(unit)
 	work := c.work
-	if paused(unit) {
+	if child.Paused(unit) {
 		work = c.foresee
 	}
 	workErr := work(ctx, s)
@@ -90,7 +91,7 @@ func (c *Controller) syncStatus(ctx context.Context, s *state) error {
 	if apiequality.Semantic.DeepEqual(s.unit.Status, status) {
 		return nil
 	}
-	if err := c.control.patchStatus(ctx, s.unit, status); err != nil {
+	if err := c.patchStatus(ctx, s.unit, status); err != nil {
 		return err
 	}
 	for _, event := range s.events {

@@ -83,7 +83,7 @@ func (c *Controller) syncTLS(ctx context.Context, s *state) error {
 		err := c.control.replaceSecret(ctx, s.unit, s.secret, c.secretLabels(s), record.String(), data)
 		return s.refusal(err)
 	}
-	written, err := c.control.createSecret(ctx, s.unit, &corev1.Secret{
+	written, _, err := c.control.secrets.Create(ctx, s.unit, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            podspec.TLSSecretName(s.unit.Name),
 			Namespace:       s.unit.Namespace,
@@ -119,7 +119,8 @@ func (c *Controller) secretLabels(s *state) map[string]string {
 // followSecret heals labels that somebody took off.
 func (c *Controller) followSecret(ctx context.Context, s *state) error {
 	if change := changes(s.secret.Labels, c.secretLabels(s)); change != nil {
-		return c.control.patchSecret(ctx, s.unit, s.secret, map[string]any{"labels": change})
+		_, _, err := c.control.secrets.Patch(ctx, s.unit, s.secret, map[string]any{"labels": change}, nil)
+		return s.refusal(err)
 	}
 	return nil
 }
