@@ -41,13 +41,18 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Observe, if set, is told of every call.
 	Observe func(method, code string, took time.Duration)
+	// Overtaken, if set, is told of each call that was refused because the agent had
+	// accepted a later one, by which. A leader whose term is below proves that it leads,
+	// and raises its term above.
+	Overtaken func(by Order)
 }
 
 // Client is the Interface over gRPC.
 type Client struct {
-	pool    *pool
-	clock   clock.PassiveClock
-	observe func(method, code string, took time.Duration)
+	pool      *pool
+	clock     clock.PassiveClock
+	observe   func(method, code string, took time.Duration)
+	overtaken func(Order)
 }
 
 var (
@@ -63,7 +68,10 @@ func New(o Options) *Client {
 	if o.Observe == nil {
 		o.Observe = func(string, string, time.Duration) {}
 	}
-	return &Client{pool: newPool(o.Operator, o.Dialer, o.Clock), clock: o.Clock, observe: o.Observe}
+	if o.Overtaken == nil {
+		o.Overtaken = func(Order) {}
+	}
+	return &Client{pool: newPool(o.Operator, o.Dialer, o.Clock), clock: o.Clock, observe: o.Observe, overtaken: o.Overtaken}
 }
 
 // Close ends every connection.
@@ -153,5 +161,8 @@ func (c *Client) run(ctx context.Context, method string, target Target, timeout 
 		c.pool.report(target, err)
 	}
 	c.observe(method, status.Code(err).String(), c.clock.Since(start))
+	if later := laterThan(err); later != nil {
+		c.overtaken(*later)
+	}
 	return classify(target, err)
 }

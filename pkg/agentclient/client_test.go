@@ -21,6 +21,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/state"
+	"github.com/upmio/unit-operator/pkg/agenttls"
 )
 
 func request() ApplyRequest {
@@ -262,5 +263,23 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		if !strings.Contains(printed, "op-1") || !strings.Contains(printed, "(secrets)") || strings.Contains(printed, "swordfish") || strings.Contains(printed, "115 119 111") {
 			t.Errorf("%s", printed)
 		}
+	}
+}
+
+func TestWhoWasOvertakenIsTold(t *testing.T) {
+	n := newNetwork(t)
+	n.agent(t)
+	var by []Order
+	c := New(Options{Operator: agenttls.NewOperator(n.ca, clock.RealClock{}), Dialer: n, Overtaken: func(o Order) { by = append(by, o) }})
+	t.Cleanup(c.Close)
+	for _, term := range []int64{5, 4} {
+		r := request()
+		r.Term, r.Seq = term, 1
+		if _, err := c.Apply(t.Context(), unit(), r); (err == nil) != (term == 5) {
+			t.Errorf("term %d: %v", term, err)
+		}
+	}
+	if diff := cmp.Diff([]Order{{Term: 5, Seq: 1}}, by); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

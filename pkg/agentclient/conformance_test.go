@@ -5,6 +5,7 @@ package agentclient_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +13,38 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 )
+
+// TestACallThatCameTooLateIsToldAfterWhich: both say which call was accepted before.
+func TestACallThatCameTooLateIsToldAfterWhich(t *testing.T) {
+	target := agentclient.Unit()
+	for name, c := range map[string]agentclient.Interface{"the real agent": agentclient.RealAgent(t), "the fake": fake.New()} {
+		t.Run(name, func(t *testing.T) {
+			fence := func(term, seq, epoch int64) error {
+				_, err := c.SetHold(t.Context(), target, agentclient.Hold{Name: "fence", Held: true, Epoch: epoch, ReplicationUID: "r1", Term: term, Seq: seq})
+				return err
+			}
+			if _, err := c.Apply(t.Context(), target, agentclient.ApplyRequest{
+				Generation: 3, ConfigHash: "h1", Files: map[string][]byte{"fake.conf": []byte("one")}, Owner: "r1", Managed: true,
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := fence(9, 4, 2); err != nil {
+				t.Fatal(err)
+			}
+			late, ok := errors.AsType[*agentclient.Error](fence(8, 77, 2))
+			if !ok || late.Class != agentclient.StaleFence {
+				t.Fatalf("a former leader's call: %v", late)
+			}
+			if diff := cmp.Diff(&agentclient.Order{Term: 9, Seq: 4}, late.Later); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			older, ok := errors.AsType[*agentclient.Error](fence(9, 5, 1))
+			if !ok || older.Class != agentclient.StaleFence || older.Later != nil {
+				t.Errorf("an older epoch is no matter of the order: %+v", older)
+			}
+		})
+	}
+}
 
 // TestTheFakeIsFencedLikeTheRealAgent makes the same calls to both.
 func TestTheFakeIsFencedLikeTheRealAgent(t *testing.T) {
@@ -53,6 +86,9 @@ func TestTheFakeIsFencedLikeTheRealAgent(t *testing.T) {
 		{"an older generation sets no hold",
 			func(c agentclient.Interface) (*agentclient.Status, error) { return hold(c, "upgrade", true, 0, 3) },
 			outcome{Class: agentclient.StaleFence}},
+		{"an upgrade without a place among its writer's calls is nobody's",
+			func(c agentclient.Interface) (*agentclient.Status, error) { return hold(c, "upgrade", true, 0, 4) },
+			outcome{Class: agentclient.Final}},
 		{"startup is written by Apply only",
 			func(c agentclient.Interface) (*agentclient.Status, error) { return hold(c, "startup", false, 0, 4) },
 			outcome{Class: agentclient.Final}},

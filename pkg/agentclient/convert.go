@@ -107,7 +107,7 @@ func toReleased(in *Released) *agentv1.Released {
 	if in == nil {
 		return nil
 	}
-	return &agentv1.Released{ReplicationUid: string(in.ReplicationUID), Role: toRole(in.Role), Upstream: toUpstream(in.Upstream)}
+	return &agentv1.Released{ReplicationUid: string(in.ReplicationUID), Role: toRole(in.Role), Upstream: toUpstream(in.Upstream), Epoch: in.Epoch}
 }
 
 func fence(target Target, epoch, generation int64) *agentv1.Fence {

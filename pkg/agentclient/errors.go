@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
 
 // Class of an error.
@@ -40,7 +42,13 @@ type Error struct {
 	Class  Class
 	Target Target
 	Err    error
+	// Later is the call that came after the refused one, of a StaleFence that was refused
+	// because of its order; nil otherwise.
+	Later *Order
 }
+
+// Order of a call among those of its writer.
+type Order struct{ Term, Seq int64 }
 
 func (e *Error) Error() string {
 	if e.Class == Unavailable {
@@ -102,8 +110,23 @@ func classify(target Target, err error) error {
 	case codes.Aborted:
 		class = Aborted
 	}
+	later := laterThan(err)
 	if s, ok := status.FromError(err); ok && !errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New(s.Message())
 	}
-	return &Error{Class: class, Target: target, Err: err}
+	return &Error{Class: class, Target: target, Err: err, Later: later}
+}
+
+// laterThan is the call by which a call was refused as too old; nil if it was not.
+func laterThan(err error) *Order {
+	s, ok := status.FromError(err)
+	if !ok || s.Code() != codes.FailedPrecondition {
+		return nil
+	}
+	for _, d := range s.Details() {
+		if stale, ok := d.(*agentv1.StaleOrder); ok {
+			return &Order{Term: stale.GetTerm(), Seq: stale.GetSeq()}
+		}
+	}
+	return nil
 }

@@ -73,6 +73,8 @@ type Released struct {
 	Role Role
 	// Upstream of a replica, nil of a source.
 	Upstream *Upstream
+	// Epoch of the Replication at that time; the next owner's is above it.
+	Epoch int64
 }
 
 // Hold is one named reason to keep a server down.
@@ -81,7 +83,8 @@ type Hold struct {
 	Held bool
 	// Epoch of a Replication, or Generation of the Unit; the other is 0.
 	Epoch, Generation int64
-	// ReplicationUID, Term and Seq of a Replication's call, as in RoleFence.
+	// ReplicationUID of a Replication's call. Term and Seq order the calls of a writer, as
+	// in RoleFence; the hold upgrade needs them.
 	ReplicationUID types.UID
 	Term, Seq      int64
 }
@@ -139,7 +142,10 @@ type DataIdentity struct {
 	SystemID       string
 	ClaimUIDs      map[string]types.UID
 	DataGeneration int64
-	// Virgin is superseded by Pristine.
+	// Virgin is what older agents say in the place of Pristine, and true longer than it
+	// should be.
+	//
+	// Deprecated: nothing may be decided by it. Pristine is nil where nobody knows.
 	Virgin bool
 	// Pristine is true while nothing but initialisation has written, by the running
 	// server's word; nil while no server could be asked.

@@ -13,13 +13,15 @@ import (
 )
 
 // newAgents makes the client of the agents.
-func newAgents(o *Options, c *clients, ca *agenttls.CA, m *metrics.Metrics) *agentclient.Client {
+func newAgents(o *Options, c *clients, ca *agenttls.CA, m *metrics.Metrics, order *callOrder) *agentclient.Client {
 	// Port-forwards are long: they count against no rate limit.
 	forward := agentclient.PortForward(rest.CopyConfig(c.config), c.kube)
 	return agentclient.New(agentclient.Options{
 		Operator: agenttls.NewOperator(ca, clock.RealClock{}),
 		Dialer:   newDialer(o.AgentDial, c.inCluster, agentclient.PodIP(), forward),
 		Observe:  m.ObserveAgentCall,
+		// Agents know the term of a former leader.
+		Overtaken: order.overtaken,
 	})
 }
 

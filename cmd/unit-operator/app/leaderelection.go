@@ -167,13 +167,9 @@ func (l *visibleLock) Update(ctx context.Context, record resourcelock.LeaderElec
 }
 
 // raise the term of a record: once for each process that leads, above all terms there
-// have been, and then it stays.
+// have been, and again only if an agent knows a higher one.
 func (l *visibleLock) raise(record resourcelock.LeaderElectionRecord) resourcelock.LeaderElectionRecord {
-	least := l.order.term.Load()
-	if least == 0 {
-		least = leastTerm(time.Now())
-	}
-	record.LeaderTransitions = max(record.LeaderTransitions, int(least))
+	record.LeaderTransitions = max(record.LeaderTransitions, int(l.order.least(time.Now())))
 	return record
 }
 

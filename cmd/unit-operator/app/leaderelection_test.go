@@ -19,6 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/leaderelection"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
 )
 
 const ns = "upm-system"
@@ -72,6 +74,98 @@ func TestTheTermRisesWithEachLeaderAndNeverFalls(t *testing.T) {
 			t.Errorf("the term after the Lease was deleted is %d, stored is %d, the one before was %d", third, stored(), second)
 		}
 	})
+}
+
+// A Lease was deleted, the operator was rolled back, a clock was set back: agents know a
+// higher term than that of the leader.
+func TestALeaderThatIsRefusedRenewsItsLeaseAndRaisesTheTermAbove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		e := newElection(client)
+		if err := e.run(t.Context(), func(context.Context) error {
+			first, seq := e.order.next()
+			high := first + 1_000_000
+			e.order.overtaken(agentclient.Order{Term: high, Seq: 7})
+			if term, _ := e.order.next(); term != first {
+				t.Errorf("term %d was raised to %d before the lease was renewed", first, term)
+			}
+			time.Sleep(2 * e.options.RetryPeriod)
+			raised, _ := e.order.next()
+			if raised <= high {
+				t.Errorf("term %d is not above %d", raised, high)
+			}
+			lease, err := client.CoordinationV1().Leases(ns).Get(t.Context(), leaseName, metav1.GetOptions{})
+			if err != nil || int64(*lease.Spec.LeaseTransitions) != raised {
+				t.Errorf("the Lease says %v, %v; the term is %d", lease, err, raised)
+			}
+			// What this process did itself, and what it has left behind, raises nothing.
+			e.order.overtaken(agentclient.Order{Term: first, Seq: seq + 1})
+			e.order.overtaken(agentclient.Order{Term: raised, Seq: seq})
+			time.Sleep(2 * e.options.RetryPeriod)
+			if term, _ := e.order.next(); term != raised {
+				t.Errorf("term %d became %d", raised, term)
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestALeaderThatWasReplacedDoesNotRaiseTheTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := fake.NewClientset()
+		e := newElection(client)
+		err := e.run(t.Context(), func(ctx context.Context) error {
+			first, _ := e.order.next()
+			leases := client.CoordinationV1().Leases(ns)
+			lease, err := leases.Get(ctx, leaseName, metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := metav1.NowMicro()
+			lease.Spec.HolderIdentity, lease.Spec.RenewTime, lease.Spec.AcquireTime = new("another"), &now, &now
+			lease.Spec.LeaseTransitions = new(*lease.Spec.LeaseTransitions + 1)
+			// Updates of an older object conflict, as at a real API server.
+			client.PrependReactor("update", "leases", func(a clienttesting.Action) (bool, runtime.Object, error) {
+				update, ok := a.(clienttesting.UpdateAction).GetObject().(*coordinationv1.Lease)
+				if ok && *update.Spec.HolderIdentity == "another" {
+					return false, nil, nil
+				}
+				return true, nil, apierrors.NewConflict(coordinationv1.Resource("leases"), leaseName, errors.New("it was changed"))
+			})
+			if _, err := leases.Update(ctx, lease, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			e.order.overtaken(agentclient.Order{Term: first + 1, Seq: 1})
+			<-ctx.Done()
+			if term, _ := e.order.next(); term != first {
+				t.Errorf("term %d became %d without a lease", first, term)
+			}
+			return nil
+		})
+		if !errors.Is(err, errLeaseLost) {
+			t.Errorf("error %v", err)
+		}
+		synctest.Wait()
+	})
+}
+
+func TestAnOperatorWithoutALeaseRaisesItsTermAtOnce(t *testing.T) {
+	o := newCallOrder(time.Now())
+	o.leaseless = true
+	o.term.Store(5)
+	o.overtaken(agentclient.Order{Term: 9, Seq: 1})
+	o.overtaken(agentclient.Order{Term: 7, Seq: 1})
+	if term, _ := o.next(); term != 10 {
+		t.Errorf("term %d, want 10", term)
+	}
+	// A process of the same term whose clock was ahead.
+	_, seq := o.next()
+	o.overtaken(agentclient.Order{Term: 10, Seq: seq + 1_000})
+	if term, _ := o.next(); term != 11 {
+		t.Errorf("term %d, want 11", term)
+	}
 }
 
 func TestCallsAreInOrderFromOneProcessToTheNext(t *testing.T) {

@@ -6,6 +6,8 @@ package app
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
 )
 
 // callOrder gives each call that changes an agent its place among all such calls of all
@@ -17,12 +19,46 @@ type callOrder struct {
 	// seq rises with each call. It begins with the time, so that it rises from one
 	// process to the next, too, where no Lease does.
 	seq atomic.Int64
+	// needed is the lowest term that agents let this process through with, as far as
+	// their refusals tell.
+	needed atomic.Int64
+	// leaseless: there is no Lease by which this process could prove that it leads.
+	leaseless bool
 }
 
 func newCallOrder(now time.Time) *callOrder {
 	o := &callOrder{}
 	o.seq.Store(now.UnixMicro())
 	return o
+}
+
+// overtaken remembers that an agent had accepted a later call than one of this process:
+// of a leader by now, or of one whose Lease is no more (it was deleted, the operator was
+// rolled back, a clock was set back). Which of the two it is the Lease tells: its next
+// renewal raises the term above, and fails if another leads. Until then calls are refused.
+func (o *callOrder) overtaken(by agentclient.Order) {
+	mine := o.term.Load()
+	if by.Term < mine || by.Term == mine && by.Seq <= o.seq.Load() {
+		// Calls of this process overtook each other, which no other term mends.
+		return
+	}
+	for needed := o.needed.Load(); by.Term >= needed; needed = o.needed.Load() {
+		if o.needed.CompareAndSwap(needed, by.Term+1) {
+			break
+		}
+	}
+	if o.leaseless {
+		o.term.CompareAndSwap(mine, o.needed.Load())
+	}
+}
+
+// least is the lowest term that this process may go on with, once its Lease is renewed.
+func (o *callOrder) least(now time.Time) int64 {
+	least := o.term.Load()
+	if least == 0 {
+		least = leastTerm(now)
+	}
+	return max(least, o.needed.Load())
 }
 
 // next call.

@@ -64,6 +64,7 @@ func Run(ctx context.Context, o *Options) error {
 		return nil
 	}
 	if !o.LeaderElect {
+		op.order.leaseless = true
 		op.order.term.Store(leastTerm(time.Now()))
 		return op.work(ctx)
 	}
@@ -92,7 +93,7 @@ func (op *operator) work(ctx context.Context) error {
 	}) {
 		return nil
 	}
-	agents := newAgents(o, op.clients, ca, op.metrics)
+	agents := newAgents(o, op.clients, ca, op.metrics, op.order)
 	defer agents.Close()
 
 	// Informers and events outlive ctx: workers that come to their end use them.

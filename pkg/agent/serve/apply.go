@@ -5,6 +5,7 @@ package serve
 
 import (
 	"maps"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -82,10 +83,10 @@ func applied(d state.Desired, request *agentv1.ApplyRequest) state.Desired {
 	d.GivenUpSystemID = request.GetGivenUpSystemId()
 	d.ClaimUIDs = maps.Clone(request.GetClaimUids())
 	d.Managed = request.GetManaged()
-	if d.OwnerUID != "" && request.GetOwnerReplicationUid() == "" && request.GetReleased() != nil {
-		// Its Replication is gone and could not reach it: nobody else would lift this.
-		d = d.SetHold(state.HoldFence, false)
+	if request.GetOwnerReplicationUid() == "" && (d.OwnerUID != "" || d.Owner.UID != "") {
+		d = fenceOfNobody(d, request.GetReleased() != nil)
 	}
+	d.Epoch = max(d.Epoch, request.GetReleased().GetEpoch())
 	d.OwnerUID = request.GetOwnerReplicationUid()
 	d.Released = releasedFrom(request.GetReleased())
 	if d.OwnerUID != "" {
@@ -97,6 +98,20 @@ func applied(d state.Desired, request *agentv1.ApplyRequest) state.Desired {
 		d.RestartReason = engine.StopFence
 	}
 	return d
+}
+
+// fenceOfNobody is d without the fence of a Replication that owned the unit and is gone:
+// nobody else would lift it. A source was fenced for another to be one. Unless it is said
+// as what the unit was released, it must not open again.
+func fenceOfNobody(d state.Desired, released bool) state.Desired {
+	if !slices.Contains(d.Holds, state.HoldFence) {
+		return d
+	}
+	if !released && d.Record.Role == engine.RoleSource {
+		d.Record.Role, d.Record.Upstream, d.Record.Acknowledge = engine.RoleIsolated, nil, false
+		d.Record.Durability, d.Record.Open = engine.Durability{}, false
+	}
+	return d.SetHold(state.HoldFence, false)
 }
 
 // succeeded is d of a unit that passed from one Replication to the next in one step. The

@@ -90,13 +90,23 @@ func checkOrder(fence *agentv1.Fence, digest string, d *state.Desired) (retry bo
 	case last.Term == 0 && last.Seq == 0:
 		return false, nil
 	case term == 0 && seq == 0:
-		return false, status.Errorf(codes.FailedPrecondition, "fence: the call has no term, and one of term %d has been seen already", last.Term)
+		return false, staleOrder(last, "fence: the call has no term, and one of term %d has been seen already", last.Term)
 	case term == last.Term && seq == last.Seq && digest == last.Call:
 		return true, nil
 	case term < last.Term, term == last.Term && seq <= last.Seq:
-		return false, status.Errorf(codes.FailedPrecondition, "fence: call %d of term %d comes after call %d of term %d", seq, term, last.Seq, last.Term)
+		return false, staleOrder(last, "fence: call %d of term %d comes after call %d of term %d", seq, term, last.Seq, last.Term)
 	}
 	return false, nil
+}
+
+// staleOrder refuses a call that comes after last, and says which that was.
+func staleOrder(last state.Writer, format string, args ...any) error {
+	refused := status.Newf(codes.FailedPrecondition, format, args...)
+	detailed, err := refused.WithDetails(&agentv1.StaleOrder{Term: last.Term, Seq: last.Seq})
+	if err != nil {
+		return refused.Err()
+	}
+	return detailed.Err()
 }
 
 // raise records the fence of a call that is let through.

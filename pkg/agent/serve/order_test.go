@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -277,5 +278,103 @@ func TestTheRecordIsToldWhole(t *testing.T) {
 		r.GetUpstream().GetTimeline() != 6 || r.GetUpstream().GetDataGeneration() != 7 || r.GetUpstream().GetSlot() != "sl" || r.GetUpstream().GetUser() != "us" ||
 		r.GetDurability().GetMode() != agentv1.DurabilityMode_DURABILITY_MODE_SYNC || r.GetDurability().GetW() != 1 || r.GetDurability().GetMembers()[0].GetServerId() != "y" {
 		t.Errorf("record %v", r)
+	}
+}
+
+// The Replication is gone and has lifted its fence nowhere.
+func TestTheFenceOfAReplicationThatIsGoneIsLifted(t *testing.T) {
+	source := engine.RoleRecord{ReplicationUID: "r1", Term: 1, Seq: 2, Epoch: 3, Role: engine.RoleSource, Open: true}
+	replica := engine.RoleRecord{ReplicationUID: "r1", Term: 1, Seq: 2, Epoch: 3, Role: engine.RoleReplica, Upstream: &engine.Upstream{Host: "h", Port: 1}}
+	for name, tc := range map[string]struct {
+		record  engine.RoleRecord
+		owner   string
+		called  string
+		request func(*agentv1.ApplyRequest)
+		holds   []string
+		role    engine.Role
+	}{
+		"released by nobody: a source does not open again":        {source, "r1", "r1", owner(""), nil, engine.RoleIsolated},
+		"released by nobody: a replica goes on":                   {replica, "r1", "r1", owner(""), nil, engine.RoleReplica},
+		"an earlier Apply had left the fence in its place":        {replica, "", "r1", owner(""), nil, engine.RoleReplica},
+		"released as the source":                                  {source, "r1", "r1", released(agentv1.Role_ROLE_SOURCE), nil, engine.RoleSource},
+		"its Replication is there":                                {source, "r1", "r1", owner("r1"), []string{"fence"}, engine.RoleSource},
+		"the next Replication lifts it itself":                    {source, "r1", "r1", owner("r2"), []string{"fence"}, engine.RoleSource},
+		"one that came before any owner was named waits for that": {engine.RoleRecord{}, "", "", owner(""), []string{"fence"}, engine.RoleStandalone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := agenttest.NewUnit(t, false)
+			u.Desire(func(d *state.Desired) {
+				d.OwnerUID, d.Managed, d.Record, d.Epoch, d.Holds = tc.owner, true, tc.record, 3, []string{"fence"}
+				if tc.called != "" {
+					d.Owner = state.Writer{UID: tc.called, Term: 1, Seq: 2}
+				}
+			})
+			a := newAgent(t, u, state.Files{}, nil)
+			if _, err := a.client.Apply(t.Context(), apply(tc.request)); err != nil {
+				t.Fatal(err)
+			}
+			d, err := u.Store.Desired()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.holds, d.Holds, cmpopts.EquateEmpty()); diff != "" || d.Role != tc.role {
+				t.Errorf("role %s, want %s; holds (-want +got):\n%s", d.Role, tc.role, diff)
+			}
+			if d.Role == engine.RoleIsolated && (d.Record.Open || !d.ReadOnlyStart()) {
+				t.Errorf("it opens: %+v", d.Record)
+			}
+		})
+	}
+}
+
+func released(role agentv1.Role) func(*agentv1.ApplyRequest) {
+	return func(r *agentv1.ApplyRequest) { r.Released = &agentv1.Released{ReplicationUid: "r1", Role: role} }
+}
+
+func TestTheEpochOutlivesItsReplicationInANewPod(t *testing.T) {
+	a := newAgent(t, agenttest.NewUnit(t, false), state.Files{}, nil)
+	for _, step := range []struct {
+		name string
+		call any
+		want codes.Code
+	}{
+		{"what its Replication left", apply(released(agentv1.Role_ROLE_SOURCE), func(r *agentv1.ApplyRequest) { r.Released.Epoch = 50 }), codes.OK},
+		{"the next owner", apply(owner("r2")), codes.OK},
+		{"at an epoch that the first had seen", ownerHold(true, "r2", 1, 1, 50), codes.FailedPrecondition},
+		{"above it", ownerHold(true, "r2", 1, 2, 51), codes.OK},
+	} {
+		var err error
+		switch r := step.call.(type) {
+		case *agentv1.ApplyRequest:
+			_, err = a.client.Apply(t.Context(), r)
+		case *agentv1.SetHoldRequest:
+			_, err = a.client.SetHold(t.Context(), r)
+		}
+		if status.Code(err) != step.want {
+			t.Errorf("%s: %v, want %s", step.name, err, step.want)
+		}
+	}
+}
+
+func TestAnUpgradesHoldHasAPlaceAmongTheCalls(t *testing.T) {
+	a := newAgent(t, agenttest.NewUnit(t, false), state.Files{}, nil)
+	for _, step := range []struct {
+		name string
+		held bool
+		seq  int64
+		want codes.Code
+	}{
+		{"none", true, 0, codes.InvalidArgument},
+		{"the first", true, 4, codes.OK},
+		{"lifted", false, 5, codes.OK},
+		{"the first again, delayed", true, 4, codes.FailedPrecondition},
+	} {
+		_, err := a.client.SetHold(t.Context(), &agentv1.SetHoldRequest{
+			Fence: &agentv1.Fence{PodUid: "pod-uid", UnitUid: "unit-uid", UnitGeneration: 3, Term: 1 * min(step.seq, 1), Seq: step.seq},
+			Name:  "upgrade", Held: step.held,
+		})
+		if status.Code(err) != step.want {
+			t.Errorf("%s: %v, want %s", step.name, err, step.want)
+		}
 	}
 }

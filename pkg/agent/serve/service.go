@@ -74,6 +74,9 @@ func (s *unitService) SetHold(ctx context.Context, request *agentv1.SetHoldReque
 		return nil, err
 	}
 	if _, _, err := s.fencedChange(ctx, request.GetFence(), request, func(d *state.Desired) error {
+		if request.GetName() == state.HoldUpgrade && request.GetFence().GetSeq() == 0 {
+			return status.Error(codes.InvalidArgument, "hold upgrade: a seq is required, so that a delayed call takes no later one back")
+		}
 		*d = d.SetHold(request.GetName(), request.GetHeld())
 		return nil
 	}); err != nil {

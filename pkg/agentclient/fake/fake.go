@@ -199,6 +199,9 @@ func (a *Agents) SetHold(_ context.Context, t agentclient.Target, h agentclient.
 	if err := ag.fence(t, h.Epoch, h.Generation); err != nil {
 		return nil, err
 	}
+	if h.Name == "upgrade" && h.Seq == 0 {
+		return nil, final(t, "hold upgrade: a seq is required")
+	}
 	s := &ag.Status
 	if h.ReplicationUID != "" {
 		f := agentclient.RoleFence{ReplicationUID: h.ReplicationUID, Epoch: h.Epoch, Term: h.Term, Seq: h.Seq}

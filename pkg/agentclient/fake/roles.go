@@ -154,7 +154,9 @@ func (ag *Agent) order(t agentclient.Target, f agentclient.RoleFence, call strin
 	case f.Term == last.term && f.Seq == last.seq && call == last.call:
 		return true, nil
 	case f.Term < last.term, f.Term == last.term && f.Seq <= last.seq:
-		return refuse("call %d of term %d comes after call %d of term %d", f.Seq, f.Term, last.seq, last.term)
+		_, err := refuse("call %d of term %d comes after call %d of term %d", f.Seq, f.Term, last.seq, last.term)
+		err.(*agentclient.Error).Later = &agentclient.Order{Term: last.term, Seq: last.seq}
+		return false, err
 	}
 	return false, nil
 }

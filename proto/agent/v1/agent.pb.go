@@ -237,9 +237,10 @@ func (ServerState) EnumDescriptor() ([]byte, []int) {
 // term and seq order the calls of one writer: the agent keeps the highest pair it
 // has accepted, once for the Unit controller and once for the owning Replication, and refuses a
 // call whose pair is not higher, unless the call is byte for byte the last one
-// accepted, which is a retry and is answered as it was. A caller that is refused
-// because of its term renews its Lease first. A pair of zeros is a caller of the
-// time before terms; it is accepted only until a call with a term has been.
+// accepted, which is a retry and is answered as it was. The refusal carries StaleOrder
+// as a detail. A caller that is refused because of its term renews its Lease first, and
+// raises its term above with that renewal. A pair of zeros is a caller of the time
+// before terms; it is accepted only until a call with a term has been.
 type Fence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// pod_uid is the UID of the Pod that the caller means. Required.
@@ -343,6 +344,60 @@ func (x *Fence) GetSeq() int64 {
 	return 0
 }
 
+// StaleOrder is a detail of FailedPrecondition: the last call that was accepted from the
+// caller's writer came after the refused one.
+type StaleOrder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Term          int64                  `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Seq           int64                  `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StaleOrder) Reset() {
+	*x = StaleOrder{}
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StaleOrder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StaleOrder) ProtoMessage() {}
+
+func (x *StaleOrder) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StaleOrder.ProtoReflect.Descriptor instead.
+func (*StaleOrder) Descriptor() ([]byte, []int) {
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *StaleOrder) GetTerm() int64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *StaleOrder) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
 type GetStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -351,7 +406,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[1]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -363,7 +418,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[1]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -376,7 +431,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{1}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{2}
 }
 
 type GetStatusResponse struct {
@@ -417,7 +472,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[2]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -429,7 +484,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[2]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -442,7 +497,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{2}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetStatusResponse) GetAgentVersion() string {
@@ -573,7 +628,7 @@ type StopProof struct {
 
 func (x *StopProof) Reset() {
 	*x = StopProof{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[3]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -585,7 +640,7 @@ func (x *StopProof) String() string {
 func (*StopProof) ProtoMessage() {}
 
 func (x *StopProof) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[3]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -598,7 +653,7 @@ func (x *StopProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopProof.ProtoReflect.Descriptor instead.
 func (*StopProof) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{3}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StopProof) GetOrder() int64 {
@@ -648,7 +703,7 @@ type RoleRecord struct {
 
 func (x *RoleRecord) Reset() {
 	*x = RoleRecord{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[4]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -660,7 +715,7 @@ func (x *RoleRecord) String() string {
 func (*RoleRecord) ProtoMessage() {}
 
 func (x *RoleRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[4]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -673,7 +728,7 @@ func (x *RoleRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleRecord.ProtoReflect.Descriptor instead.
 func (*RoleRecord) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{4}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RoleRecord) GetReplicationUid() string {
@@ -770,7 +825,7 @@ type Upstream struct {
 
 func (x *Upstream) Reset() {
 	*x = Upstream{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[5]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +837,7 @@ func (x *Upstream) String() string {
 func (*Upstream) ProtoMessage() {}
 
 func (x *Upstream) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[5]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +850,7 @@ func (x *Upstream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Upstream.ProtoReflect.Descriptor instead.
 func (*Upstream) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{5}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Upstream) GetName() string {
@@ -868,7 +923,7 @@ type Durability struct {
 
 func (x *Durability) Reset() {
 	*x = Durability{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -880,7 +935,7 @@ func (x *Durability) String() string {
 func (*Durability) ProtoMessage() {}
 
 func (x *Durability) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[6]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -893,7 +948,7 @@ func (x *Durability) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Durability.ProtoReflect.Descriptor instead.
 func (*Durability) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{6}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Durability) GetMode() DurabilityMode {
@@ -931,7 +986,7 @@ type DurabilityMember struct {
 
 func (x *DurabilityMember) Reset() {
 	*x = DurabilityMember{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +998,7 @@ func (x *DurabilityMember) String() string {
 func (*DurabilityMember) ProtoMessage() {}
 
 func (x *DurabilityMember) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[7]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1011,7 @@ func (x *DurabilityMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DurabilityMember.ProtoReflect.Descriptor instead.
 func (*DurabilityMember) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{7}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DurabilityMember) GetName() string {
@@ -995,7 +1050,7 @@ type ConfigurationStatus struct {
 
 func (x *ConfigurationStatus) Reset() {
 	*x = ConfigurationStatus{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1062,7 @@ func (x *ConfigurationStatus) String() string {
 func (*ConfigurationStatus) ProtoMessage() {}
 
 func (x *ConfigurationStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[8]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1075,7 @@ func (x *ConfigurationStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationStatus.ProtoReflect.Descriptor instead.
 func (*ConfigurationStatus) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{8}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ConfigurationStatus) GetAppliedHash() string {
@@ -1060,7 +1115,7 @@ type ServerStatus struct {
 
 func (x *ServerStatus) Reset() {
 	*x = ServerStatus{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +1127,7 @@ func (x *ServerStatus) String() string {
 func (*ServerStatus) ProtoMessage() {}
 
 func (x *ServerStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[9]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +1140,7 @@ func (x *ServerStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerStatus.ProtoReflect.Descriptor instead.
 func (*ServerStatus) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{9}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ServerStatus) GetState() ServerState {
@@ -1146,7 +1201,7 @@ type DataIdentity struct {
 
 func (x *DataIdentity) Reset() {
 	*x = DataIdentity{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1158,7 +1213,7 @@ func (x *DataIdentity) String() string {
 func (*DataIdentity) ProtoMessage() {}
 
 func (x *DataIdentity) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[10]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1171,7 +1226,7 @@ func (x *DataIdentity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DataIdentity.ProtoReflect.Descriptor instead.
 func (*DataIdentity) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{10}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DataIdentity) GetSystemId() string {
@@ -1253,7 +1308,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1320,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[11]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1333,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{11}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ApplyRequest) GetFence() *Fence {
@@ -1351,14 +1406,17 @@ type Released struct {
 	// role is ROLE_SOURCE or ROLE_REPLICA.
 	Role Role `protobuf:"varint,2,opt,name=role,proto3,enum=upm.agent.v1.Role" json:"role,omitempty"`
 	// upstream of a replica.
-	Upstream      *Upstream `protobuf:"bytes,3,opt,name=upstream,proto3" json:"upstream,omitempty"`
+	Upstream *Upstream `protobuf:"bytes,3,opt,name=upstream,proto3" json:"upstream,omitempty"`
+	// epoch of the Replication at that time: the next owner's is above it, in a pod that
+	// has seen none, too. 0 where nobody knows.
+	Epoch         int64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Released) Reset() {
 	*x = Released{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1370,7 +1428,7 @@ func (x *Released) String() string {
 func (*Released) ProtoMessage() {}
 
 func (x *Released) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[12]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1383,7 +1441,7 @@ func (x *Released) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Released.ProtoReflect.Descriptor instead.
 func (*Released) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{12}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Released) GetReplicationUid() string {
@@ -1407,6 +1465,13 @@ func (x *Released) GetUpstream() *Upstream {
 	return nil
 }
 
+func (x *Released) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 // Configuration is what the operator rendered for this unit.
 type Configuration struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1419,7 +1484,7 @@ type Configuration struct {
 
 func (x *Configuration) Reset() {
 	*x = Configuration{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +1496,7 @@ func (x *Configuration) String() string {
 func (*Configuration) ProtoMessage() {}
 
 func (x *Configuration) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[13]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +1509,7 @@ func (x *Configuration) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Configuration.ProtoReflect.Descriptor instead.
 func (*Configuration) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{13}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Configuration) GetHash() string {
@@ -1472,7 +1537,7 @@ type ConfigurationFile struct {
 
 func (x *ConfigurationFile) Reset() {
 	*x = ConfigurationFile{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1549,7 @@ func (x *ConfigurationFile) String() string {
 func (*ConfigurationFile) ProtoMessage() {}
 
 func (x *ConfigurationFile) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[14]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1562,7 @@ func (x *ConfigurationFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationFile.ProtoReflect.Descriptor instead.
 func (*ConfigurationFile) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{14}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ConfigurationFile) GetName() string {
@@ -1524,7 +1589,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1601,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[15]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1614,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{15}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ApplyResponse) GetStatus() *GetStatusResponse {
@@ -1562,7 +1627,8 @@ func (x *ApplyResponse) GetStatus() *GetStatusResponse {
 type SetHoldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Fence *Fence                 `protobuf:"bytes,1,opt,name=fence,proto3" json:"fence,omitempty"`
-	// name: fence, upgrade or operation:<id>.
+	// name: fence, upgrade or operation:<id>. upgrade needs a seq (and a term, where there
+	// is a Lease): a delayed call must not take a later one back.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// held adds the hold, else it is removed.
 	Held          bool `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`
@@ -1572,7 +1638,7 @@ type SetHoldRequest struct {
 
 func (x *SetHoldRequest) Reset() {
 	*x = SetHoldRequest{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1650,7 @@ func (x *SetHoldRequest) String() string {
 func (*SetHoldRequest) ProtoMessage() {}
 
 func (x *SetHoldRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[16]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1663,7 @@ func (x *SetHoldRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHoldRequest.ProtoReflect.Descriptor instead.
 func (*SetHoldRequest) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{16}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SetHoldRequest) GetFence() *Fence {
@@ -1630,7 +1696,7 @@ type SetHoldResponse struct {
 
 func (x *SetHoldResponse) Reset() {
 	*x = SetHoldResponse{}
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1708,7 @@ func (x *SetHoldResponse) String() string {
 func (*SetHoldResponse) ProtoMessage() {}
 
 func (x *SetHoldResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_agent_v1_agent_proto_msgTypes[17]
+	mi := &file_proto_agent_v1_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1721,7 @@ func (x *SetHoldResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetHoldResponse.ProtoReflect.Descriptor instead.
 func (*SetHoldResponse) Descriptor() ([]byte, []int) {
-	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{17}
+	return file_proto_agent_v1_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SetHoldResponse) GetStatus() *GetStatusResponse {
@@ -1677,7 +1743,11 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\x0funit_generation\x18\x04 \x01(\x03R\x0eunitGeneration\x12'\n" +
 	"\x0freplication_uid\x18\x05 \x01(\tR\x0ereplicationUid\x12\x12\n" +
 	"\x04term\x18\x06 \x01(\x03R\x04term\x12\x10\n" +
-	"\x03seq\x18\a \x01(\x03R\x03seq\"\x12\n" +
+	"\x03seq\x18\a \x01(\x03R\x03seq\"2\n" +
+	"\n" +
+	"StaleOrder\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x03R\x04term\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x03R\x03seq\"\x12\n" +
 	"\x10GetStatusRequest\"\x98\x05\n" +
 	"\x11GetStatusResponse\x12#\n" +
 	"\ragent_version\x18\x01 \x01(\tR\fagentVersion\x12\"\n" +
@@ -1772,11 +1842,12 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\breleased\x18\t \x01(\v2\x16.upm.agent.v1.ReleasedR\breleased\x1a<\n" +
 	"\x0eClaimUidsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8f\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa5\x01\n" +
 	"\bReleased\x12'\n" +
 	"\x0freplication_uid\x18\x01 \x01(\tR\x0ereplicationUid\x12&\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x12.upm.agent.v1.RoleR\x04role\x122\n" +
-	"\bupstream\x18\x03 \x01(\v2\x16.upm.agent.v1.UpstreamR\bupstream\"Z\n" +
+	"\bupstream\x18\x03 \x01(\v2\x16.upm.agent.v1.UpstreamR\bupstream\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\x03R\x05epoch\"Z\n" +
 	"\rConfiguration\x12\x12\n" +
 	"\x04hash\x18\x01 \x01(\tR\x04hash\x125\n" +
 	"\x05files\x18\x02 \x03(\v2\x1f.upm.agent.v1.ConfigurationFileR\x05files\"A\n" +
@@ -1830,66 +1901,67 @@ func file_proto_agent_v1_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_proto_agent_v1_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_proto_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_proto_agent_v1_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_proto_agent_v1_agent_proto_goTypes = []any{
 	(Role)(0),                     // 0: upm.agent.v1.Role
 	(DurabilityMode)(0),           // 1: upm.agent.v1.DurabilityMode
 	(ServerState)(0),              // 2: upm.agent.v1.ServerState
 	(*Fence)(nil),                 // 3: upm.agent.v1.Fence
-	(*GetStatusRequest)(nil),      // 4: upm.agent.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 5: upm.agent.v1.GetStatusResponse
-	(*StopProof)(nil),             // 6: upm.agent.v1.StopProof
-	(*RoleRecord)(nil),            // 7: upm.agent.v1.RoleRecord
-	(*Upstream)(nil),              // 8: upm.agent.v1.Upstream
-	(*Durability)(nil),            // 9: upm.agent.v1.Durability
-	(*DurabilityMember)(nil),      // 10: upm.agent.v1.DurabilityMember
-	(*ConfigurationStatus)(nil),   // 11: upm.agent.v1.ConfigurationStatus
-	(*ServerStatus)(nil),          // 12: upm.agent.v1.ServerStatus
-	(*DataIdentity)(nil),          // 13: upm.agent.v1.DataIdentity
-	(*ApplyRequest)(nil),          // 14: upm.agent.v1.ApplyRequest
-	(*Released)(nil),              // 15: upm.agent.v1.Released
-	(*Configuration)(nil),         // 16: upm.agent.v1.Configuration
-	(*ConfigurationFile)(nil),     // 17: upm.agent.v1.ConfigurationFile
-	(*ApplyResponse)(nil),         // 18: upm.agent.v1.ApplyResponse
-	(*SetHoldRequest)(nil),        // 19: upm.agent.v1.SetHoldRequest
-	(*SetHoldResponse)(nil),       // 20: upm.agent.v1.SetHoldResponse
-	nil,                           // 21: upm.agent.v1.DataIdentity.ClaimUidsEntry
-	nil,                           // 22: upm.agent.v1.ApplyRequest.ClaimUidsEntry
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*StaleOrder)(nil),            // 4: upm.agent.v1.StaleOrder
+	(*GetStatusRequest)(nil),      // 5: upm.agent.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 6: upm.agent.v1.GetStatusResponse
+	(*StopProof)(nil),             // 7: upm.agent.v1.StopProof
+	(*RoleRecord)(nil),            // 8: upm.agent.v1.RoleRecord
+	(*Upstream)(nil),              // 9: upm.agent.v1.Upstream
+	(*Durability)(nil),            // 10: upm.agent.v1.Durability
+	(*DurabilityMember)(nil),      // 11: upm.agent.v1.DurabilityMember
+	(*ConfigurationStatus)(nil),   // 12: upm.agent.v1.ConfigurationStatus
+	(*ServerStatus)(nil),          // 13: upm.agent.v1.ServerStatus
+	(*DataIdentity)(nil),          // 14: upm.agent.v1.DataIdentity
+	(*ApplyRequest)(nil),          // 15: upm.agent.v1.ApplyRequest
+	(*Released)(nil),              // 16: upm.agent.v1.Released
+	(*Configuration)(nil),         // 17: upm.agent.v1.Configuration
+	(*ConfigurationFile)(nil),     // 18: upm.agent.v1.ConfigurationFile
+	(*ApplyResponse)(nil),         // 19: upm.agent.v1.ApplyResponse
+	(*SetHoldRequest)(nil),        // 20: upm.agent.v1.SetHoldRequest
+	(*SetHoldResponse)(nil),       // 21: upm.agent.v1.SetHoldResponse
+	nil,                           // 22: upm.agent.v1.DataIdentity.ClaimUidsEntry
+	nil,                           // 23: upm.agent.v1.ApplyRequest.ClaimUidsEntry
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
 }
 var file_proto_agent_v1_agent_proto_depIdxs = []int32{
 	0,  // 0: upm.agent.v1.GetStatusResponse.role:type_name -> upm.agent.v1.Role
-	11, // 1: upm.agent.v1.GetStatusResponse.configuration:type_name -> upm.agent.v1.ConfigurationStatus
-	12, // 2: upm.agent.v1.GetStatusResponse.server:type_name -> upm.agent.v1.ServerStatus
-	13, // 3: upm.agent.v1.GetStatusResponse.data:type_name -> upm.agent.v1.DataIdentity
-	7,  // 4: upm.agent.v1.GetStatusResponse.record:type_name -> upm.agent.v1.RoleRecord
-	6,  // 5: upm.agent.v1.GetStatusResponse.stop_proof:type_name -> upm.agent.v1.StopProof
-	23, // 6: upm.agent.v1.StopProof.at:type_name -> google.protobuf.Timestamp
+	12, // 1: upm.agent.v1.GetStatusResponse.configuration:type_name -> upm.agent.v1.ConfigurationStatus
+	13, // 2: upm.agent.v1.GetStatusResponse.server:type_name -> upm.agent.v1.ServerStatus
+	14, // 3: upm.agent.v1.GetStatusResponse.data:type_name -> upm.agent.v1.DataIdentity
+	8,  // 4: upm.agent.v1.GetStatusResponse.record:type_name -> upm.agent.v1.RoleRecord
+	7,  // 5: upm.agent.v1.GetStatusResponse.stop_proof:type_name -> upm.agent.v1.StopProof
+	24, // 6: upm.agent.v1.StopProof.at:type_name -> google.protobuf.Timestamp
 	0,  // 7: upm.agent.v1.RoleRecord.role:type_name -> upm.agent.v1.Role
-	8,  // 8: upm.agent.v1.RoleRecord.upstream:type_name -> upm.agent.v1.Upstream
-	9,  // 9: upm.agent.v1.RoleRecord.durability:type_name -> upm.agent.v1.Durability
+	9,  // 8: upm.agent.v1.RoleRecord.upstream:type_name -> upm.agent.v1.Upstream
+	10, // 9: upm.agent.v1.RoleRecord.durability:type_name -> upm.agent.v1.Durability
 	1,  // 10: upm.agent.v1.Durability.mode:type_name -> upm.agent.v1.DurabilityMode
-	10, // 11: upm.agent.v1.Durability.members:type_name -> upm.agent.v1.DurabilityMember
+	11, // 11: upm.agent.v1.Durability.members:type_name -> upm.agent.v1.DurabilityMember
 	2,  // 12: upm.agent.v1.ServerStatus.state:type_name -> upm.agent.v1.ServerState
-	23, // 13: upm.agent.v1.ServerStatus.since:type_name -> google.protobuf.Timestamp
-	21, // 14: upm.agent.v1.DataIdentity.claim_uids:type_name -> upm.agent.v1.DataIdentity.ClaimUidsEntry
+	24, // 13: upm.agent.v1.ServerStatus.since:type_name -> google.protobuf.Timestamp
+	22, // 14: upm.agent.v1.DataIdentity.claim_uids:type_name -> upm.agent.v1.DataIdentity.ClaimUidsEntry
 	3,  // 15: upm.agent.v1.ApplyRequest.fence:type_name -> upm.agent.v1.Fence
-	16, // 16: upm.agent.v1.ApplyRequest.configuration:type_name -> upm.agent.v1.Configuration
-	13, // 17: upm.agent.v1.ApplyRequest.expected:type_name -> upm.agent.v1.DataIdentity
-	22, // 18: upm.agent.v1.ApplyRequest.claim_uids:type_name -> upm.agent.v1.ApplyRequest.ClaimUidsEntry
-	15, // 19: upm.agent.v1.ApplyRequest.released:type_name -> upm.agent.v1.Released
+	17, // 16: upm.agent.v1.ApplyRequest.configuration:type_name -> upm.agent.v1.Configuration
+	14, // 17: upm.agent.v1.ApplyRequest.expected:type_name -> upm.agent.v1.DataIdentity
+	23, // 18: upm.agent.v1.ApplyRequest.claim_uids:type_name -> upm.agent.v1.ApplyRequest.ClaimUidsEntry
+	16, // 19: upm.agent.v1.ApplyRequest.released:type_name -> upm.agent.v1.Released
 	0,  // 20: upm.agent.v1.Released.role:type_name -> upm.agent.v1.Role
-	8,  // 21: upm.agent.v1.Released.upstream:type_name -> upm.agent.v1.Upstream
-	17, // 22: upm.agent.v1.Configuration.files:type_name -> upm.agent.v1.ConfigurationFile
-	5,  // 23: upm.agent.v1.ApplyResponse.status:type_name -> upm.agent.v1.GetStatusResponse
+	9,  // 21: upm.agent.v1.Released.upstream:type_name -> upm.agent.v1.Upstream
+	18, // 22: upm.agent.v1.Configuration.files:type_name -> upm.agent.v1.ConfigurationFile
+	6,  // 23: upm.agent.v1.ApplyResponse.status:type_name -> upm.agent.v1.GetStatusResponse
 	3,  // 24: upm.agent.v1.SetHoldRequest.fence:type_name -> upm.agent.v1.Fence
-	5,  // 25: upm.agent.v1.SetHoldResponse.status:type_name -> upm.agent.v1.GetStatusResponse
-	4,  // 26: upm.agent.v1.UnitService.GetStatus:input_type -> upm.agent.v1.GetStatusRequest
-	14, // 27: upm.agent.v1.UnitService.Apply:input_type -> upm.agent.v1.ApplyRequest
-	19, // 28: upm.agent.v1.UnitService.SetHold:input_type -> upm.agent.v1.SetHoldRequest
-	5,  // 29: upm.agent.v1.UnitService.GetStatus:output_type -> upm.agent.v1.GetStatusResponse
-	18, // 30: upm.agent.v1.UnitService.Apply:output_type -> upm.agent.v1.ApplyResponse
-	20, // 31: upm.agent.v1.UnitService.SetHold:output_type -> upm.agent.v1.SetHoldResponse
+	6,  // 25: upm.agent.v1.SetHoldResponse.status:type_name -> upm.agent.v1.GetStatusResponse
+	5,  // 26: upm.agent.v1.UnitService.GetStatus:input_type -> upm.agent.v1.GetStatusRequest
+	15, // 27: upm.agent.v1.UnitService.Apply:input_type -> upm.agent.v1.ApplyRequest
+	20, // 28: upm.agent.v1.UnitService.SetHold:input_type -> upm.agent.v1.SetHoldRequest
+	6,  // 29: upm.agent.v1.UnitService.GetStatus:output_type -> upm.agent.v1.GetStatusResponse
+	19, // 30: upm.agent.v1.UnitService.Apply:output_type -> upm.agent.v1.ApplyResponse
+	21, // 31: upm.agent.v1.UnitService.SetHold:output_type -> upm.agent.v1.SetHoldResponse
 	29, // [29:32] is the sub-list for method output_type
 	26, // [26:29] is the sub-list for method input_type
 	26, // [26:26] is the sub-list for extension type_name
@@ -1902,14 +1974,14 @@ func file_proto_agent_v1_agent_proto_init() {
 	if File_proto_agent_v1_agent_proto != nil {
 		return
 	}
-	file_proto_agent_v1_agent_proto_msgTypes[10].OneofWrappers = []any{}
+	file_proto_agent_v1_agent_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_agent_v1_agent_proto_rawDesc), len(file_proto_agent_v1_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
