@@ -84,21 +84,28 @@ func (g *gate) pass(over context.Context, in net.Conn, to string) {
 // standalone makes a PostgreSQL server without a set and waits until it is Ready.
 func (e *environment) standalone(t *testing.T, name string) {
 	t.Helper()
-	version := e.versions["postgresql"]
+	e.standaloneOf(t, "postgresql", name)
+}
+
+// standaloneOf is standalone for a server of any kind.
+func (e *environment) standaloneOf(t *testing.T, kind, name string) {
+	t.Helper()
+	version := e.versions[kind]
 	if version == "" {
-		t.Skip("no image of postgresql on this cluster")
+		t.Skipf("no image of %s on this cluster", kind)
 	}
+	database := map[string]corev1.Container{
+		"postgresql": {Image: "postgres:" + version, Env: []corev1.EnvVar{{Name: "POSTGRES_PASSWORD", Value: "not-used-here"}}},
+		"mysql":      {Image: "mysql:" + version},
+	}[kind]
+	database.Name, database.VolumeMounts = kind, []corev1.VolumeMount{{Name: "data", MountPath: "/DATA_MOUNT"}}
 	unit := &v1alpha2.Unit{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha2.UnitSpec{
 			UnbindNode:                           new(true),
 			PersistentVolumeClaimRetentionPolicy: &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenDeleted: v1alpha2.DeleteClaims},
 			Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-				Containers: []corev1.Container{{
-					Name: "postgresql", Image: "postgres:" + version,
-					Env:          []corev1.EnvVar{{Name: "POSTGRES_PASSWORD", Value: "not-used-here"}},
-					VolumeMounts: []corev1.VolumeMount{{Name: "data", MountPath: "/DATA_MOUNT"}},
-				}},
+				Containers: []corev1.Container{database},
 				Volumes: []corev1.Volume{{Name: "data", VolumeSource: corev1.VolumeSource{
 					PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: name + "-data"},
 				}}},

@@ -108,12 +108,17 @@ func (e *environment) host(t *testing.T) string {
 // name that needs no parameter.
 func (e *environment) operationsNamespace(t *testing.T, s store) {
 	t.Helper()
-	ctx := t.Context()
-	_, err := e.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: opsNamespace}}, metav1.CreateOptions{})
+	e.ensureNamespace(t, opsNamespace)
+	e.storeSecret(t, "backup-storage", s)
+}
+
+// ensureNamespace makes a namespace, unless it is there.
+func (e *environment) ensureNamespace(t *testing.T, name string) {
+	t.Helper()
+	_, err := e.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{})
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
-	e.storeSecret(t, "backup-storage", s)
 }
 
 // smallSet is a set of standalone servers that fit beside others.

@@ -55,6 +55,10 @@ func TestPostgreSQL(t *testing.T) {
 		e.agentsKilled(t, g, 30)
 	})
 
+	t.Run("an agent that crashes again and again leaves its server alone", func(t *testing.T) {
+		e.agentLoops(t, g)
+	})
+
 	t.Run("with operator and API server away a killed server comes back by itself", func(t *testing.T) {
 		e.serverComesBackAlone(t, g)
 	})
