@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 # shellcheck source=hack/lib.sh
 source hack/lib.sh
 need_linux_root
-once install_missing bindfs bindfs # the file system of a volume that hangs
+# The file system of a volume that hangs, and what loses packets.
+once install_missing bindfs bindfs
+once install_missing iptables iptables
 say "making the servers' root filesystems, unless they are cached"
 once pkg/agent/engine/enginetest/make-servers.sh --also postgresql-15
 # All of them must be there. ProxySQL is the stand-in of test/proxysql, unless

@@ -19,9 +19,9 @@
 // UNIT_OPERATOR_PROXYSQL is the path of a real executable or of a docker archive of an
 // image, on that one alone; the name of each test's server says which.
 //
-// A test whose data volume is to hang uses EachOnVolume: FUSE needs root and a server
-// that answers, and both are in the box. It needs bindfs, which hack/test-servers.sh
-// installs. Boxes may live beside the test bed: they hold none of its mounts.
+// EachOnVolume gives a box a data volume that can hang, EachOnNetwork a network that can
+// lose packets. They need bindfs and iptables, which hack/test-servers.sh installs. Boxes
+// may live beside the test bed: they hold none of its mounts.
 //
 // A package that uses it calls Main from its TestMain, and Each from a test:
 //

@@ -36,13 +36,7 @@ const BoxDir = "/box"
 // Main is TestMain's body; newEngine is the tested package's New.
 func Main(m *testing.M, newEngine func(engine.Env) engine.Engine) {
 	runInitialize(newEngine)
-	if paths := os.Getenv(keeperEnv); paths != "" {
-		if err := keepVolume(paths); err != nil {
-			fmt.Fprintln(os.Stderr, "keeping the box's volume:", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	runKeeper()
 	if work := os.Getenv(stageEnv); work != "" {
 		if err := stage(work, os.Getenv(rootEnv)); err != nil {
 			fmt.Fprintln(os.Stderr, "making the box:", err)
@@ -98,12 +92,12 @@ func stage(work, root string) error {
 		return err
 	}
 	env := []string{insideEnv + "=" + os.Getenv(insideEnv), "PATH=" + os.Getenv("PATH")}
-	if os.Getenv(volumeEnv) != "" {
-		keeper, err := startVolume(work, top)
+	if kept := os.Getenv(keptEnv); kept != "" {
+		keeper, err := startKeeper(kept, work, top)
 		if err != nil {
 			return err
 		}
-		env = append(env, volumeEnv+"="+strconv.Itoa(keeper))
+		env = append(env, keptEnv+"="+strconv.Itoa(keeper))
 	}
 	if err := enterRoot(top); err != nil {
 		return err

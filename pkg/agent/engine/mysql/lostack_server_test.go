@@ -4,113 +4,50 @@
 package mysql
 
 import (
-	"io"
-	"net"
-	"strconv"
-	"sync"
-	"sync/atomic"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
 )
 
-// link is the way from a replica to its source. While it is deaf nothing that the
-// replica sends arrives, as with packets that are dropped one way.
-type link struct {
-	listener net.Listener
-	to       string
-	deaf     atomic.Bool
+// channelAddress of a source is one by which replicas alone come: packets that are sent to
+// it are lost, and those that come from it, and clients', are not.
+const channelAddress = "127.0.0.2"
 
-	mu    sync.Mutex
-	conns []net.Conn
-}
-
-func newLink(t *testing.T, port int) *link {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &link{listener: listener, to: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
-	t.Cleanup(func() {
-		listener.Close()
-		l.cut()
-	})
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			l.carry(client)
+// cutDumps ends the connections of all replicas at the source's end.
+func (m *member) cutDumps() {
+	m.t.Helper()
+	const dumps = "SELECT COALESCE(MIN(ID), 0) FROM performance_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%'"
+	for {
+		id := m.scalar(dumps)
+		if id == "0" {
+			return
 		}
-	}()
-	return l
-}
-
-func (l *link) port() int { return l.listener.Addr().(*net.TCPAddr).Port }
-
-func (l *link) carry(client net.Conn) {
-	server, err := net.Dial("tcp", l.to)
-	if err != nil {
-		client.Close()
-		return
+		m.exec("KILL " + id)
+		m.until(fmt.Sprintf("SELECT COUNT(*) FROM performance_schema.processlist WHERE ID = %s", id), "0")
 	}
-	l.mu.Lock()
-	l.conns = append(l.conns, client, server)
-	l.mu.Unlock()
-	go func() {
-		io.Copy(client, server)
-		client.Close()
-	}()
-	go func() {
-		defer server.Close()
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := client.Read(buffer)
-			if err != nil {
-				return
-			}
-			if l.deaf.Load() {
-				continue
-			}
-			if _, err := server.Write(buffer[:n]); err != nil {
-				return
-			}
-		}
-	}()
-}
-
-// cut ends the connections there are.
-func (l *link) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.conns {
-		c.Close()
-	}
-	l.conns = nil
 }
 
 func TestALostAcknowledgementFreesItselfOnRealServer(t *testing.T) {
-	enginetest.Each(t, "mysql", func(t *testing.T, box *enginetest.Box) {
+	enginetest.EachOnNetwork(t, "mysql", func(t *testing.T, box *enginetest.Box, network *enginetest.Network) {
 		all := members(t, box, 2)
 		a, b := all[0], all[1]
-		l := newLink(t, a.port)
 		a.promote(b)
 		b.follow(a)
 		a.exec("CREATE DATABASE d", "CREATE TABLE d.t (i INT PRIMARY KEY)")
-		b.record.Upstream.Port = l.port()
+		b.record.Upstream.Host = channelAddress
 		if err := b.tryFollow(20*time.Second, a.observe().MySQL.Executed); err != nil {
 			t.Fatal(err)
 		}
 
-		l.deaf.Store(true)
+		network.Drop(t, channelAddress)
 		outcome := a.waiting(1)
 		b.until(count, "1")
 		pending(t, outcome)
-		l.cut()
-		l.deaf.Store(false)
+		// The acknowledgement would be sent again: the connection breaks before it is.
+		a.cutDumps()
+		network.Pass(t, channelAddress)
 		waitFor(t, "the replica to be back", func() (bool, string) {
 			r, s := b.observe().MySQL.Channel, a.observe().MySQL.SemiSync
 			return r.Receiving && s.Clients >= 1, r.ReceiverError
