@@ -65,6 +65,8 @@ func specOf(obj runtime.Object) any {
 		return o.Spec
 	case *v1alpha1.GrpcCall:
 		return o.Spec
+	case *v1alpha1.MysqlReplication:
+		return o.Spec
 	default:
 		return nil
 	}

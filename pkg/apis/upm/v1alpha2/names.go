@@ -19,6 +19,16 @@ const (
 	// LabelType is the engine: mysql, postgresql or proxysql.
 	LabelType = "unit-operator.io/type"
 
+	// LabelReplication of a Pod is the name of the Replication that gave it
+	// LabelRole: RoleSource or RoleReplica, as that was observed. The Services of the
+	// Replication select by both.
+	LabelReplication = "unit-operator.io/replication"
+	LabelRole        = "unit-operator.io/role"
+	// RoleSource as the value of LabelRole: the one member that accepts writes.
+	RoleSource = "source"
+	// RoleReplica as the value of LabelRole: a member that clients may read from.
+	RoleReplica = "replica"
+
 	// LabelServiceGroupName defaults to the UnitSet's name.
 	LabelServiceGroupName = "upm.api/service-group.name"
 	// LabelServiceGroupType defaults to <type>-sg.

@@ -1,0 +1,156 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysqlreplication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/loop"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
+)
+
+// ControllerName is the name of the controller: of its queue, in logs and in
+// metrics.
+const ControllerName = "mysqlreplication"
+
+// passesName is that of the queue of passes.
+const passesName = "mysqlreplication-passes"
+
+// References are users' objects that a Replication refers to. *slim.References,
+// scoped, is one.
+type References interface {
+	Set(owner cache.ObjectName, refs []slim.Reference)
+	Forget(owner cache.ObjectName)
+	Get(ref slim.Reference) (seen slim.Seen, known bool)
+	Learn(ref slim.Reference, seen slim.Seen)
+}
+
+// Agents are all that is asked of the members' agents.
+type Agents interface {
+	agentclient.Interface
+	agentclient.Roles
+	agentclient.Members
+	agentclient.Operations
+}
+
+// Config is what the controller is made from.
+type Config struct {
+	Kube kubernetes.Interface
+	Upm  versioned.Interface
+
+	Replications         *slim.Informer[*v1alpha1.MysqlReplication]
+	PostgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
+	UnitSets             *slim.Informer[*v1alpha2.UnitSet]
+	// Calls tell of operations that replace the source's data.
+	Calls *slim.Informer[*v1alpha1.GrpcCall]
+	// Children are the informers of Units, Pods, Services and Secrets.
+	Children   *slim.Informers
+	References References
+	Recorder   events.EventRecorder
+
+	Agents Agents
+	// Order gives each call that changes an agent its place among all such calls: the
+	// term of the operator that leads, and a number that rises.
+	Order func() (term, seq int64)
+	// LeaseRenewed is when this process last proved that it leads; nil where it always
+	// does.
+	LeaseRenewed func() time.Time
+	// Clock is clock.RealClock outside tests.
+	Clock clock.WithTicker
+	// Observe is told of every sync; see loop.Config.
+	Observe func(controller, result string, took time.Duration)
+}
+
+// Controller keeps MysqlReplications. See the package's comment.
+type Controller struct {
+	loop    *loop.Loop
+	passes  *loop.Loop
+	control *control
+	wrote   *consistency.Store
+	clock   clock.WithTicker
+
+	replications *slim.Informer[*v1alpha1.MysqlReplication]
+	unitSets     *slim.Informer[*v1alpha2.UnitSet]
+	calls        *slim.Informer[*v1alpha1.GrpcCall]
+	children     *slim.Informers
+	members      membership.Resolver
+	references   References
+	agents       Agents
+	order        func() (term, seq int64)
+	leaseRenewed func() time.Time
+	run          runner
+
+	mu       sync.Mutex
+	memories map[cache.ObjectName]*memory
+	// busy are the Replications that a sync or a pass has.
+	busy map[cache.ObjectName]bool
+}
+
+// NewController makes the controller and hooks it to the informers, which must not
+// have been started.
+func NewController(ctx context.Context, cfg Config) (*Controller, error) {
+	if cfg.Clock == nil {
+		cfg.Clock = clock.RealClock{}
+	}
+	if cfg.LeaseRenewed == nil {
+		cfg.LeaseRenewed = cfg.Clock.Now
+	}
+	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{
+		replicationsResource: cfg.Replications,
+		podsResource:         cfg.Children.Pods,
+		servicesResource:     cfg.Children.Services,
+		secretsResource:      cfg.Children.Secrets,
+	})
+	c := &Controller{
+		control: newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
+		wrote:   wrote, clock: cfg.Clock,
+		replications: cfg.Replications, unitSets: cfg.UnitSets, calls: cfg.Calls, children: cfg.Children,
+		members:    membership.NewResolver(cfg.Replications, cfg.PostgresReplications),
+		references: cfg.References, agents: cfg.Agents, order: cfg.Order, leaseRenewed: cfg.LeaseRenewed,
+		memories: map[cache.ObjectName]*memory{}, busy: map[cache.ObjectName]bool{},
+	}
+	synced := []cache.InformerSynced{
+		cfg.Replications.HasSynced, cfg.PostgresReplications.HasSynced, cfg.UnitSets.HasSynced, cfg.Calls.HasSynced,
+		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Services.HasSynced, cfg.Children.Secrets.HasSynced,
+	}
+	c.loop = loop.New(loop.Config{Name: ControllerName, Kind: "mysqlReplication", Sync: c.sync, Clock: cfg.Clock, Observe: cfg.Observe, Synced: synced})
+	c.passes = loop.New(loop.Config{Name: passesName, Kind: "mysqlReplication", Sync: c.pass, Clock: cfg.Clock, Observe: cfg.Observe, Synced: synced})
+	if err := c.addHandlers(); err != nil {
+		return nil, fmt.Errorf("controller %s: %w", ControllerName, err)
+	}
+	return c, errors.Join(ctx.Err())
+}
+
+// Run works until ctx ends and returns when the last worker has finished.
+func (c *Controller) Run(ctx context.Context, workers int) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	passes := make(chan error, 1)
+	go func() {
+		defer stop()
+		passes <- c.passes.Run(ctx, passWorkers)
+	}()
+	err := c.loop.Run(ctx, workers)
+	stop()
+	return errors.Join(err, <-passes)
+}
+
+// Enqueue asks for a sync of a MysqlReplication.
+func (c *Controller) Enqueue(key cache.ObjectName) { c.loop.Enqueue(key) }

@@ -1,0 +1,196 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysqlreplication
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/child"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
+	"github.com/upmio/unit-operator/pkg/replication/worker"
+)
+
+const (
+	// restInterval is how often the source is asked while all is well, wholeInterval how
+	// often every member is.
+	restInterval  = 10 * time.Second
+	wholeInterval = time.Minute
+	// troubleInterval is how soon a pass is tried again that came to no decision.
+	troubleInterval = 5 * time.Second
+)
+
+// runner makes a whole pass: it loads, asks, decides and acts until nothing is left to do
+// that need not wait.
+type runner func(ctx context.Context, c *Controller, j *journal, agents worker.Agents, memory topology.Memory) (topology.Plan, error)
+
+// drive is a pass of a Replication that is not being deleted.
+func (c *Controller) drive(ctx context.Context, s *state) (time.Duration, error) {
+	r := s.replication
+	if c.quiet(ctx, s) {
+		return restInterval, nil
+	}
+	c.mu.Lock()
+	memory := c.memory(r).plans
+	c.mu.Unlock()
+	j := &journal{c: c, namespace: r.Namespace, name: r.Name, uid: r.UID}
+	asked := &askedAgents{Agents: c.agents, order: c.order, heard: map[types.UID]*agentclient.Observation{}}
+	plan, err := c.run(ctx, c, j, asked, memory)
+	out := newOutcome(plan, err, j, asked, c.clock.Now())
+	c.mu.Lock()
+	m := c.memory(r)
+	m.outcome = out
+	if err == nil {
+		m.plans = plan.Memory
+	}
+	m.settled = ""
+	if out.healthy() {
+		m.settled = m.passed
+	}
+	c.mu.Unlock()
+	if err != nil {
+		klog.FromContext(ctx).Info("The members could not be judged", "reason", err.Error())
+		return troubleInterval, nil
+	}
+	if err := c.ensureAccounts(ctx, s, j, asked, plan); err != nil {
+		klog.FromContext(ctx).Info("The accounts could not be made", "reason", err.Error())
+		return troubleInterval, nil
+	}
+	again := plan.Requeue
+	if again <= 0 || again > restInterval {
+		again = restInterval
+	}
+	return again, nil
+}
+
+// newOutcome of a pass that has ended. What was not decided leaves labels as they are.
+func newOutcome(plan topology.Plan, err error, j *journal, asked *askedAgents, now time.Time) *outcome {
+	out := &outcome{plan: plan, at: now, pods: map[string]types.UID{}, heard: map[string]bool{}, sights: map[string]string{}}
+	if err != nil {
+		out.trouble = err.Error()
+		return out
+	}
+	for i := range j.loaded {
+		m := &j.loaded[i]
+		out.pods[m.Name] = m.PodUID
+		if o := asked.of(m.PodUID); o != nil {
+			out.heard[m.Name], out.sights[m.Name] = true, sight(o)
+		}
+	}
+	return out
+}
+
+// quiet says whether nothing can have changed since the last pass: all was well, nothing
+// that the API has is different, and the source says what it said. So a healthy replica
+// is asked once a minute and the source more often: it says who receives from it.
+func (c *Controller) quiet(ctx context.Context, s *state) bool {
+	o := s.outcome
+	if o == nil || o.trouble != "" || !o.healthy() || c.clock.Since(o.at) >= wholeInterval || child.Paused(s.replication) {
+		return false
+	}
+	c.mu.Lock()
+	same := c.memory(s.replication).passed == c.memory(s.replication).settled
+	c.mu.Unlock()
+	if !same {
+		return false
+	}
+	for i := range s.members {
+		m := &s.members[i]
+		if m.Name != s.status.CurrentSource {
+			continue
+		}
+		if !m.agentUp() || m.pod.UID != o.pods[m.Name] {
+			return false
+		}
+		seen, err := c.agents.Observe(ctx, m.target())
+		return err == nil && sight(seen) == o.sights[m.Name]
+	}
+	return false
+}
+
+// sight of a server: what of an observation would lead to another decision.
+func sight(o *agentclient.Observation) string {
+	parts := []any{o.Answered, o.ReadOnly, o.ServerID}
+	if o.Status != nil {
+		parts = append(parts, o.Status.Record, o.Status.Holds, o.Status.Epoch, o.Status.State)
+	}
+	if m := o.MySQL; m != nil {
+		parts = append(parts, m.DumpThreads, m.SemiSync, m.SuperReadOnly)
+	}
+	return slim.ContentHash(parts)
+}
+
+// ensureAccounts makes the accounts of spec.secret on the open source, whenever the
+// Secret is not what was applied last. A password that somebody changes in the server
+// stays until the Secret changes.
+func (c *Controller) ensureAccounts(ctx context.Context, s *state, j *journal, asked *askedAgents, plan topology.Plan) error {
+	r := s.replication
+	if child.Paused(r) {
+		return nil
+	}
+	live, err := j.current(ctx)
+	if err != nil {
+		return err
+	}
+	source := live.Status.CurrentSource
+	if source == "" || plan.Labels[source] != topology.RoleSource {
+		return nil
+	}
+	users, err := c.accountsSecret(ctx, r)
+	if err != nil || users == nil {
+		return err
+	}
+	channel, err := c.channelSecret(ctx, r)
+	if err != nil || channel == nil {
+		return err
+	}
+	accounts := accountsOf(r, users)
+	if len(accounts) == 0 {
+		return nil
+	}
+	key := agentclient.Password(channel.Data[keyHash])
+	if channel.Annotations[annotationAccounts] == agentclient.AccountsHash(key, accounts) {
+		return nil
+	}
+	for i := range s.members {
+		m := &s.members[i]
+		if m.Name != source || !m.agentUp() {
+			continue
+		}
+		done, err := asked.EnsureAccounts(ctx, m.target(), agentclient.EnsureAccountsRequest{
+			Fence: agentclient.RoleFence{ReplicationUID: r.UID, Epoch: live.Status.Epoch}, Accounts: accounts, HashKey: key,
+		})
+		if err != nil {
+			return fmt.Errorf("making the accounts of Secret %s on Unit %s: %w", users.Name, source, err)
+		}
+		if len(done.Changed) > 0 {
+			c.control.Events.Normal(r, reasonAccountsApplied, actionReplicate, "The accounts of Secret %s are applied on Unit %s", users.Name, source)
+		}
+		return c.control.annotateSecret(ctx, r, channel, annotationAccounts, done.Hash)
+	}
+	return nil
+}
+
+// accountsOf a Secret; none while a value is missing.
+func accountsOf(r *v1alpha1.MysqlReplication, secret *corev1.Secret) []agentclient.Account {
+	var out []agentclient.Account
+	for _, a := range []struct {
+		key     string
+		purpose agentclient.AccountPurpose
+	}{{r.Spec.Secret.Mysql, agentclient.PurposeMySQL}, {r.Spec.Secret.Replication, agentclient.PurposeReplication}} {
+		if len(secret.Data[a.key]) == 0 {
+			return nil
+		}
+		out = append(out, agentclient.Account{Name: a.key, Password: agentclient.Password(secret.Data[a.key]), Purpose: a.purpose})
+	}
+	return out
+}

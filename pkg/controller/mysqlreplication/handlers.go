@@ -1,0 +1,97 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysqlreplication
+
+import (
+	"errors"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// Handlers only enqueue.
+
+func (c *Controller) addHandlers() error {
+	return errors.Join(
+		c.replications.AddHandler(handler(func(r *v1alpha1.MysqlReplication) {
+			c.loop.Enqueue(cache.MetaObjectToName(r))
+			// Another one that lists a unit of it may own that now.
+			for _, unit := range slim.MysqlMembers()[slim.ByMember](r) {
+				c.enqueueListers(unit)
+			}
+		})),
+		c.unitSets.AddHandler(handler(func(set *v1alpha2.UnitSet) { c.enqueueSet(cache.MetaObjectToName(set)) })),
+		c.children.Units.AddHandler(handler(func(u *slim.Unit) {
+			c.enqueueListers(cache.MetaObjectToName(u).String())
+			if set := slim.SetOf(u); set != "" {
+				c.enqueueSet(cache.NewObjectName(u.Namespace, set))
+			}
+		})),
+		// A pod has its unit's name.
+		c.children.Pods.AddHandler(handler(func(p *slim.Pod) { c.enqueuePod(p) })),
+		c.children.Services.AddHandler(handler(func(o *slim.Object) { c.enqueueChild(o) })),
+		c.children.Secrets.AddHandler(handler(func(o *slim.Object) { c.enqueueChild(o) })),
+		c.calls.AddHandler(interlock.Handler(func(units []string) {
+			for _, unit := range units {
+				c.enqueueListers(unit)
+			}
+		})),
+	)
+}
+
+func (c *Controller) enqueueListers(unit string) {
+	for _, r := range c.replications.ByIndex(slim.ByMember, unit) {
+		c.loop.Enqueue(cache.MetaObjectToName(r))
+	}
+}
+
+func (c *Controller) enqueueSet(set cache.ObjectName) {
+	for _, r := range c.replications.ByIndex(slim.ByMemberSet, set.String()) {
+		c.loop.Enqueue(cache.MetaObjectToName(r))
+	}
+}
+
+func (c *Controller) enqueuePod(p *slim.Pod) {
+	c.enqueueListers(cache.MetaObjectToName(p).String())
+	if set := p.Labels[v1alpha2.LabelUnitSet]; set != "" {
+		c.enqueueSet(cache.NewObjectName(p.Namespace, set))
+	}
+}
+
+// enqueueChild wakes the Replication that made a Service or Secret.
+func (c *Controller) enqueueChild(o *slim.Object) {
+	if name := o.Labels[v1alpha2.LabelReplication]; name != "" {
+		c.loop.Enqueue(cache.NewObjectName(o.Namespace, name))
+	}
+}
+
+// handler calls f with everything that appears, changes or goes; with both sides of a
+// change, since a member may have been taken out by it.
+func handler[T slim.Type](f func(T)) cache.TypedResourceEventHandlerFuncs[T] {
+	return cache.TypedResourceEventHandlerFuncs[T]{
+		AddFunc: f,
+		UpdateFunc: func(old, current T) {
+			if changed(old, current) {
+				f(old)
+				f(current)
+			}
+		},
+		DeleteFunc: func(deleted cache.DeletedObject[T]) {
+			var none T
+			if deleted.OptionalObj != none {
+				f(deleted.OptionalObj)
+			}
+		},
+	}
+}
+
+// changed is false for a resync.
+func changed(old, current metav1.Object) bool {
+	return old.GetResourceVersion() == "" || old.GetResourceVersion() != current.GetResourceVersion()
+}

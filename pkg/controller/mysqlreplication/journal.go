@@ -1,0 +1,219 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysqlreplication
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
+	"github.com/upmio/unit-operator/pkg/controller/interlock"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
+	"github.com/upmio/unit-operator/pkg/replication/worker"
+)
+
+// journal is the worker's Journal of one Replication: its status, and what the API knows
+// of the members. It is used by one pass.
+type journal struct {
+	c *Controller
+	// uid of the object that the pass is about.
+	namespace, name string
+	uid             types.UID
+	// object as it was read last, for its name; live as it was read or written last, nil
+	// where that is not known.
+	object, live *v1alpha1.MysqlReplication
+	// loaded are the members that the last Load gave.
+	loaded []topology.Member
+}
+
+// Load implements worker.Journal.
+func (j *journal) Load(ctx context.Context) (*worker.Loaded, error) {
+	live, err := j.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := j.c.observe(live)
+	secret, err := j.c.channelSecret(ctx, live)
+	if err != nil {
+		return nil, err
+	}
+	if secret == nil {
+		return nil, fmt.Errorf("Secret %s does not exist yet", channelSecretName(live.Name)) //nolint:staticcheck // The name of a kind.
+	}
+	loaded := &worker.Loaded{
+		Request:      topologyRequest(s, j.c),
+		Recorded:     recorded(&live.Status),
+		LeaseRenewed: j.c.leaseRenewed(),
+		Targets:      map[string]agentclient.Target{},
+		Channel:      agentclient.ChannelAccount{User: string(secret.Data[keyUser]), Password: agentclient.Password(secret.Data[keyPassword])},
+	}
+	for i := range s.members {
+		m := &s.members[i]
+		loaded.Members = append(loaded.Members, request(s, m))
+		if m.pod != nil && m.unit != nil && m.agentUp() {
+			loaded.Targets[m.Name] = m.target()
+		}
+	}
+	j.loaded = loaded.Members
+	return loaded, nil
+}
+
+func (j *journal) read(ctx context.Context) (*v1alpha1.MysqlReplication, error) {
+	live, err := j.c.control.upm.UpmV1alpha1().MysqlReplications(j.namespace).Get(ctx, j.name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("reading the MysqlReplication: %w", err)
+	}
+	if live.UID != j.uid {
+		return nil, fmt.Errorf("another MysqlReplication has the name %s", j.name)
+	}
+	j.object, j.live = live, live
+	return live, nil
+}
+
+// current is the object as far as this pass knows, read again after a write.
+func (j *journal) current(ctx context.Context) (*v1alpha1.MysqlReplication, error) {
+	if j.live != nil {
+		return j.live, nil
+	}
+	return j.read(ctx)
+}
+
+// Save implements worker.Journal: it records over the very state that was read. A change
+// of anything else, such as a label, is read again and not in the way.
+func (j *journal) Save(ctx context.Context, from topology.Recorded, change topology.Change) error {
+	for {
+		before, err := j.current(ctx)
+		if err != nil {
+			return err
+		}
+		if !apiequality.Semantic.DeepEqual(recorded(&before.Status), from) {
+			return worker.ErrConflict
+		}
+		if before.DeletionTimestamp != nil {
+			return worker.ErrConflict
+		}
+		status := before.Status.DeepCopy()
+		record(status, change.To)
+		// Whatever becomes of the write, it is read again before the next one.
+		j.live = nil
+		err = j.c.control.patchStatus(ctx, before, *status)
+		if apierrors.IsConflict(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		j.tell(before, change)
+		return nil
+	}
+}
+
+// tell of what was recorded.
+func (j *journal) tell(r *v1alpha1.MysqlReplication, change topology.Change) {
+	if change.Reason == "" {
+		return
+	}
+	write := j.c.control.Events.Normal
+	if change.Warning {
+		write = j.c.control.Events.Warning
+	}
+	write(r, change.Reason, actionReplicate, "%s", change.Message)
+}
+
+// recorded is what a status has recorded.
+func recorded(status *v1alpha1.MysqlReplicationStatus) topology.Recorded {
+	r := topology.Recorded{
+		Source: status.CurrentSource, Epoch: status.Epoch, Durability: status.Durability, Operation: status.Operation,
+		LastTransition: status.LastTransition, Members: status.Topology,
+	}
+	if status.Data != nil {
+		r.Data = *status.Data
+	}
+	return r.Clone()
+}
+
+// record into a status.
+func record(status *v1alpha1.MysqlReplicationStatus, to topology.Recorded) {
+	r := to.Clone()
+	status.CurrentSource, status.Epoch, status.Durability, status.Operation = r.Source, r.Epoch, r.Durability, r.Operation
+	status.LastTransition, status.Topology = r.LastTransition, r.Members
+	status.Data = nil
+	if r.Data != (v1alpha1.ReplicationData{}) {
+		status.Data = &r.Data
+	}
+}
+
+// topologyRequest is what the last valid spec and the annotations ask for.
+func topologyRequest(s *state, c *Controller) topology.Request {
+	r := s.replication
+	accepted := s.wanted.accepted
+	out := topology.Request{
+		UID: r.UID, Sync: accepted.Mode == string(v1alpha1.MysqlReplicationSemiSync),
+		Source: accepted.Members[0].Name, Switchover: r.Annotations[v1alpha2.AnnotationSwitchover],
+		Paused:     child.Paused(r),
+		Hibernated: s.hibernated(),
+		Failover:   topology.Failover{Delay: 30 * time.Second, MinimumInterval: 10 * time.Minute},
+	}
+	out.Force, out.ForceEpoch = forced(r.Annotations[v1alpha2.AnnotationForcePromote])
+	if f := r.Spec.Failover; f != nil {
+		out.Failover.Enabled = f.Enabled
+		out.Failover.Delay = seconds(ptr.Deref(f.DelaySeconds, 30))
+		out.Failover.MinimumInterval = seconds(ptr.Deref(f.MinimumIntervalSeconds, 600))
+		if f.MaximumLagSeconds != nil {
+			out.Failover.MaximumLag = new(seconds(*f.MaximumLagSeconds))
+		}
+	}
+	if d := r.Spec.Durability; d != nil {
+		out.Durability = topology.Durability{Replicas: ptr.Deref(d.Replicas, 0), Preferred: d.Policy == v1alpha1.DurabilityPreferred}
+	}
+	if source := s.status.CurrentSource; source != "" {
+		out.Replacing = interlock.Replacing(c.calls.ByIndex(slim.ByTarget, r.Namespace+"/"+source))
+	}
+	return out
+}
+
+func seconds(n int32) time.Duration { return time.Duration(n) * time.Second }
+
+// request is what the API knows of a member.
+func request(s *state, m *member) topology.Member {
+	out := topology.Member{
+		Name: m.Name, UnitUID: m.UnitUID, Host: m.Host, Port: m.Port, Isolated: m.Isolated, Priority: 1, Leaving: m.leaving, Owned: m.adopted,
+	}
+	spec := &s.replication.Spec
+	if spec.Source.Name == m.Name {
+		out.Priority = ptr.Deref(spec.Source.Priority, 1)
+	}
+	for i := range spec.Replica {
+		if p := &spec.Replica[i]; p.Name == m.Name {
+			out.Priority, out.Delay = ptr.Deref(p.Priority, 1), seconds(p.DelaySeconds)
+		}
+	}
+	if m.unit == nil {
+		return out
+	}
+	if d := m.unit.Status.DataIdentity; d != nil {
+		out.HadData = d.SystemID != "" && d.Pristine != nil && !*d.Pristine
+	}
+	out.StoppedByUser = !m.unit.Startup
+	out.Reinit = m.unit.Annotations[v1alpha2.AnnotationReinit]
+	out.Evacuate = v1alpha1.EvacuationRequest(m.unit.Annotations[v1alpha2.AnnotationEvacuate])
+	if last := m.unit.Status.LastPod; last != nil && last.Ended != "" {
+		out.EndedPodUID = last.UID
+	}
+	if m.pod != nil {
+		out.PodUID, out.PodReady, out.PodTerminating = m.pod.UID, databaseReady(m.pod), ending(m.pod)
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysqlreplication
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/child"
+	"github.com/upmio/unit-operator/pkg/controller/loop"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+)
+
+// Passes ask the members' agents and change their roles: the decisions are package
+// replication's. They have a queue and workers of their own, keyed by Replication: an
+// agent that does not answer keeps no other Replication's objects from being synced, and
+// a switchover is one pass.
+
+// passWorkers is how many passes run at the same time. They wait more than they work.
+const passWorkers = 32
+
+// busyDelay is how soon a pass is tried again that met a sync of the same object.
+const busyDelay = 50 * time.Millisecond
+
+// begin says whether the caller has the Replication now: a sync and a pass never write
+// the same status at the same time.
+func (c *Controller) begin(key cache.ObjectName) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy[key] {
+		return false
+	}
+	c.busy[key] = true
+	return true
+}
+
+func (c *Controller) end(key cache.ObjectName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.busy, key)
+}
+
+// schedule a pass if anything has changed that the last one was made from.
+func (c *Controller) schedule(s *state) {
+	r := s.replication
+	if !c.hasPasses(s) {
+		return
+	}
+	from := fingerprint(s)
+	c.mu.Lock()
+	m := c.memory(r)
+	changed := m.passed != from
+	c.mu.Unlock()
+	if changed {
+		c.passes.Enqueue(cache.MetaObjectToName(r))
+	}
+}
+
+// hasPasses says whether anything of the Replication is acted upon.
+func (c *Controller) hasPasses(s *state) bool {
+	r := s.replication
+	if r.DeletionTimestamp != nil {
+		return !child.Paused(r) && len(c.unreleased(s)) > 0
+	}
+	return s.status.Accepted != nil && s.status.Accepted.Mode != string(v1alpha1.MysqlReplicationGroup)
+}
+
+// fingerprint of all that a pass is made from, apart from what agents say.
+func fingerprint(s *state) string {
+	parts := []any{s.replication.Generation, s.replication.Annotations, s.replication.DeletionTimestamp, s.status.Accepted, s.found}
+	for i := range s.members {
+		m := &s.members[i]
+		parts = append(parts, request(s, m))
+	}
+	return slim.ContentHash(parts)
+}
+
+// pass is one unit of work on the members' agents.
+func (c *Controller) pass(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	if err := c.wrote.EnsureReady(key); err != nil {
+		return 0, err
+	}
+	r, there := c.replications.Get(key)
+	if !there {
+		return 0, nil
+	}
+	if !c.begin(key) {
+		return 0, loop.RetryAfter(nil, busyDelay)
+	}
+	s := c.observe(r)
+	s.explain()
+	if !c.hasPasses(s) {
+		c.end(key)
+		return 0, nil
+	}
+	c.mu.Lock()
+	c.memory(r).passed = fingerprint(s)
+	c.mu.Unlock()
+	work := c.drive
+	if r.DeletionTimestamp != nil {
+		work = c.release
+	}
+	again, err := work(ctx, s)
+	c.end(key)
+	c.loop.Enqueue(key)
+	return again, errors.Join(err)
+}
