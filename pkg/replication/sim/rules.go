@@ -1,0 +1,71 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+// Rules that keep acknowledged data. All are on in a true world; each can be switched
+// off, to see that the simulator finds what comes of it.
+type Rules struct {
+	// KillWaiting: a server with commits that wait for an acknowledgement is killed; it
+	// is neither sent SIGTERM nor made asynchronous, which would acknowledge them.
+	KillWaiting bool
+	// IsolatedRole: a vote is a role of its own, on disk before it is answered. Off: the
+	// receiver is stopped and the record still says replica, so a restart resumes it.
+	IsolatedRole bool
+	// PositionsAfterVote: the positions in the answer of a vote were read after the
+	// receiver was seen stopped.
+	PositionsAfterVote bool
+	// RecordedDurability: the record has the durability, and a source that is started
+	// again opens with it in force. Off: it opens asynchronous.
+	RecordedDurability bool
+	// DurabilityBeforeOpen: a promoted server is opened after its durability is in
+	// force. Off: before.
+	DurabilityBeforeOpen bool
+	// ClosedStart: a server that its record does not call an open source does
+	// not open when it is started.
+	ClosedStart bool
+	// ProvenStop: that a hold is acknowledged proves no stop. Off: the agent reports
+	// the proof at once.
+	ProvenStop bool
+	// PodEndProven: no new pod of a unit is made before the end of the one before it is
+	// proven.
+	PodEndProven bool
+	// KeepReceived: following changes the channel only on a difference, and only when
+	// nothing received is lost.
+	KeepReceived bool
+	// KeepRelayLog: relay_log_recovery = OFF.
+	KeepRelayLog bool
+	// SyncRelayLog: sync_relay_log = 1.
+	SyncRelayLog bool
+	// NeverDegrade: a commit waits as long as it takes. Off: the wait times out and the
+	// server goes on asynchronously.
+	NeverDegrade bool
+	// CallOrder: an agent refuses a call that does not come after the last one.
+	CallOrder bool
+	// EpochOrder: an agent refuses a call of a lower epoch.
+	EpochOrder bool
+	// ExpectedUpstream: a replica follows only the server that was meant.
+	ExpectedUpstream bool
+	// ForeignReceivers: the source's agent cuts off receivers that acknowledge and are
+	// no members.
+	ForeignReceivers bool
+
+	// DurabilityList: an entry of the durability list counts until its successor is
+	// proven. Off: only the newest entry is there when the operator reads.
+	DurabilityList bool
+	// CountQuorum: R + W > N. Off: the operator reads that every member acknowledged.
+	CountQuorum bool
+	// CompareAndSwap: what was recorded since it was read is not written over.
+	CompareAndSwap bool
+}
+
+// AllRules are those of a true world.
+func AllRules() Rules {
+	return Rules{
+		KillWaiting: true, IsolatedRole: true, PositionsAfterVote: true, RecordedDurability: true,
+		DurabilityBeforeOpen: true, ClosedStart: true, ProvenStop: true, PodEndProven: true,
+		KeepReceived: true, KeepRelayLog: true, SyncRelayLog: true, NeverDegrade: true,
+		CallOrder: true, EpochOrder: true, ExpectedUpstream: true, ForeignReceivers: true,
+		DurabilityList: true, CountQuorum: true, CompareAndSwap: true,
+	}
+}
