@@ -32,6 +32,8 @@ type pod struct {
 	before   *record
 	// proof that the server is down; supervise makes it.
 	proof *agentclient.StopProof
+	// forgot its durability: see Rules.RecordedDurability.
+	forgot bool
 	// since is for how many looks commits have waited with enough receivers attached.
 	since int
 }
@@ -40,9 +42,13 @@ type pod struct {
 type record struct {
 	agentclient.RoleRecord
 	acknowledge bool
-	// tenure numbers the promotions that made a member the source.
+	// tenure numbers the promotions that made a member the source, in the order of their
+	// epochs.
 	tenure int
 }
+
+// tenuresPerEpoch is more than one schedule has.
+const tenuresPerEpoch = 1 << 20
 
 type desired struct {
 	applied    bool
@@ -162,7 +168,7 @@ func (p *pod) role(c change, crash bool) (*agentclient.Observation, error) {
 			before := p.desired.record
 			p.before = &before
 		}
-		p.desired.record = next
+		p.desired.record, p.forgot = next, false
 	}
 	p.desired.epoch = max(p.desired.epoch, c.fence.Epoch)
 	p.desired.last = writer{c.fence.ReplicationUID, c.fence.Term, c.fence.Seq, c.call}
@@ -199,7 +205,7 @@ func (p *pod) promote(r agentclient.PromoteRequest, crash bool) (*agentclient.Ob
 	return p.role(change{fence: r.Fence, call: r, server: r.ServerID, set: func(next *record) error {
 		if next.Role != agentclient.RoleSource {
 			p.m.w.tenures++
-			next.tenure = p.m.w.tenures
+			next.tenure = int(r.Fence.Epoch)*tenuresPerEpoch + p.m.w.tenures
 		}
 		next.Role, next.Upstream, next.acknowledge = agentclient.RoleSource, nil, false
 		next.Durability, next.Open, next.DataGeneration = r.Durability, r.Open, r.DataGeneration

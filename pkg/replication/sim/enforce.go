@@ -61,11 +61,16 @@ func (p *pod) enforceSource() error {
 		w.open(s, r.tenure)
 		return errNotYet
 	}
-	if r.Durability.Sync {
+	switch {
+	case p.forgot:
+	case r.Durability.Sync:
 		s.semiSync.source, s.semiSync.waitFor = true, int(r.Durability.W)
+		s.promised = s.semiSync.waitFor
 		s.release()
-	} else if s.semiSync.source && !p.makeAsync() {
+	case s.semiSync.source && !p.makeAsync():
 		return errNotYet
+	default:
+		s.promised = 0
 	}
 	if r.Open {
 		w.open(s, r.tenure)
@@ -280,9 +285,7 @@ func (p *pod) startServer() {
 	if r.Role == agentclient.RoleSource && r.Durability.Sync && w.Rules.RecordedDurability {
 		s.semiSync.source, s.semiSync.waitFor = true, int(r.Durability.W)
 	}
-	if r.Role == agentclient.RoleSource && !w.Rules.RecordedDurability {
-		r.Durability = agentclient.Durability{}
-	}
+	p.forgot = !w.Rules.RecordedDurability
 	s.semiSync.replica = r.acknowledge
 	if !w.Rules.ClosedStart {
 		w.open(s, r.tenure)

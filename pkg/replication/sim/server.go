@@ -40,6 +40,9 @@ type server struct {
 	upstream      *connection
 	applying      bool
 	applierError  int
+	// promised is how many copies beside its own a commit has when it is acknowledged, by
+	// the record that was last in force.
+	promised int
 	// tenure in which the server was opened last, see record.
 	tenure int
 }

@@ -16,8 +16,9 @@ type World struct {
 	// now moves with calls and waits.
 	now     time.Time
 	members []*member
-	// clients count what became of commits.
-	acked    set
+	// acked are commits that clients were told to be safe, by how many copies beside one
+	// that was a promise of.
+	acked    [maxMembers]set
 	openings int
 	// opened is the server opened last, of the highest tenure.
 	opened *server
@@ -34,6 +35,8 @@ type World struct {
 	delayed   []func()
 	// servers counts those that were ever made, pods too.
 	servers, pods int
+	// learned are the servers of members as the pilot has seen them last.
+	learned [maxMembers]string
 	// lostVolumes counts those that were destroyed by a fault.
 	lostVolumes int
 	// violation is the first that was seen, with the step that led to it.
@@ -83,6 +86,13 @@ func (m *member) newPod() {
 	m.server.pod = m.pod
 }
 
+// learn is what an operator has seen: the identity of a member's server.
+func (w *World) learn(member int, serverID string) {
+	if serverID != "" {
+		w.learned[member] = serverID
+	}
+}
+
 // linked says whether two nodes reach each other. The numbers of servers beyond the
 // members' are of servers made anew on a member's node.
 func (w *World) linked(a, b int) bool { return !w.cut[w.nodeOf(a)][w.nodeOf(b)] }
@@ -110,16 +120,25 @@ func (w *World) violate(format string, args ...any) {
 // acknowledged is a client that was told that its commit is safe.
 func (w *World) acknowledged(s *server, c commit) {
 	w.trace("%s acknowledges %v", s.name(), c.transaction)
-	w.acked.add(c.transaction)
+	w.acked[min(s.promised, maxMembers-1)].add(c.transaction)
 	if o := w.opened; o != nil && o != s && o.tenure > s.tenure {
 		has := o.all()
 		switch {
 		case c.openings == w.openings:
 			w.violate("two members acknowledge: %s has taken %v after %s was opened, and acknowledges it", s.name(), c.transaction, o.name())
-		case !has.has(c.transaction) && !w.forced:
+		case !has.has(c.transaction) && s.promised >= w.lostVolumes && !w.forced:
 			w.violate("an acknowledged commit is lost: %s acknowledges %v, which %s has not, and %s is the source", s.name(), c.transaction, o.name(), o.name())
 		}
 	}
+}
+
+// promised is what must not be lost: commits that had more copies than volumes were
+// destroyed.
+func (w *World) promised() (s set) {
+	for n := w.lostVolumes; n < maxMembers; n++ {
+		s.addAll(&w.acked[n])
+	}
+	return s
 }
 
 // open is the end of a promotion: the server takes writes.
@@ -130,11 +149,13 @@ func (w *World) open(s *server, tenure int) {
 	w.trace("%s is opened", s.name())
 	s.readOnly, s.superReadOnly, s.tenure = false, false, tenure
 	w.openings++
-	if w.opened == nil || tenure >= w.opened.tenure {
-		w.opened = s
+	if w.opened != nil && tenure < w.opened.tenure {
+		// One that was replaced may open by its record: nobody acknowledges its commits.
+		return
 	}
-	has := s.all()
-	if lost := w.acked.without(&has); !lost.empty() && !w.forced {
+	w.opened = s
+	has, promised := s.all(), w.promised()
+	if lost := promised.without(&has); !lost.empty() && !w.forced {
 		w.violate("an acknowledged commit is lost: %s is opened without %v", s.name(), lost.first())
 	}
 }
@@ -148,8 +169,9 @@ func (w *World) destroyed(s *server, gone *set, how string) {
 		elsewhere.addAll(&all)
 	}
 	none := set{}
-	notAcked := gone.without(&w.acked)
-	acked := gone.without(&notAcked)
+	promised := w.promised()
+	notPromised := gone.without(&promised)
+	acked := gone.without(&notPromised)
 	if acked == none || w.forced {
 		return
 	}

@@ -1,0 +1,213 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sim
+
+import (
+	"math/rand/v2"
+)
+
+// Schedule is what happens in a world of so many members, after they have become a
+// set.
+type Schedule struct {
+	Members int
+	Actions []Action
+}
+
+// settleRounds is the time that a set has to come about, and to recover at the end.
+const settleRounds = 40
+
+// weights of the actions of a random schedule.
+type weight struct {
+	verb   string
+	weight int
+}
+
+// quiet are what a set does by itself; the rest are faults and people.
+var weights = []weight{
+	{"commit", 20}, {"commit-everywhere", 70}, {"receive", 130}, {"acknowledge", 110}, {"apply", 90}, {"tend", 60}, {"supervise", 50},
+	{"operator", 200}, {"deliver", 12}, {"apply-unit", 12}, {"wait", 8}, {"commit-former", 4},
+	{"disconnect", 6}, {"kill", 8}, {"restart-agent", 6}, {"power", 5}, {"hang", 3}, {"unhang", 4},
+	{"cut", 16}, {"heal", 8}, {"heal-all", 3}, {"delete-pod", 4}, {"force-delete", 3}, {"lose-volume", 2},
+	{"operator-dies", 6}, {"want", 8}, {"isolate", 2}, {"join", 3}, {"rounds", 6},
+}
+
+var totalWeight = func() (n int) {
+	for _, w := range weights {
+		n += w.weight
+	}
+	return n
+}()
+
+// Random makes a schedule from a seed.
+func Random(seed uint64) Schedule {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	s := Schedule{Members: []int{3, 3, 3, 2, 4, 5}[rng.IntN(6)]}
+	// The first actions come in a set that works; bursts of one member's faults find
+	// more than faults all over.
+	n := 60 + rng.IntN(300)
+	favourite := rng.IntN(s.Members)
+	for len(s.Actions) < n {
+		a := randomAction(rng, s.Members, favourite)
+		s.Actions = append(s.Actions, a)
+		if a.verb == "operator" {
+			// What it does takes many calls: most of them in a row.
+			for range rng.IntN(6) {
+				s.Actions = append(s.Actions, Action{verb: a.verb, a: a.a})
+			}
+		}
+	}
+	return s
+}
+
+func randomAction(rng *rand.Rand, members, favourite int) Action {
+	at := rng.IntN(totalWeight)
+	var a Action
+	for _, w := range weights {
+		if at < w.weight {
+			a.verb = w.verb
+			break
+		}
+		at -= w.weight
+	}
+	member := func() int {
+		if rng.IntN(4) == 0 {
+			return favourite
+		}
+		return rng.IntN(members)
+	}
+	for i, letter := range kinds[a.verb].arguments {
+		v := 0
+		switch letter {
+		case 'm':
+			v = member()
+		case 'n':
+			if v = member(); rng.IntN(2) == 0 {
+				v = operatorNode + rng.IntN(3)
+			}
+		case 'o':
+			if rng.IntN(8) == 0 {
+				v = 1
+			}
+		case 'f':
+			if rng.IntN(12) == 0 {
+				v = 1 + rng.IntN(len(fates)-1)
+			}
+		default:
+			v = 1 + rng.IntN(5)
+		}
+		if i == 0 {
+			a.a = v
+		} else {
+			a.b = v
+		}
+	}
+	return a
+}
+
+// Outcome of a schedule.
+type Outcome struct {
+	// Violation of an invariant; empty: none.
+	Violation string
+	// Settled says whether the set has recovered when faults ended; Acknowledged counts
+	// commits, Tenures how often there was a new source.
+	Settled      bool
+	Acknowledged int
+	Tenures      int
+	// Steps until the violation, or all.
+	Steps int
+}
+
+// Run makes a world, lets it become a set, makes the schedule happen, and looks at what
+// is left when nothing goes wrong any more.
+func (s Schedule) Run(rules Rules, make Operator, trace func(format string, args ...any)) Outcome {
+	w := newWorld(s.Members, rules)
+	if trace != nil {
+		w.trace = trace
+	}
+	defer func() {
+		w.stopOperator(0)
+		w.stopOperator(1)
+	}()
+	for i := 0; i < settleRounds && !w.Settled(); i++ {
+		w.round(make)
+	}
+	out := Outcome{}
+	for i, a := range s.Actions {
+		if trace != nil && a.verb != "operator" {
+			trace("> %v", a)
+		}
+		w.Do(a, make)
+		if w.violation != "" {
+			out.Steps = i + 1
+			break
+		}
+	}
+	if w.violation == "" {
+		out.Steps = len(s.Actions)
+		w.recover(make)
+	}
+	out.Violation, out.Settled = w.violation, w.violation == "" && w.Settled()
+	for i := range w.acked {
+		out.Acknowledged += w.acked[i].count()
+	}
+	out.Tenures = w.tenures
+	return out
+}
+
+// recover is what comes when nothing goes wrong any more: the set must become whole,
+// and have all that was acknowledged.
+func (w *World) recover(make Operator) {
+	w.trace("--- nothing goes wrong any more")
+	w.cut = [maxNodes][maxNodes]bool{}
+	for _, m := range w.members {
+		m.server.hung = false
+	}
+	for len(w.delayed) > 0 {
+		w.Do(Action{verb: "deliver"}, make)
+	}
+	w.stopOperator(1)
+	for i := 0; i < settleRounds && !w.Settled() && w.violation == ""; i++ {
+		w.round(make)
+	}
+	if w.violation != "" || w.forced {
+		return
+	}
+	// Where a failover is refused for good, what was acknowledged is somewhere still.
+	var has set
+	where := "no volume has it"
+	for _, m := range w.members {
+		if m.server == w.opened && m.server.up && !m.server.readOnly {
+			has, where = m.server.all(), m.name+" is the source and has it not"
+			break
+		}
+		all := m.server.all()
+		has.addAll(&all)
+	}
+	promised := w.promised()
+	if lost := promised.without(&has); !lost.empty() {
+		w.violate("an acknowledged commit is lost: %v, %s", lost.first(), where)
+	}
+}
+
+// Shrink leaves out what a violation does not need.
+func (s Schedule) Shrink(rules Rules, make Operator) Schedule {
+	fails := func(actions []Action) bool {
+		return Schedule{s.Members, actions}.Run(rules, make, nil).Violation != ""
+	}
+	actions := s.Actions
+	if out := s.Run(rules, make, nil); out.Violation != "" {
+		actions = actions[:out.Steps]
+	}
+	for size := len(actions) / 2; size > 0; size /= 2 {
+		for at := 0; at+size <= len(actions); {
+			shorter := append(append([]Action(nil), actions[:at]...), actions[at+size:]...)
+			if fails(shorter) {
+				actions = shorter
+				continue
+			}
+			at += size
+		}
+	}
+	return Schedule{s.Members, actions}
+}
