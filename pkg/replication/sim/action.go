@@ -49,9 +49,23 @@ func init() {
 		"receive":     of(func(m *member) { m.server.receive() }),
 		"acknowledge": of(func(m *member) { m.server.acknowledge() }),
 		"apply":       of(func(m *member) { m.server.apply() }),
-		"disconnect":  of(func(m *member) { m.server.disconnect() }),
+		"replicate": of(func(m *member) {
+			for range 2 {
+				m.server.receive()
+				m.server.acknowledge()
+			}
+			m.server.apply()
+		}),
+		"disconnect": of(func(m *member) { m.server.disconnect() }),
+		"foreign":    of(func(m *member) { m.w.attachForeign(m) }),
+		"foreign-receives": {"", func(w *World, _ Action, _ Operator) {
+			if w.foreign != nil {
+				w.foreign.receive()
+				w.foreign.acknowledge()
+			}
+		}},
 		// What looks after a server.
-		"tend":      of(func(m *member) { m.pod.tend(); m.eachFormer((*pod).tend) }),
+		"tend":      of(func(m *member) { m.pod.tend(); m.pod.clone(); m.eachFormer((*pod).tend) }),
 		"supervise": of(func(m *member) { m.pod.supervise(); m.eachFormer((*pod).supervise) }),
 		"apply-unit": of(func(m *member) {
 			if !m.pod.desired.applied && !m.w.cut[apiNode][m.index] {
@@ -108,6 +122,9 @@ func init() {
 	}
 }
 
+// callsPerRound are an operator's in a second or so.
+const callsPerRound = 10
+
 // round lets everybody do what he has to, once.
 func (w *World) round(make Operator) {
 	for _, m := range w.members {
@@ -116,17 +133,30 @@ func (w *World) round(make Operator) {
 		}
 		m.pod.supervise()
 		m.pod.tend()
+		m.pod.clone()
 		m.server.receive()
 		m.server.acknowledge()
 		m.server.apply()
 	}
 	w.now = w.now.Add(time.Second)
-	for range 4 {
+	for range callsPerRound {
 		if w.operators[0] == nil {
 			w.startOperator(0, make)
 		}
 		w.operators[0].step(fateOK)
 	}
+}
+
+// attachForeign makes a replica of the user's own receive from a member, with the
+// plugin that acknowledges.
+func (w *World) attachForeign(m *member) {
+	if w.foreign == nil {
+		w.foreign = newServer(w, maxServers-1)
+		w.foreign.start()
+		w.foreign.semiSync.replica, w.foreign.receiver = true, true
+	}
+	w.foreign.disconnect()
+	w.foreign.channel.host = m.index
 }
 
 func (w *World) tryCommit(s *server) {
@@ -212,7 +242,7 @@ func (m *member) forceDelete() {
 // loseVolume destroys the node with the volume: the unit comes back empty, on another
 // node.
 func (m *member) loseVolume() {
-	if m.w.lostVolumes == maxLostVolumes || m.w.servers == maxServers {
+	if m.w.lostVolumes == maxLostVolumes || m.w.servers == maxServers-1 {
 		return
 	}
 	m.w.lostVolumes++
@@ -229,8 +259,9 @@ func (m *member) loseVolume() {
 	m.newPod()
 }
 
-// maxLostVolumes in one schedule. A commit survives fewer than were promised copies.
-const maxLostVolumes = 2
+// maxLostVolumes in one schedule. Where W is 2 or more two could be lost, but for the
+// moment in which a replica has dropped what it received because its new upstream has it.
+const maxLostVolumes = 1
 
 // String is the action in words, as Parse reads it.
 func (a Action) String() string {

@@ -32,6 +32,8 @@ type pod struct {
 	before   *record
 	// proof that the server is down; supervise makes it.
 	proof *agentclient.StopProof
+	// provision is the last operation.
+	provision *provision
 	// forgot its durability: see Rules.RecordedDurability.
 	forgot bool
 	// since is for how many looks commits have waited with enough receivers attached.

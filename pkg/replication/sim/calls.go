@@ -24,36 +24,46 @@ func (s *Seat) Observe(_ context.Context, t agentclient.Target) (o *agentclient.
 
 // Promote implements agentclient.Roles.
 func (s *Seat) Promote(_ context.Context, t agentclient.Target, r agentclient.PromoteRequest) (o *agentclient.Observation, err error) {
+	r.Fence = s.stamp(r.Fence)
 	err = s.call("Promote", t, func(p *pod, crash bool) (err error) { o, err = p.promote(r, crash); return err })
 	return answer(o, err)
 }
 
 // Demote implements agentclient.Roles.
 func (s *Seat) Demote(_ context.Context, t agentclient.Target, f agentclient.RoleFence) (o *agentclient.Observation, err error) {
+	f = s.stamp(f)
 	err = s.call("Demote", t, func(p *pod, crash bool) (err error) { o, err = p.demote(f, crash); return err })
 	return answer(o, err)
 }
 
 // Follow implements agentclient.Roles.
 func (s *Seat) Follow(_ context.Context, t agentclient.Target, r agentclient.FollowRequest) (o *agentclient.Observation, err error) {
+	r.Fence = s.stamp(r.Fence)
 	err = s.call("Follow", t, func(p *pod, crash bool) (err error) { o, err = p.follow(r, crash); return err })
 	return answer(o, err)
 }
 
 // Isolate implements agentclient.Roles.
 func (s *Seat) Isolate(_ context.Context, t agentclient.Target, f agentclient.RoleFence) (o *agentclient.Observation, err error) {
+	f = s.stamp(f)
 	err = s.call("Isolate", t, func(p *pod, crash bool) (err error) { o, err = p.isolate(f, crash); return err })
+	if p := s.w.podOf(t); agentclient.IsUnavailable(err) && p != nil && !s.w.Rules.AcknowledgedIsolate {
+		return p.observe(), nil
+	}
 	return answer(o, err)
 }
 
 // Release implements agentclient.Roles.
 func (s *Seat) Release(_ context.Context, t agentclient.Target, f agentclient.RoleFence) (o *agentclient.Observation, err error) {
+	f = s.stamp(f)
 	err = s.call("Release", t, func(p *pod, _ bool) (err error) { o, err = p.release(f); return err })
 	return answer(o, err)
 }
 
 // SetHold is that of agentclient.Interface.
 func (s *Seat) SetHold(_ context.Context, t agentclient.Target, h agentclient.Hold) (status *agentclient.Status, err error) {
+	f := s.stamp(agentclient.RoleFence{Term: h.Term, Seq: h.Seq})
+	h.Term, h.Seq = f.Term, f.Seq
 	err = s.call("SetHold", t, func(p *pod, _ bool) (err error) { status, err = p.setHold(h); return err })
 	if err != nil {
 		return nil, err

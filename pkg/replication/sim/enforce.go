@@ -124,7 +124,7 @@ func (p *pod) enforceReplica(upstreamExecuted string) error {
 		if len(s.relay) > 0 && w.Rules.KeepReceived {
 			there, err := setOf(upstreamExecuted)
 			all := s.all()
-			if err != nil || !there.contains(&all) {
+			if err != nil || !there.contains(&all) || w.Rules.ApplyFirst {
 				if s.applierError != 0 {
 					return errWouldLose
 				}
@@ -148,7 +148,7 @@ func (p *pod) startReceiver() error {
 	if s.receiver || s.receiverError == errorPurged {
 		return nil
 	}
-	if id := r.Upstream.ServerID; id != "" && w.Rules.ExpectedUpstream {
+	if id := r.Upstream.ServerID; id != "" {
 		host := w.indexOf(r.Upstream.Host)
 		if host < 0 {
 			return errNotYet
@@ -175,7 +175,7 @@ func (p *pod) enforceIsolated() error {
 
 // tend is the agent's look after a server with a role, about once a second.
 func (p *pod) tend() {
-	d, s, w := &p.desired, p.server, p.m.w
+	d, s := &p.desired, p.server
 	if !p.alive || d.record.Role == agentclient.RoleUnknown || len(d.holds) > 0 || !s.runs() || d.restart {
 		return
 	}
@@ -189,7 +189,7 @@ func (p *pod) tend() {
 	case agentclient.RoleSource:
 		p.tendSource()
 	case agentclient.RoleReplica:
-		if c := s.upstream; c != nil && w.Rules.ExpectedUpstream && d.record.Upstream.ServerID != "" && c.to.uuid() != d.record.Upstream.ServerID {
+		if c := s.upstream; c != nil && d.record.Upstream.ServerID != "" && c.to.uuid() != d.record.Upstream.ServerID {
 			s.stopReceiver()
 			return
 		}

@@ -5,92 +5,113 @@ package sim
 
 import (
 	"context"
-	"errors"
+	"reflect"
+	"time"
 
-	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
+	"github.com/upmio/unit-operator/pkg/replication/worker"
 )
-
-// ErrConflict: what is recorded is newer than what was read.
-var ErrConflict = errors.New("the object has been modified")
 
 // journal is the API, as far as a Replication records in it.
 type journal struct {
-	w       *World
-	status  *v1alpha1.MysqlReplicationStatus
-	version int64
+	recorded topology.Recorded
 	// wanted is spec.source.
 	wanted int
 	// isolated members of spec.replica.
 	isolated [maxMembers]bool
 }
 
-func newJournal(w *World) *journal {
-	return &journal{w: w, status: &v1alpha1.MysqlReplicationStatus{}, version: 1}
-}
+var _ worker.Journal = &Seat{}
 
-// Load reads the status and its version.
-func (s *Seat) Load(context.Context) (*v1alpha1.MysqlReplicationStatus, int64, error) {
-	s.pause()
-	f := s.fate
-	s.fate = fateOK
-	if f == fateLost || s.w.cut[operatorNode+s.index][apiNode] {
-		s.w.now = s.w.now.Add(callTimeout)
-		return nil, 0, errLost
-	}
-	s.w.now = s.w.now.Add(callTime)
-	status := s.w.journal.status.DeepCopy()
-	if r := s.w.Rules; len(status.Durability) > 1 && !r.DurabilityList {
-		status.Durability = status.Durability[len(status.Durability)-1:]
-	}
-	if !s.w.Rules.CountQuorum {
-		for i := range status.Durability {
-			status.Durability[i].W = int32(len(status.Durability[i].Members))
-		}
-	}
-	return status, s.w.journal.version, nil
-}
+// failoverDelay is spec.failover.delaySeconds of all worlds.
+const failoverDelay = 2 * time.Second
 
-// Save is a compare-and-swap. An error other than ErrConflict says nothing of the
-// outcome.
-func (s *Seat) Save(_ context.Context, status *v1alpha1.MysqlReplicationStatus, version int64) (int64, error) {
+// Load implements worker.Journal.
+func (s *Seat) Load(context.Context) (*worker.Loaded, error) {
 	s.pause()
-	w, j, f := s.w, s.w.journal, s.fate
+	w, f := s.w, s.fate
 	s.fate = fateOK
 	if f == fateLost || w.cut[operatorNode+s.index][apiNode] {
 		w.now = w.now.Add(callTimeout)
-		return 0, errLost
+		return nil, errLost
 	}
 	w.now = w.now.Add(callTime)
-	status = status.DeepCopy()
-	save := func() error {
-		if version != j.version && w.Rules.CompareAndSwap {
-			return ErrConflict
+	l := &worker.Loaded{
+		Request: topology.Request{
+			UID: replicationUID, Sync: !w.async, Source: w.members[w.journal.wanted].name,
+			Failover: topology.Failover{Enabled: true, Delay: failoverDelay},
+		},
+		Recorded: w.read(),
+		Targets:  map[string]agentclient.Target{},
+		Channel:  agentclient.ChannelAccount{User: channelUser, Password: "p"},
+	}
+	if s.term == w.term {
+		l.LeaseRenewed = w.now
+	}
+	for i := range w.members {
+		// The source that the spec asks for comes first.
+		switch {
+		case i == 0:
+			i = w.journal.wanted
+		case i <= w.journal.wanted:
+			i--
 		}
-		j.status = status.DeepCopy()
-		j.version++
-		return nil
+		m := w.members[i]
+		all := m.server.all()
+		l.Members = append(l.Members, topology.Member{
+			Name: m.name, UnitUID: m.unitUID, Host: m.name, Port: 3306, Priority: 1, Isolated: w.journal.isolated[i], Owned: true,
+			HadData: !all.empty(), PodUID: m.pod.uid, PodReady: m.server.runs() && !w.cut[apiNode][i], EndedPodUID: m.ended,
+		})
+		l.Targets[m.name] = m.pod.target()
 	}
-	switch f {
-	case fateDelayed:
-		w.delayed = append(w.delayed, func() { _ = save() })
-		w.now = w.now.Add(callTimeout)
-		return 0, errLost
-	case fateDoubled:
-		// The API server refuses the second.
-	}
-	if err := save(); err != nil {
-		return 0, err
-	}
-	w.trace("operator %d records: epoch %d, source %s", s.index, status.Epoch, status.CurrentSource)
-	if f == fateUnanswered || f == fateAgentDies {
-		w.now = w.now.Add(callTimeout)
-		return 0, errLost
-	}
-	return j.version, nil
+	return l, nil
 }
 
-// Wanted is spec.source, by place.
-func (s *Seat) Wanted() int { return s.w.journal.wanted }
+// read is what an operator reads as recorded, by the rules that hold.
+func (w *World) read() topology.Recorded {
+	r := w.journal.recorded.Clone()
+	if len(r.Durability) > 1 && !w.Rules.DurabilityList {
+		r.Durability = r.Durability[len(r.Durability)-1:]
+	}
+	if !w.Rules.CountQuorum {
+		for i := range r.Durability {
+			r.Durability[i].W = int32(len(r.Durability[i].Members))
+		}
+	}
+	return r
+}
 
-// Isolated says whether spec.replica isolates the member.
-func (s *Seat) Isolated(member int) bool { return s.w.journal.isolated[member] }
+// Save implements worker.Journal.
+func (s *Seat) Save(_ context.Context, from topology.Recorded, change topology.Change) error {
+	s.pause()
+	w, f := s.w, s.fate
+	s.fate = fateOK
+	if f == fateLost || w.cut[operatorNode+s.index][apiNode] {
+		w.now = w.now.Add(callTimeout)
+		return errLost
+	}
+	w.now = w.now.Add(callTime)
+	to := change.To.Clone()
+	save := func() error {
+		if now := w.read(); w.Rules.CompareAndSwap && !reflect.DeepEqual(from.Clone(), now) {
+			return worker.ErrConflict
+		}
+		w.journal.recorded = to
+		w.trace("recorded: %s %s, epoch %d, source %s, %s", change.Kind, change.Reason, to.Epoch, to.Source, durabilityText(to.Durability))
+		return nil
+	}
+	if f == fateDelayed {
+		w.delayed = append(w.delayed, func() { _ = save() })
+		w.now = w.now.Add(callTimeout)
+		return errLost
+	}
+	if err := save(); err != nil {
+		return err
+	}
+	if f == fateUnanswered || f == fateAgentDies {
+		w.now = w.now.Add(callTimeout)
+		return errLost
+	}
+	return nil
+}

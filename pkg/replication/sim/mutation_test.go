@@ -8,22 +8,34 @@ import (
 	"testing"
 )
 
+// enough is how many schedules may be needed to find what comes of a rule that is off.
+const enough = 60_000
+
 // TestEachRuleIsNeeded switches one rule off after the other: schedules must find what
 // comes of it.
 func TestEachRuleIsNeeded(t *testing.T) {
+	if raceDetector || testing.Short() {
+		t.Skip("it takes many schedules: the run without the race detector does it")
+	}
 	rules := reflect.TypeFor[Rules]()
 	for i := range rules.NumField() {
 		t.Run(rules.Field(i).Name, func(t *testing.T) {
 			off := AllRules()
 			reflect.ValueOf(&off).Elem().Field(i).SetBool(false)
-			for seed := range uint64(20000) {
-				s := Random(seed)
-				if out := s.Run(off, Pilot, nil); out.Violation != "" {
-					t.Logf("seed %d: %s", seed, out.Violation)
-					return
-				}
+			_, seed, found := search(0, enough, off, Pilot)
+			if found == "" {
+				t.Fatal("no schedule finds it")
 			}
-			t.Error("no schedule finds it")
+			t.Logf("seed %d: %s", seed, found)
 		})
+	}
+}
+
+func TestAllRulesAreAll(t *testing.T) {
+	all := reflect.ValueOf(AllRules())
+	for i := range all.NumField() {
+		if !all.Field(i).Bool() {
+			t.Errorf("%s is off", all.Type().Field(i).Name)
+		}
 	}
 }

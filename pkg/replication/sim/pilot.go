@@ -12,6 +12,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
 // Pilot is a small operator by the rules: it makes a set, switches over and fails over
@@ -24,10 +25,10 @@ func Pilot(s *Seat) Pass {
 }
 
 type pilot struct {
-	seat    *Seat
-	ctx     context.Context
-	status  *v1alpha1.MysqlReplicationStatus
-	version int64
+	seat *Seat
+	ctx  context.Context
+	// from is what was read, status what it is to be.
+	from, status topology.Recorded
 	// raised: this process has raised the epoch.
 	raised bool
 	seen   []*agentclient.Observation
@@ -45,10 +46,11 @@ const (
 
 func (p *pilot) pass(ctx context.Context) error {
 	p.ctx = ctx
-	var err error
-	if p.status, p.version, err = p.seat.Load(ctx); err != nil {
+	loaded, err := p.seat.Load(ctx)
+	if err != nil {
 		return err
 	}
+	p.from, p.status = loaded.Recorded, loaded.Recorded.Clone()
 	if !p.raised {
 		p.status.Epoch++
 		if op := p.status.Operation; op != nil {
@@ -59,12 +61,12 @@ func (p *pilot) pass(ctx context.Context) error {
 		}
 		p.raised = true
 	}
-	p.seen = make([]*agentclient.Observation, p.seat.Members())
+	p.seen = make([]*agentclient.Observation, len(p.seat.w.members))
 	for i := range p.seen {
 		p.seen[i] = p.observe(i)
 	}
 	switch {
-	case p.status.CurrentSource == "":
+	case p.status.Source == "":
 		return p.begin()
 	case p.status.Operation == nil:
 		return p.steady()
@@ -75,13 +77,15 @@ func (p *pilot) pass(ctx context.Context) error {
 }
 
 func (p *pilot) save() error {
-	version, err := p.seat.Save(p.ctx, p.status, p.version)
-	p.version = version
+	err := p.seat.Save(p.ctx, p.from, topology.Change{Kind: topology.ChangeBegin, To: p.status})
+	if err == nil {
+		p.from = p.status.Clone()
+	}
 	return err
 }
 
 func (p *pilot) observe(i int) *agentclient.Observation {
-	o, err := p.seat.Observe(p.ctx, p.seat.Target(i))
+	o, err := p.seat.Observe(p.ctx, p.target(i))
 	if err != nil {
 		return nil
 	}
@@ -98,6 +102,13 @@ func (p *pilot) record(i int) agentclient.RoleRecord {
 	return agentclient.RoleRecord{}
 }
 
+func (p *pilot) target(i int) agentclient.Target { return p.seat.w.members[i].pod.target() }
+func (p *pilot) isolated(i int) bool             { return p.seat.w.journal.isolated[i] }
+func (p *pilot) async() bool                     { return p.seat.w.async }
+func (p *pilot) fence() agentclient.RoleFence {
+	return agentclient.RoleFence{ReplicationUID: replicationUID, Epoch: p.status.Epoch}
+}
+
 func (p *pilot) index(name string) int { return p.seat.w.indexOf(name) }
 func (p *pilot) name(i int) string     { return p.seat.w.members[i].name }
 
@@ -105,7 +116,7 @@ func (p *pilot) name(i int) string     { return p.seat.w.members[i].name }
 func (p *pilot) others(i int) []v1alpha1.DurabilityMember {
 	var out []v1alpha1.DurabilityMember
 	for j := range p.seen {
-		if j != i && !p.seat.Isolated(j) && p.seat.w.learned[j] != "" {
+		if j != i && !p.isolated(j) && p.seat.w.learned[j] != "" {
 			out = append(out, v1alpha1.DurabilityMember{Name: p.name(j), UnitUID: p.seat.w.members[j].unitUID, ServerUUID: p.seat.w.learned[j]})
 		}
 	}
@@ -114,7 +125,10 @@ func (p *pilot) others(i int) []v1alpha1.DurabilityMember {
 
 // entry is what a source i promises.
 func (p *pilot) entry(i int) v1alpha1.ReplicationDurabilityEntry {
-	others := p.others(i)
+	var others []v1alpha1.DurabilityMember
+	if !p.async() {
+		others = p.others(i)
+	}
 	return v1alpha1.ReplicationDurabilityEntry{Source: p.seat.w.learned[i], W: int32((len(others) + 1) / 2), Members: others}
 }
 
@@ -124,9 +138,9 @@ func (p *pilot) begin() error {
 			return nil
 		}
 	}
-	first := p.seat.Wanted()
+	first := p.seat.w.journal.wanted
 	p.status.Epoch++
-	p.status.CurrentSource = p.name(first)
+	p.status.Source = p.name(first)
 	p.status.Durability = []v1alpha1.ReplicationDurabilityEntry{p.entry(first)}
 	return p.save()
 }
@@ -138,8 +152,8 @@ func (p *pilot) promote(i int) error {
 	for _, m := range entry.Members {
 		d.Members = append(d.Members, agentclient.DurabilityMember{Name: m.Name, UnitUID: m.UnitUID, ServerID: m.ServerUUID})
 	}
-	o, err := p.seat.Promote(p.ctx, p.seat.Target(i), agentclient.PromoteRequest{
-		Fence: p.seat.Fence(p.status.Epoch), Durability: d, Open: true, ServerID: entry.Source,
+	o, err := p.seat.Promote(p.ctx, p.target(i), agentclient.PromoteRequest{
+		Fence: p.fence(), Durability: d, Open: true, ServerID: entry.Source,
 		Channel: agentclient.ChannelAccount{User: channelUser, Password: "p"},
 	})
 	if err == nil {
@@ -150,7 +164,7 @@ func (p *pilot) promote(i int) error {
 
 // steady is a set without an operation.
 func (p *pilot) steady() error {
-	source := p.index(p.status.CurrentSource)
+	source := p.index(p.status.Source)
 	newest := p.status.Durability[len(p.status.Durability)-1]
 	if !p.answered(source) || p.seen[source].ServerID != newest.Source {
 		if p.patience++; p.patience < 3 || p.anyReceives() {
@@ -163,8 +177,8 @@ func (p *pilot) steady() error {
 	if !slices.EqualFunc(want.Members, newest.Members, func(a, b v1alpha1.DurabilityMember) bool { return a == b }) && len(p.status.Durability) == 1 {
 		// The members that leave have to be isolated first.
 		for _, m := range newest.Members {
-			if i := p.index(m.Name); p.seat.Isolated(i) && (!p.answered(i) || p.record(i).Role != agentclient.RoleIsolated) {
-				_, err := p.seat.Isolate(p.ctx, p.seat.Target(i), p.seat.Fence(p.status.Epoch))
+			if i := p.index(m.Name); p.isolated(i) && (!p.answered(i) || p.record(i).Role != agentclient.RoleIsolated) {
+				_, err := p.seat.Isolate(p.ctx, p.target(i), p.fence())
 				return err
 			}
 		}
@@ -183,8 +197,8 @@ func (p *pilot) steady() error {
 	if len(p.status.Durability) > 1 {
 		return p.settle(source)
 	}
-	wanted := p.seat.Wanted()
-	if wanted != source && !p.seat.Isolated(wanted) && p.answered(wanted) && p.record(wanted).Role == agentclient.RoleReplica {
+	wanted := p.seat.w.journal.wanted
+	if wanted != source && !p.isolated(wanted) && p.answered(wanted) && p.record(wanted).Role == agentclient.RoleReplica {
 		return p.start(v1alpha1.OperationSwitchover, source, wanted)
 	}
 	return nil
@@ -249,11 +263,20 @@ func (p *pilot) followAll(source int) error {
 	}
 	for i := range p.seen {
 		r := p.record(i)
-		if i == source || !p.answered(i) || p.seat.Isolated(i) {
+		if i == source || p.seen[i] == nil {
+			continue
+		}
+		if slices.Contains(p.seen[i].Status.Holds, holdFence) && r.Role != agentclient.RoleSource {
+			if _, err := p.hold(i, false); err != nil {
+				errs = append(errs, err)
+			}
+			continue
+		}
+		if !p.answered(i) && r.Role != agentclient.RoleSource || p.isolated(i) {
 			continue
 		}
 		if r.Role == agentclient.RoleSource {
-			o, err := p.seat.Demote(p.ctx, p.seat.Target(i), p.seat.Fence(p.status.Epoch))
+			o, err := p.seat.Demote(p.ctx, p.target(i), p.fence())
 			if err != nil {
 				errs = append(errs, err)
 				continue
@@ -275,8 +298,8 @@ func (p *pilot) followAll(source int) error {
 		if !gtid.Errant(all(p.seen[i]), all(at), uuid).IsEmpty() {
 			continue
 		}
-		o, err := p.seat.Follow(p.ctx, p.seat.Target(i), agentclient.FollowRequest{
-			Fence: p.seat.Fence(p.status.Epoch), UpstreamExecuted: at.MySQL.Executed, Acknowledge: member,
+		o, err := p.seat.Follow(p.ctx, p.target(i), agentclient.FollowRequest{
+			Fence: p.fence(), UpstreamExecuted: at.MySQL.Executed, Acknowledge: member,
 			Upstream: agentclient.Upstream{Name: p.name(source), Host: p.name(source), Port: 3306, ServerID: newest.Source, User: channelUser},
 			Channel:  agentclient.ChannelAccount{User: channelUser, Password: "p"},
 		})
@@ -316,7 +339,7 @@ func (p *pilot) switchover() error {
 	}
 	switch op.Phase {
 	case phaseFence:
-		closed, err := p.seat.Demote(p.ctx, p.seat.Target(from), p.seat.Fence(p.status.Epoch))
+		closed, err := p.seat.Demote(p.ctx, p.target(from), p.fence())
 		if err != nil || !closed.Answered || closed.ServerID != p.status.Durability[len(p.status.Durability)-1].Source {
 			return err
 		}
@@ -332,9 +355,14 @@ func (p *pilot) switchover() error {
 	return p.open(to)
 }
 
+// hold sets or lifts the fence of a member.
+func (p *pilot) hold(i int, held bool) (*agentclient.Status, error) {
+	return p.seat.SetHold(p.ctx, p.target(i), agentclient.Hold{Name: holdFence, Held: held, Epoch: p.status.Epoch, ReplicationUID: replicationUID})
+}
+
 // commit records the new source: from here on the way is forward.
 func (p *pilot) commit(to int) error {
-	p.status.CurrentSource = p.name(to)
+	p.status.Source = p.name(to)
 	p.status.Operation.To, p.status.Operation.Phase = p.name(to), phaseOpen
 	p.status.Durability = append(p.status.Durability, p.entry(to))
 	if err := p.save(); err != nil {
@@ -374,9 +402,9 @@ func (p *pilot) failover() error {
 		var o *agentclient.Observation
 		var err error
 		if p.record(i).Role == agentclient.RoleSource {
-			o, err = p.seat.Demote(p.ctx, p.seat.Target(i), p.seat.Fence(p.status.Epoch))
+			o, err = p.seat.Demote(p.ctx, p.target(i), p.fence())
 		} else {
-			o, err = p.seat.Isolate(p.ctx, p.seat.Target(i), p.seat.Fence(p.status.Epoch))
+			o, err = p.seat.Isolate(p.ctx, p.target(i), p.fence())
 		}
 		if agentclient.IsStaleFence(err) {
 			return err
@@ -386,10 +414,24 @@ func (p *pilot) failover() error {
 		}
 	}
 	to := p.candidate(votes)
+	if p.async() && to >= 0 {
+		// Nobody's acknowledgement is missing to a source that waits for none: it must be
+		// down for sure.
+		held, err := p.hold(from, true)
+		if err != nil {
+			return err
+		}
+		if o := p.observe(from); o == nil || o.Status.StopProof == nil || o.Status.StopProof.Order < held.HoldsOrder {
+			to = -1
+		}
+	}
 	if to < 0 {
 		newest := p.status.Durability[len(p.status.Durability)-1]
 		if p.patience > patience && p.answered(from) && p.seen[from].ServerID == newest.Source {
 			// It is back: whoever voted follows it again.
+			if _, err := p.hold(from, false); err != nil {
+				return err
+			}
 			p.status.Epoch++
 			return p.end()
 		}
@@ -402,6 +444,9 @@ func (p *pilot) failover() error {
 // votes.
 func (p *pilot) candidate(votes map[int]*agentclient.Observation) int {
 	for _, e := range p.status.Durability {
+		if p.async() {
+			break
+		}
 		r := 0
 		for i, o := range votes {
 			if slices.ContainsFunc(e.Members, func(m v1alpha1.DurabilityMember) bool {
@@ -416,7 +461,7 @@ func (p *pilot) candidate(votes map[int]*agentclient.Observation) int {
 	}
 	for i := range p.seen {
 		o := votes[i]
-		if o == nil || p.seat.Isolated(i) {
+		if o == nil || p.isolated(i) {
 			continue
 		}
 		best := true

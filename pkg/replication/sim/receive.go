@@ -26,7 +26,12 @@ func (s *server) receive() {
 		s.connect()
 		return
 	}
-	if !c.to.runs() || !s.w.linked(s.number, c.to.number) {
+	if !s.w.linked(s.number, c.to.number) {
+		// It notices by the heartbeats that do not come.
+		s.disconnect()
+		return
+	}
+	if !c.to.runs() {
 		return
 	}
 	has := s.all()
@@ -64,6 +69,9 @@ func (s *server) connect() {
 		return
 	}
 	c := &connection{from: s, to: source, fromLife: s.life, toLife: source.life, acknowledges: s.semiSync.replica}
+	if s == s.w.foreign && s.w.Rules.ForeignReceivers && source.pod.desired.record.Durability.Sync {
+		return
+	}
 	if before := source.attached[s.number]; before != nil {
 		source.detach(before)
 	}

@@ -33,6 +33,9 @@ type Rules struct {
 	// KeepReceived: following changes the channel only on a difference, and only when
 	// nothing received is lost.
 	KeepReceived bool
+	// ApplyFirst: before the channel changes, what was received is applied, though the new
+	// upstream has it too: a member that has acknowledged it is counted on.
+	ApplyFirst bool
 	// KeepRelayLog: relay_log_recovery = OFF.
 	KeepRelayLog bool
 	// SyncRelayLog: sync_relay_log = 1.
@@ -44,10 +47,11 @@ type Rules struct {
 	CallOrder bool
 	// EpochOrder: an agent refuses a call of a lower epoch.
 	EpochOrder bool
-	// ExpectedUpstream: a replica follows only the server that was meant.
-	ExpectedUpstream bool
+	// AcknowledgedIsolate: a member has left when its agent has said so. Off: a call that
+	// nobody answered counts as one that was.
+	AcknowledgedIsolate bool
 	// ForeignReceivers: the source's agent cuts off receivers that acknowledge and are
-	// no members.
+	// no members. That it looks once a second only is not modelled.
 	ForeignReceivers bool
 
 	// DurabilityList: an entry of the durability list counts until its successor is
@@ -64,8 +68,8 @@ func AllRules() Rules {
 	return Rules{
 		KillWaiting: true, IsolatedRole: true, PositionsAfterVote: true, RecordedDurability: true,
 		DurabilityBeforeOpen: true, ClosedStart: true, ProvenStop: true, PodEndProven: true,
-		KeepReceived: true, KeepRelayLog: true, SyncRelayLog: true, NeverDegrade: true,
-		CallOrder: true, EpochOrder: true, ExpectedUpstream: true, ForeignReceivers: true,
+		KeepReceived: true, ApplyFirst: true, KeepRelayLog: true, SyncRelayLog: true, NeverDegrade: true,
+		CallOrder: true, EpochOrder: true, AcknowledgedIsolate: true, ForeignReceivers: true,
 		DurabilityList: true, CountQuorum: true, CompareAndSwap: true,
 	}
 }

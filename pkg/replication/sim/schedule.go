@@ -4,51 +4,110 @@
 package sim
 
 import (
+	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
 )
 
 // Schedule is what happens in a world of so many members, after they have become a
 // set.
 type Schedule struct {
 	Members int
+	// Async is mode rpl_async.
+	Async   bool
 	Actions []Action
+}
+
+// String is the schedule as a scenario.
+func (s Schedule) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "world %d", s.Members)
+	if s.Async {
+		b.WriteString(" async")
+	}
+	b.WriteString("\n")
+	for _, a := range s.Actions {
+		fmt.Fprintf(&b, "%v\n", a)
+	}
+	b.WriteString("recover\n----\n")
+	return b.String()
 }
 
 // settleRounds is the time that a set has to come about, and to recover at the end.
 const settleRounds = 40
 
-// weights of the actions of a random schedule.
-type weight struct {
-	verb   string
-	weight int
+// profile is what a random schedule is made of: how often which action comes.
+type profile map[string]int
+
+// usual is what a set does by itself, with clients, and an operator that looks after it.
+var usual = profile{
+	"commit": 10, "commit-everywhere": 60, "receive": 60, "acknowledge": 60, "apply": 50, "replicate": 90, "tend": 60, "supervise": 50,
+	"operator": 200, "deliver": 12, "apply-unit": 12, "wait": 8, "rounds": 6,
 }
 
-// quiet are what a set does by itself; the rest are faults and people.
-var weights = []weight{
-	{"commit", 20}, {"commit-everywhere", 70}, {"receive", 130}, {"acknowledge", 110}, {"apply", 90}, {"tend", 60}, {"supervise", 50},
-	{"operator", 200}, {"deliver", 12}, {"apply-unit", 12}, {"wait", 8}, {"commit-former", 4},
-	{"disconnect", 6}, {"kill", 8}, {"restart-agent", 6}, {"power", 5}, {"hang", 3}, {"unhang", 4},
-	{"cut", 16}, {"heal", 8}, {"heal-all", 3}, {"delete-pod", 4}, {"force-delete", 3}, {"lose-volume", 2},
-	{"operator-dies", 6}, {"want", 8}, {"isolate", 2}, {"join", 3}, {"rounds", 6},
+// faults all over, or of a kind. A schedule has one of them beside what is usual.
+var faults = []profile{
+	{
+		"disconnect": 6, "kill": 8, "restart-agent": 6, "power": 5, "hang": 3, "unhang": 4, "cut": 16, "heal": 8, "heal-all": 3,
+		"delete-pod": 4, "force-delete": 3, "commit-former": 4, "lose-volume": 2, "operator-dies": 6, "want": 8, "isolate": 2, "join": 3,
+	},
+	// A source that is cut off, and comes back.
+	{"cut": 40, "heal": 12, "heal-all": 4, "kill": 8, "restart-agent": 6, "power": 6, "hang": 6, "unhang": 4},
+	// Members that come and go.
+	{"isolate": 14, "join": 14, "cut": 12, "heal": 8, "lose-volume": 3, "deliver": 30, "foreign": 6, "foreign-receives": 60, "kill": 4},
+	// Operators that die and sleep.
+	{"operator-dies": 20, "want": 20, "deliver": 40, "cut": 10, "heal": 8, "kill": 6},
+	// Pods and volumes.
+	{"delete-pod": 14, "force-delete": 10, "commit-former": 20, "lose-volume": 5, "power": 10, "cut": 12, "heal": 8, "kill": 6},
 }
 
-var totalWeight = func() (n int) {
-	for _, w := range weights {
-		n += w.weight
+// mix is a profile to draw from.
+type mix struct {
+	verbs   []string
+	weights []int
+	total   int
+}
+
+// allMixes are made once: they need the kinds of actions, which are made by an init.
+var allMixes = sync.OnceValue(func() (out []mix) {
+	for _, f := range faults {
+		m := mix{verbs: slices.Sorted(maps.Keys(kinds))}
+		for _, v := range m.verbs {
+			n := usual[v] + f[v]
+			m.weights = append(m.weights, n)
+			m.total += n
+		}
+		out = append(out, m)
 	}
-	return n
-}()
+	return out
+})
+
+// draw an action.
+func (m mix) draw(rng *rand.Rand) string {
+	at := rng.IntN(m.total)
+	for i, w := range m.weights {
+		if at < w {
+			return m.verbs[i]
+		}
+		at -= w
+	}
+	panic("sim: a mix without actions")
+}
 
 // Random makes a schedule from a seed.
 func Random(seed uint64) Schedule {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	s := Schedule{Members: []int{3, 3, 3, 2, 4, 5}[rng.IntN(6)]}
-	// The first actions come in a set that works; bursts of one member's faults find
-	// more than faults all over.
+	s := Schedule{Members: []int{3, 3, 3, 2, 4, 5}[rng.IntN(6)], Async: rng.IntN(6) == 0}
+	mixes := allMixes()
+	m := mixes[rng.IntN(len(mixes))]
 	n := 60 + rng.IntN(300)
-	favourite := rng.IntN(s.Members)
+	// Most faults hit the same member: that finds more than faults all over.
+	favourite := rng.IntN(s.Members) * rng.IntN(2)
 	for len(s.Actions) < n {
-		a := randomAction(rng, s.Members, favourite)
+		a := randomAction(rng, m.draw(rng), s.Members, favourite)
 		s.Actions = append(s.Actions, a)
 		if a.verb == "operator" {
 			// What it does takes many calls: most of them in a row.
@@ -60,18 +119,10 @@ func Random(seed uint64) Schedule {
 	return s
 }
 
-func randomAction(rng *rand.Rand, members, favourite int) Action {
-	at := rng.IntN(totalWeight)
-	var a Action
-	for _, w := range weights {
-		if at < w.weight {
-			a.verb = w.verb
-			break
-		}
-		at -= w.weight
-	}
+func randomAction(rng *rand.Rand, verb string, members, favourite int) Action {
+	a := Action{verb: verb}
 	member := func() int {
-		if rng.IntN(4) == 0 {
+		if rng.IntN(3) == 0 {
 			return favourite
 		}
 		return rng.IntN(members)
@@ -122,6 +173,7 @@ type Outcome struct {
 // is left when nothing goes wrong any more.
 func (s Schedule) Run(rules Rules, make Operator, trace func(format string, args ...any)) Outcome {
 	w := newWorld(s.Members, rules)
+	w.async = s.Async
 	if trace != nil {
 		w.trace = trace
 	}
@@ -193,7 +245,7 @@ func (w *World) recover(make Operator) {
 // Shrink leaves out what a violation does not need.
 func (s Schedule) Shrink(rules Rules, make Operator) Schedule {
 	fails := func(actions []Action) bool {
-		return Schedule{s.Members, actions}.Run(rules, make, nil).Violation != ""
+		return Schedule{s.Members, s.Async, actions}.Run(rules, make, nil).Violation != ""
 	}
 	actions := s.Actions
 	if out := s.Run(rules, make, nil); out.Violation != "" {
@@ -209,5 +261,5 @@ func (s Schedule) Shrink(rules Rules, make Operator) Schedule {
 			at += size
 		}
 	}
-	return Schedule{s.Members, actions}
+	return Schedule{s.Members, s.Async, actions}
 }

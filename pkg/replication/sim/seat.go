@@ -180,15 +180,3 @@ func (w *World) podOf(t agentclient.Target) *pod {
 	}
 	return nil
 }
-
-// Target of a member, by its place: its pod as the API knows it now.
-func (s *Seat) Target(member int) agentclient.Target { return s.w.members[member].pod.target() }
-
-// Members is how many there are.
-func (s *Seat) Members() int { return len(s.w.members) }
-
-// Fence of the next mutating call of the given epoch.
-func (s *Seat) Fence(epoch int64) agentclient.RoleFence {
-	s.seq++
-	return agentclient.RoleFence{ReplicationUID: replicationUID, Epoch: epoch, Term: s.term, Seq: s.seq}
-}

@@ -58,6 +58,8 @@ type volume struct {
 	unsynced  int
 	retrieved set
 	channel   channel
+	// evidence was copied beside the data.
+	evidence set
 	// hung: nothing on it ends, and the process that asks waits.
 	hung bool
 }

@@ -28,11 +28,16 @@ type World struct {
 	forced bool
 	// cut links between nodes: members first, then operators, then the API.
 	cut     [maxNodes][maxNodes]bool
-	journal *journal
+	journal journal
+	// async: mode rpl_async. Nothing is promised of a commit then, but that one member
+	// acknowledges.
+	async bool
 	// operators may be two at once. term is the Lease's.
 	operators [2]*operator
 	term      int64
 	delayed   []func()
+	// foreign is a replica of the user's own, which acknowledges; nil: there is none.
+	foreign *server
 	// servers counts those that were ever made, pods too.
 	servers, pods int
 	// learned are the servers of members as the pilot has seen them last.
@@ -76,7 +81,6 @@ func newWorld(n int, rules Rules) *World {
 		w.members = append(w.members, m)
 		m.newPod()
 	}
-	w.journal = newJournal(w)
 	return w
 }
 
@@ -120,13 +124,15 @@ func (w *World) violate(format string, args ...any) {
 // acknowledged is a client that was told that its commit is safe.
 func (w *World) acknowledged(s *server, c commit) {
 	w.trace("%s acknowledges %v", s.name(), c.transaction)
-	w.acked[min(s.promised, maxMembers-1)].add(c.transaction)
+	if !w.async {
+		w.acked[min(s.promised, maxMembers-1)].add(c.transaction)
+	}
 	if o := w.opened; o != nil && o != s && o.tenure > s.tenure {
 		has := o.all()
 		switch {
 		case c.openings == w.openings:
 			w.violate("two members acknowledge: %s has taken %v after %s was opened, and acknowledges it", s.name(), c.transaction, o.name())
-		case !has.has(c.transaction) && s.promised >= w.lostVolumes && !w.forced:
+		case !w.async && !has.has(c.transaction) && s.promised >= w.lostVolumes && !w.forced:
 			w.violate("an acknowledged commit is lost: %s acknowledges %v, which %s has not, and %s is the source", s.name(), c.transaction, o.name(), o.name())
 		}
 	}
