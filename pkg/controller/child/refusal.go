@@ -5,6 +5,7 @@ package child
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -80,3 +81,42 @@ func IsGone(err error) bool {
 	}
 	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
 }
+
+// IsOfOne says whether an error is about one object, so that writes of others may fare
+// better: the API server has answered, and neither was the cache late, nor is the
+// server itself in trouble.
+func IsOfOne(err error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !IsOfOne(err) })
+	}
+	if _, conflict := AsNameConflict(err); conflict || IsRefusal(err) {
+		return true
+	}
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return false
+	}
+	switch status.Status().Code {
+	case http.StatusConflict, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return false
+	}
+	return true
+}
+
+// Failures are the errors of children that fail each for itself, so that the others are
+// synced all the same. The sync fails in the end and is tried again.
+type Failures struct {
+	errs []error
+}
+
+// Tolerate collects an error and says whether to go on.
+func (f *Failures) Tolerate(err error) bool {
+	if err == nil {
+		return true
+	}
+	f.errs = append(f.errs, err)
+	return IsOfOne(err)
+}
+
+// Err is what was collected, nil for nothing.
+func (f *Failures) Err() error { return errors.Join(f.errs...) }

@@ -5,118 +5,74 @@ package grpccall
 
 import (
 	"context"
-	"encoding/json"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 )
 
 // fieldManager of every write of this controller.
 const fieldManager = "unit-operator/grpccall"
 
-var (
-	createOptions = metav1.CreateOptions{FieldManager: fieldManager}
-	patchOptions  = metav1.PatchOptions{FieldManager: fieldManager}
+// Actions of events.
+const (
+	actionRun    = "Run"
+	actionCancel = "Cancel"
+	actionCreate = "Create"
 )
 
-var callsResource = v1alpha1.Resource("grpccalls")
+var (
+	controllerKind = v1alpha1.SchemeGroupVersion.WithKind("GrpcCall")
+	callsResource  = v1alpha1.Resource("grpccalls")
+)
 
-// control is the only part of the controller that writes to the API. It remembers
-// what it wrote, so that no sync decides on a cache that is older.
+// control is the only part of the controller that writes to the API.
 type control struct {
-	kube   kubernetes.Interface
-	upm    versioned.Interface
-	wrote  *consistency.Store
-	events recorder
+	*child.Writer[*v1alpha1.GrpcCall]
+	kube kubernetes.Interface
+	upm  versioned.Interface
+
+	calls   child.Children[*v1alpha1.GrpcCall, *v1alpha1.GrpcCall]
+	secrets child.Children[*v1alpha1.GrpcCall, *corev1.Secret]
 }
 
-// patch the one call that was seen, as it was seen: another UID or resourceVersion
-// refuses it, so that neither an operator that slept nor two at once write over what
-// the other has recorded.
-func (c *control) patch(ctx context.Context, call *v1alpha1.GrpcCall, metadata, rest map[string]any, subresources ...string) error {
-	meta := map[string]any{"uid": call.UID, "resourceVersion": call.ResourceVersion}
-	for k, v := range metadata {
-		meta[k] = v
+func newControl(kube kubernetes.Interface, upm versioned.Interface, wrote *consistency.Store, recorder events.EventRecorder) *control {
+	w := child.NewWriter[*v1alpha1.GrpcCall](fieldManager, controllerKind, wrote, findings.NewRecorder(recorder, controllerKind, findings.Kind{}))
+	c := &control{
+		Writer: w, kube: kube, upm: upm,
+		calls:   child.Of(w, child.Kind{Name: "GrpcCall", Resource: callsResource}, upm.UpmV1alpha1().GrpcCalls),
+		secrets: child.Of(w, child.Kind{Name: "Secret", Resource: corev1.Resource("secrets")}, kube.CoreV1().Secrets),
 	}
-	body := map[string]any{"metadata": meta}
-	for k, v := range rest {
-		body[k] = v
-	}
-	patch, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	written, err := c.upm.UpmV1alpha1().GrpcCalls(call.Namespace).Patch(ctx, call.Name, types.MergePatchType, patch, patchOptions, subresources...)
-	if apierrors.IsNotFound(err) {
-		return nil // gone meanwhile
-	}
-	if err != nil {
-		return err
-	}
-	c.wrote.WroteAt(cache.MetaObjectToName(call), call.UID, callsResource, written.ResourceVersion)
-	return nil
+	// The key of a set's backups has no owner: it outlives the set, and is used whoever
+	// made it.
+	c.secrets.Ours = func(*v1alpha1.GrpcCall, metav1.Object) bool { return true }
+	return c
 }
 
 func (c *control) setFinalizers(ctx context.Context, call *v1alpha1.GrpcCall, finalizers []string) error {
-	return c.patch(ctx, call, map[string]any{"finalizers": finalizers}, nil)
-}
-
-// patchStatus writes what changed in a status.
-func (c *control) patchStatus(ctx context.Context, call *v1alpha1.GrpcCall, status v1alpha1.GrpcCallStatus) error {
-	type statusOnly struct {
-		Status v1alpha1.GrpcCallStatus `json:"status"`
-	}
-	before, err := json.Marshal(statusOnly{call.Status})
-	if err != nil {
-		return err
-	}
-	after, err := json.Marshal(statusOnly{status})
-	if err != nil {
-		return err
-	}
-	raw, err := jsonmergepatch.CreateThreeWayJSONMergePatch(before, after, before)
-	if err != nil {
-		return err
-	}
-	rest := map[string]any{}
-	if err := json.Unmarshal(raw, &rest); err != nil {
-		return err
-	}
-	return c.patch(ctx, call, nil, rest, "status")
+	_, err := c.calls.SetFinalizers(ctx, call, call, finalizers)
+	return err
 }
 
 // deleteCall deletes the one call that was seen, and no other by its name.
 func (c *control) deleteCall(ctx context.Context, call *v1alpha1.GrpcCall) error {
-	err := c.upm.UpmV1alpha1().GrpcCalls(call.Namespace).Delete(ctx, call.Name, metav1.DeleteOptions{
-		Preconditions: metav1.NewUIDPreconditions(string(call.UID)),
-	})
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil // gone, or another one has its name: the watch says so soon
-	}
-	return err
+	return c.calls.Delete(ctx, call, call.Name, call.UID, "its time is over", nil)
 }
 
 // createKey makes the Secret of a set's backup key. One that is there is returned as
 // it is: a key is never replaced, for it reads the backups made with it.
 func (c *control) createKey(ctx context.Context, call *v1alpha1.GrpcCall, secret *corev1.Secret) (*corev1.Secret, error) {
-	secrets := c.kube.CoreV1().Secrets(secret.Namespace)
-	made, err := secrets.Create(ctx, secret, createOptions)
-	if apierrors.IsAlreadyExists(err) {
-		return secrets.Get(ctx, secret.Name, metav1.GetOptions{})
+	there, created, err := c.secrets.Create(ctx, call, secret)
+	if created {
+		c.Events.Normal(call, v1alpha1.ReasonKeyCreated, actionCreate,
+			"Created Secret %s with the key of the backups. Without it they cannot be read: keep a copy of it. It is never replaced nor deleted", secret.Name)
 	}
-	if err != nil {
-		return nil, err
-	}
-	c.events.normal(call, v1alpha1.ReasonKeyCreated, actionCreate,
-		"Created Secret %s with the key of the backups. Without it they cannot be read: keep a copy of it. It is never replaced nor deleted", secret.Name)
-	return made, nil
+	return there, err
 }

@@ -87,7 +87,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	}
 	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{callsResource: cfg.Calls})
 	c := &Controller{
-		control:  &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
+		control:  newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
 		wrote:    wrote,
 		clock:    cfg.Clock,
 		calls:    cfg.Calls,

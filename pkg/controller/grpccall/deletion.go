@@ -43,7 +43,7 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 		if err := c.removeFinalizer(ctx, s); err != errWritten { //nolint:errorlint // A sentinel of this package.
 			return err
 		}
-		c.control.events.warning(s.call, v1alpha1.ReasonCancelAbandoned, actionCancel,
+		c.control.Events.Warning(s.call, v1alpha1.ReasonCancelAbandoned, actionCancel,
 			"%s of Unit %s was not seen to end within %v of its cancellation; it may still run", s.call.Spec.Action, s.call.Spec.TargetUnit, cancelLimit)
 		return errWritten
 	}
@@ -51,7 +51,7 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 		s.status.Phase, s.status.QueuePosition = v1alpha1.GrpcCallCancelling, 0
 		s.status.Message = "was deleted: the operation is being cancelled"
 		s.events = append(s.events, func() {
-			c.control.events.normal(s.call, v1alpha1.ReasonCancelling, actionCancel, "%s is being cancelled: the GrpcCall was deleted", s.call.Spec.Action)
+			c.control.Events.Normal(s.call, v1alpha1.ReasonCancelling, actionCancel, "%s is being cancelled: the GrpcCall was deleted", s.call.Spec.Action)
 		})
 	}
 	s.retryAfter(left)

@@ -14,12 +14,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
-// paused says whether no agent is told anything for the call. One that waits is in no
-// queue meanwhile; one that runs is followed to its end.
-func paused(call *v1alpha1.GrpcCall) bool {
-	return call.Annotations[v1alpha2.AnnotationPaused] == "true"
-}
-
 // syncPaused keeps the status of a paused call up to date.
 func (c *Controller) syncPaused(ctx context.Context, s *state) {
 	explain := func(what string) {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 )
 
@@ -34,7 +35,7 @@ func standing(call *v1alpha1.GrpcCall) place {
 	switch {
 	case interlock.InProgress(call):
 		return running
-	case finished(call), call.DeletionTimestamp != nil, paused(call):
+	case finished(call), call.DeletionTimestamp != nil, child.Paused(call):
 		return out
 	}
 	return waiting

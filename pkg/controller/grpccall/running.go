@@ -195,7 +195,7 @@ func (c *Controller) follow(s *state, op *agentclient.Operation) {
 	if !s.confirmed() {
 		pod := s.pod.Name
 		s.events = append(s.events, func() {
-			c.control.events.normal(s.call, v1alpha1.ReasonStarted, actionRun, "%s was started by the agent of Pod %s", s.call.Spec.Action, pod)
+			c.control.Events.Normal(s.call, v1alpha1.ReasonStarted, actionRun, "%s was started by the agent of Pod %s", s.call.Spec.Action, pod)
 		})
 	}
 	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallRunning, "runs", 0
@@ -241,7 +241,7 @@ func (c *Controller) silent(s *state) {
 	message := "the agent of Unit " + s.call.Spec.TargetUnit + " does not answer: nothing is known of the operation"
 	if c.unknown(s, silentGrace, v1alpha1.ReasonAgentUnavailable, message) {
 		s.events = append(s.events, func() {
-			c.control.events.warning(s.call, v1alpha1.ReasonAgentUnavailable, actionRun, "%s; it is asked for %v", message, silentLimit)
+			c.control.Events.Warning(s.call, v1alpha1.ReasonAgentUnavailable, actionRun, "%s; it is asked for %v", message, silentLimit)
 		})
 	}
 }

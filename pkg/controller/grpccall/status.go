@@ -25,6 +25,9 @@ const progressPause = 30 * time.Second
 // maxMessage is what a message of somebody else's is cut to.
 const maxMessage = 4096
 
+// maxNote is what it is cut to in an event, beside what the event says itself.
+const maxNote = 640
+
 func (c *Controller) set(s *state, conditionType string, value metav1.ConditionStatus, reason, message string) (changed bool) {
 	return conditions.Set(&s.status.Conditions, conditionType, value, reason, message, s.call.Generation, c.clock.Now())
 }
@@ -42,9 +45,9 @@ func (c *Controller) finish(s *state, result v1alpha1.Result, reason, message st
 	}
 	c.set(s, v1alpha1.ConditionComplete, metav1.ConditionTrue, reason, message)
 	s.events = append(s.events, func() {
-		write := c.control.events.warning
+		write := c.control.Events.Warning
 		if result == v1alpha1.ResultSuccess {
-			write = c.control.events.normal
+			write = c.control.Events.Normal
 		}
 		write(s.call, reason, actionRun, "%s of Unit %s: %s", s.call.Spec.Action, s.call.Spec.TargetUnit, cut(message, maxNote))
 	})

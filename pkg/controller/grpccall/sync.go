@@ -14,6 +14,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
@@ -35,11 +36,11 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	}
 	s := c.observe(call)
 	var workErr error
-	if !paused(call) {
+	if !child.Paused(call) {
 		conditions.Remove(&s.status.Conditions, v1alpha1.ConditionPaused)
 	}
 	switch {
-	case paused(call):
+	case child.Paused(call):
 		c.syncPaused(ctx, s)
 	case finished(call):
 		workErr = c.syncFinished(ctx, s)
@@ -65,7 +66,7 @@ func (c *Controller) syncStatus(ctx context.Context, s *state) error {
 		return nil
 	}
 	s.status.ObservedGeneration = s.call.Generation
-	if err := c.control.patchStatus(ctx, s.call, s.status); err != nil {
+	if _, err := c.control.calls.PatchStatus(ctx, s.call, s.call, s.call.Status, s.status); err != nil {
 		return err
 	}
 	for _, event := range s.events {

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -56,17 +57,17 @@ func (c *Controller) adoptOrphans(ctx context.Context, s *state) (adopted bool, 
 	}
 	var errs []error
 	for _, o := range s.orphans {
-		err := s.absorb(c.control.adopt(ctx, s.set, o))
-		adopted = adopted || err == nil
-		errs = append(errs, err)
+		done, err := c.control.adopt(ctx, s.set, o)
+		adopted = adopted || done
+		errs = append(errs, s.absorb(err))
 	}
 	return adopted, errors.Join(errs...)
 }
 
 // orphan is an object to take over.
 type orphan struct {
-	child
-	kind            string
+	observedChild
+	kind            child.Kind
 	resourceVersion string
 	owners          []metav1.OwnerReference
 }
@@ -86,7 +87,7 @@ func observeOrphans(set *v1alpha2.UnitSet, units []*slim.Unit, revisions, config
 	)
 }
 
-func orphansAmong[T metav1.Object](set *v1alpha2.UnitSet, kind string, objects []T) []orphan {
+func orphansAmong[T metav1.Object](set *v1alpha2.UnitSet, kind child.Kind, objects []T) []orphan {
 	var orphans []orphan
 	for _, obj := range objects {
 		if obj.GetDeletionTimestamp() == nil && adoptable(set, obj) {

@@ -100,18 +100,18 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		cfg.ClusterDomain = "cluster.local"
 	}
 	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{
-		unitSetsResource:   cfg.UnitSets,
-		unitsResource:      cfg.Children.Units,
-		servicesResource:   cfg.Children.Services,
-		configMapsResource: cfg.Children.ConfigMaps,
-		revisionsResource:  cfg.Children.Revisions,
-		pdbsResource:       cfg.Children.Disruptions,
-		callsResource:      cfg.Calls,
-		mysqlsResource:     cfg.MysqlReplications,
-		postgresesResource: cfg.PostgresReplications,
+		unitSetsResource:       cfg.UnitSets,
+		kindUnit.Resource:      cfg.Children.Units,
+		kindService.Resource:   cfg.Children.Services,
+		kindConfigMap.Resource: cfg.Children.ConfigMaps,
+		kindRevision.Resource:  cfg.Children.Revisions,
+		kindPDB.Resource:       cfg.Children.Disruptions,
+		callsResource:          cfg.Calls,
+		mysqlsResource:         cfg.MysqlReplications,
+		postgresesResource:     cfg.PostgresReplications,
 	})
 	c := &Controller{
-		control:              &control{kube: cfg.Kube, upm: cfg.Upm, wrote: wrote, events: recorder{cfg.Recorder}},
+		control:              newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
 		wrote:                wrote,
 		clock:                cfg.Clock,
 		unitSets:             cfg.UnitSets,

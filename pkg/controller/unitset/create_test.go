@@ -37,13 +37,13 @@ func TestCreationMakesChildrenInTheOrderInWhichUnitsNeedThem(t *testing.T) {
 	want := []string{
 		"patch unitsets/orders",
 		"create controllerrevisions/orders-<hash>",
-		"patch configmaps/orders-config-template",
-		"patch services/orders-headless-svc",
-		"patch services/orders-svc",
-		"patch services/orders-0-svc",
-		"patch services/orders-1-svc",
-		"patch services/orders-2-svc",
-		"patch poddisruptionbudgets/orders",
+		"create configmaps/orders-config-template",
+		"create services/orders-headless-svc",
+		"create services/orders-svc",
+		"create services/orders-0-svc",
+		"create services/orders-1-svc",
+		"create services/orders-2-svc",
+		"create poddisruptionbudgets/orders",
 		"create configmaps/orders-0-config-value",
 		"create units/orders-0",
 		"create configmaps/orders-1-config-value",
@@ -166,7 +166,7 @@ func TestALaggingInformerMakesNothingTwice(t *testing.T) {
 			made[write]++
 		}
 	}
-	if len(made) != 1+3+3 {
+	if len(made) != 1+3+3+1+5+1 {
 		t.Errorf("made: %v", made)
 	}
 	for write, n := range made {

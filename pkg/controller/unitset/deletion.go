@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 )
 
 // syncDeletion of a set: its Units first, highest ordinal first, each told what becomes of its claims
@@ -31,7 +32,7 @@ func (c *Controller) syncDeletion(ctx context.Context, set *v1alpha2.UnitSet) er
 			}
 		}
 	} else {
-		if paused(set) && len(s.units) > 0 {
+		if child.Paused(set) && len(s.units) > 0 {
 			s.explainPause("the deletion waits")
 			return c.syncStatus(ctx, s)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
@@ -21,7 +22,7 @@ import (
 // not.
 type clearance struct {
 	granted bool
-	because finding
+	because findings.Finding
 	// ask is true if the request has to be written first.
 	ask bool
 }
@@ -31,7 +32,7 @@ type clearance struct {
 // same name, is none.
 func clearanceOf(u *observedUnit, m membership.Membership, request v1alpha1.EvacuationRequest) clearance {
 	held := func(reason, format string, args ...any) clearance {
-		return clearance{because: finding{reason, fmt.Sprintf(format, args...)}}
+		return clearance{because: findings.New(reason, format, args...)}
 	}
 	switch {
 	case m.Owner == nil:
@@ -89,7 +90,7 @@ func (c *Controller) cleared(ctx context.Context, s *state, u *observedUnit, req
 	}
 	if live.Owner == nil || live.Owner.UID != m.Owner.UID {
 		// The cache will show who owns it now.
-		return clearance{because: finding{v1alpha2.ReasonEvacuating, fmt.Sprintf("%s no longer lists Unit %s", m.Owner, u.Name)}}, nil
+		return clearance{because: findings.New(v1alpha2.ReasonEvacuating, "%s no longer lists Unit %s", m.Owner, u.Name)}, nil
 	}
 	return clearanceOf(u, live, request), nil
 }

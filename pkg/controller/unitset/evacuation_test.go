@@ -83,7 +83,7 @@ func TestClearance(t *testing.T) {
 				edit(u, &m)
 			}
 			got := clearanceOf(u, m, v1alpha1.EvacuationRemove)
-			if got.granted != tc.granted || got.ask != tc.ask || got.because.reason != tc.reason || !strings.Contains(got.because.message, tc.mentions) {
+			if got.granted != tc.granted || got.ask != tc.ask || got.because.Reason != tc.reason || !strings.Contains(got.because.Message, tc.mentions) {
 				t.Errorf("the clearance is %+v", got)
 			}
 		})

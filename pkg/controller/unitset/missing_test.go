@@ -19,6 +19,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
 
@@ -178,7 +179,7 @@ func TestAForeignObjectIsNeitherUsedNorChanged(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if w.condition(v1alpha2.ConditionNameConflict) != nil && after != conflictRecheck {
+				if w.condition(v1alpha2.ConditionNameConflict) != nil && after != child.ConflictRecheck {
 					t.Errorf("it is looked at again after %s", after)
 				}
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
@@ -26,7 +27,7 @@ import (
 func (c *Controller) observe(ctx context.Context, set *v1alpha2.UnitSet) (*state, error) {
 	s := c.observeChildren(set)
 	if problem := specProblem(set); problem != "" {
-		s.found.add(v1alpha2.ConditionInvalidSpec, v1alpha2.ConditionInvalidSpec, "%s", problem)
+		s.found.Add(v1alpha2.ConditionInvalidSpec, v1alpha2.ConditionInvalidSpec, "%s", problem)
 		s.waiting = true
 		return s, nil
 	}
@@ -60,8 +61,8 @@ func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 		pkg:        set.Status.Package,
 		collisions: set.Status.CollisionCount,
 		data:       map[string]*revision.Data{},
-		missing:    findings{},
-		found:      findings{},
+		missing:    findings.Set{},
+		found:      findings.Set{},
 	}
 	if pdb, ok := c.children.Disruptions.Get(key); ok {
 		s.pdb = newObject(set, pdb)
@@ -103,7 +104,7 @@ func (c *Controller) observeUnits(set *v1alpha2.UnitSet) []*observedUnit {
 			continue
 		}
 		observed := &observedUnit{
-			child: newChild(set, u), Ordinal: ordinal, Phase: u.Status.Phase, Revision: u.Status.Revision,
+			observedChild: newChild(set, u), Ordinal: ordinal, Phase: u.Status.Phase, Revision: u.Status.Revision,
 			Resources: u.Resources, Claims: u.Status.PersistentVolumeClaim,
 			WhenDeleted: u.WhenDeleted, UpdatePolicy: u.UpdatePolicy, Startup: u.Startup,
 		}
@@ -124,15 +125,15 @@ func byName(set *v1alpha2.UnitSet, objects []*slim.Object) map[string]*observedO
 }
 
 func newObject(set *v1alpha2.UnitSet, obj *slim.Object) *observedObject {
-	return &observedObject{child: newChild(set, obj), ContentHash: obj.ContentHash}
+	return &observedObject{observedChild: newChild(set, obj), ContentHash: obj.ContentHash}
 }
 
 // newObservedRevision is false for one that is not this set's, or that is on its
 // way out.
 func newObservedRevision(set *v1alpha2.UnitSet, obj *slim.Object) (*observedRevision, bool) {
 	r := &observedRevision{
-		child:  newChild(set, obj),
-		owners: obj.OwnerReferences, resourceVersion: obj.ResourceVersion,
+		observedChild: newChild(set, obj),
+		owners:        obj.OwnerReferences, resourceVersion: obj.ResourceVersion,
 		Number:      obj.Revision,
 		InputsHash:  obj.Annotations[revision.AnnotationInputsHash],
 		ContentHash: obj.Annotations[revision.AnnotationContentHash],
@@ -158,11 +159,11 @@ func (c *Controller) observeCandidate(s *state, ports []corev1.ContainerPort, us
 	spec := &s.set.Spec
 	pkg, err := packages.Resolve(c.packages, packages.Request{Type: spec.Type, Edition: spec.Edition, Version: spec.Version})
 	if _, notFound := errors.AsType[*packages.NotFoundError](err); notFound {
-		s.missing.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "%v", err)
+		s.missing.Add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "%v", err)
 		return nil
 	}
 	if _, broken := errors.AsType[*packages.BrokenError](err); broken {
-		s.missing.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ReasonPackageBroken, "%v", err)
+		s.missing.Add(v1alpha2.ConditionPackageNotFound, v1alpha2.ReasonPackageBroken, "%v", err)
 		return nil
 	}
 	if err != nil || !usable {
@@ -201,7 +202,7 @@ func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []c
 			return nil, false, err
 		}
 		if !there {
-			s.found.add(v1alpha2.ConditionSecretMissing, v1alpha2.ConditionSecretMissing, "Secret %s (spec.secret) does not exist", ref.Name)
+			s.found.Add(v1alpha2.ConditionSecretMissing, v1alpha2.ConditionSecretMissing, "Secret %s (spec.secret) does not exist", ref.Name)
 			// A unit would only wait for it, and say the same again.
 			s.waiting = true
 		}
@@ -212,7 +213,7 @@ func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []c
 			return nil, false, err
 		}
 		if !there {
-			s.found.add(v1alpha2.ConditionCertificateSecretMissing, v1alpha2.ConditionCertificateSecretMissing,
+			s.found.Add(v1alpha2.ConditionCertificateSecretMissing, v1alpha2.ConditionCertificateSecretMissing,
 				"Secret %s (spec.certificateSecret) does not exist", ref.Name)
 		}
 	}
@@ -225,10 +226,10 @@ func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []c
 	case err != nil:
 		return nil, false, err
 	case !there:
-		s.found.add(v1alpha2.ConditionSharedConfigMissing, v1alpha2.ConditionSharedConfigMissing, "ConfigMap %s (spec.sharedConfigName) does not exist", name)
+		s.found.Add(v1alpha2.ConditionSharedConfigMissing, v1alpha2.ConditionSharedConfigMissing, "ConfigMap %s (spec.sharedConfigName) does not exist", name)
 		return nil, false, nil
 	case shared.err != nil:
-		s.found.add(v1alpha2.ConditionInvalidSharedConfig, v1alpha2.ConditionInvalidSharedConfig, "ConfigMap %s (spec.sharedConfigName): %v", name, shared.err)
+		s.found.Add(v1alpha2.ConditionInvalidSharedConfig, v1alpha2.ConditionInvalidSharedConfig, "ConfigMap %s (spec.sharedConfigName): %v", name, shared.err)
 		return nil, false, nil
 	}
 	return shared.ports, true, nil

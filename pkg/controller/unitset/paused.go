@@ -11,17 +11,11 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
 
-// paused says whether nothing is to be written to the set's children. Its status is
-// kept up to date.
-func paused(set *v1alpha2.UnitSet) bool {
-	return set.Annotations[v1alpha2.AnnotationPaused] == "true"
-}
-
 // foresee what the steps of a sync would find, without a write: which revision the
 // spec asks for, and that it waits.
 func (s *state) foresee() {
 	s.explainPause("nothing of the set is changed")
-	if _, invalid := s.found[v1alpha2.ConditionInvalidSpec]; invalid {
+	if s.found.Has(v1alpha2.ConditionInvalidSpec) {
 		return
 	}
 	decision := decideRevision(s.inputsHash, s.set.Annotations[v1alpha2.AnnotationAdoptRevision], s.revisions, s.candidate)
@@ -39,7 +33,7 @@ func (s *state) foresee() {
 }
 
 func (s *state) explainPause(what string) {
-	s.found.add(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
+	s.found.Add(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
 }
 
 // notActedOn are the fields and annotations that a set uses and that this version of

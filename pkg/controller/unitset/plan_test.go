@@ -17,7 +17,7 @@ import (
 // unitAt is a unit as the set wants it.
 func unitAt(set *v1alpha2.UnitSet, ordinal int32, edits ...func(*observedUnit)) *observedUnit {
 	u := &observedUnit{
-		child: child{
+		observedChild: observedChild{
 			Name: unitName(set.Name, ordinal), UID: types.UID("uid of " + unitName(set.Name, ordinal)), Labels: unitLabels(set, ordinal), Annotations: unitAnnotations(set), Ours: true,
 		},
 		Ordinal: ordinal, Phase: v1alpha2.UnitReady, UpdatePolicy: v1alpha2.UpdatePolicyRecreate,

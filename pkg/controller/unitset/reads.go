@@ -13,6 +13,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 )
@@ -34,15 +35,15 @@ func (e *lostRevisionError) Unwrap() error { return e.err }
 
 // readRevision reads what a revision stores.
 func (c *control) readRevision(ctx context.Context, set *v1alpha2.UnitSet, name string) (*revision.Data, error) {
-	r, err := c.kube.AppsV1().ControllerRevisions(set.Namespace).Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
+	r, there, err := c.revisions.Get(ctx, set, name)
+	_, conflict := child.AsNameConflict(err)
+	switch {
+	case err == nil && !there:
+		return nil, &lostRevisionError{name, apierrors.NewNotFound(kindRevision.Resource, name)}
+	case conflict:
 		return nil, &lostRevisionError{name, err}
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
-	}
-	if err := checkOurs(set, kindRevision, r); err != nil {
-		return nil, &lostRevisionError{name, err}
 	}
 	data, err := revision.Decode(r)
 	if err != nil {
@@ -75,7 +76,7 @@ func (c *control) readSet(ctx context.Context, set *v1alpha2.UnitSet) (*v1alpha2
 	if err != nil {
 		return nil, err
 	}
-	c.record(set, unitSetsResource, live)
+	c.Record(set, unitSetsResource, live)
 	return live, nil
 }
 
@@ -91,14 +92,14 @@ func (c *control) readMembership(ctx context.Context, set *v1alpha2.UnitSet, u *
 		if err != nil {
 			return membership.Membership{}, ignoreNotFound(err)
 		}
-		c.record(set, mysqlsResource, live)
+		c.Record(set, mysqlsResource, live)
 		mysqls = append(mysqls, live)
 	case membership.KindPostgres:
 		live, err := c.upm.UpmV1alpha1().PostgresReplications(set.Namespace).Get(ctx, in.Name, metav1.GetOptions{})
 		if err != nil {
 			return membership.Membership{}, ignoreNotFound(err)
 		}
-		c.record(set, postgresesResource, live)
+		c.Record(set, postgresesResource, live)
 		postgreses = append(postgreses, live)
 	}
 	return membership.Resolve(unit, mysqls, postgreses), nil
@@ -119,17 +120,4 @@ func (c *control) readConfigMap(ctx context.Context, namespace, name string) (*c
 // readSecret reads a Secret of the user's.
 func (c *control) readSecret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	return c.kube.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
-}
-
-// live reads a child that is to be written and makes sure that it is ours. It is
-// the zero value if there is none.
-func live[T metav1.Object](ctx context.Context, set *v1alpha2.UnitSet, kind, name string, get func(context.Context, string, metav1.GetOptions) (T, error)) (obj T, there bool, err error) {
-	obj, err = get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return obj, false, nil
-	}
-	if err != nil {
-		return obj, false, err
-	}
-	return obj, true, checkOurs(set, kind, obj)
 }

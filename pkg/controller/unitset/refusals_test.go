@@ -11,51 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 )
-
-func TestIsRefusal(t *testing.T) {
-	resource := v1alpha2.Resource("units")
-	webhook := errors.New(`failed calling webhook "policy.example.org": connection refused`)
-	forbidden := apierrors.NewForbidden(resource, "orders-0", errors.New("no"))
-	conflict := apierrors.NewConflict(resource, "orders-0", errors.New("changed"))
-	for _, tc := range []struct {
-		name string
-		err  error
-		want bool
-	}{
-		{"a policy", forbidden, true},
-		{"a webhook that says no", apierrors.NewBadRequest("admission webhook denied the request"), true},
-		{"a webhook that is down", apierrors.NewInternalError(webhook), true},
-		{"a webhook that is too slow", apierrors.NewTimeoutError(webhook.Error(), 0), true},
-		{"an API server in trouble", apierrors.NewInternalError(errors.New("etcd")), false},
-		{"a late cache", conflict, false},
-		{"no answer", controllertest.ErrInjected, false},
-		{"several refusals", errors.Join(forbidden, forbidden), true},
-		{"a refusal and a late cache", errors.Join(forbidden, conflict), false},
-	} {
-		if got := isRefusal(tc.err); got != tc.want {
-			t.Errorf("%s: %t", tc.name, got)
-		}
-	}
-}
-
-func TestIsAnotherObject(t *testing.T) {
-	invalid := func(path string) error {
-		return apierrors.NewInvalid(v1alpha2.SchemeGroupVersion.WithKind("Unit").GroupKind(), "orders-0", field.ErrorList{
-			field.Invalid(field.NewPath("metadata", path), "1", "field is immutable"),
-		})
-	}
-	if !isAnotherObject(invalid("uid")) {
-		t.Error("another UID is not recognised")
-	}
-	if isAnotherObject(invalid("labels")) || isAnotherObject(controllertest.ErrInjected) {
-		t.Error("another error is taken for another UID")
-	}
-}
 
 func TestARefusedChild(t *testing.T) {
 	refuse := func(w *world, writes ...string) {
@@ -83,7 +42,7 @@ func TestARefusedChild(t *testing.T) {
 		if _, err := w.sync(); err != nil {
 			t.Fatal(err)
 		}
-		refuse(w, "patch services/orders-svc", "patch services/orders-1-svc", "patch poddisruptionbudgets/")
+		refuse(w, "create services/orders-svc", "create services/orders-1-svc", "create poddisruptionbudgets/")
 		try(w)
 		if d := cmp.Diff([]string{"orders-0", "orders-1", "orders-2"}, unitNames(w)); d != "" {
 			t.Errorf("-want +got:\n%s", d)
@@ -107,7 +66,7 @@ func TestARefusedChild(t *testing.T) {
 		w.Erase(controllertest.Must[*corev1.Service](w.APIServer, "orders-headless-svc"))
 		w.Erase(w.unit(0))
 		w.edit(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(int32(2)) })
-		refuse(w, "patch services/orders-headless-svc")
+		refuse(w, "create services/orders-headless-svc")
 		try(w)
 		if d := cmp.Diff([]string{"orders-1"}, unitNames(w)); d != "" {
 			t.Errorf("-want +got:\n%s", d)

@@ -15,7 +15,7 @@ import (
 
 func TestARevisionIsCutForTheSpecAndForNothingElse(t *testing.T) {
 	r := func(number int64, inputs, content string) *observedRevision {
-		return &observedRevision{child: child{Name: fmt.Sprintf("r%d", number)}, Number: number, InputsHash: inputs, ContentHash: content}
+		return &observedRevision{observedChild: observedChild{Name: fmt.Sprintf("r%d", number)}, Number: number, InputsHash: inputs, ContentHash: content}
 	}
 	gives := func(hash string) *candidate { return &candidate{hash: hash} }
 	type decision struct {
@@ -71,10 +71,10 @@ func TestCurrentRevisionIsWhatUnitsComeFromUntilAllAreUpdated(t *testing.T) {
 		{"somebody has edited a unit's, another one is behind", []string{"bogus", "older", "new"}, "new", "older"},
 		{"a unit without a revision", []string{"", "new"}, "", "new"},
 	} {
-		known := []*observedRevision{{child: child{Name: "new"}}, {child: child{Name: "old"}}, {child: child{Name: "older"}}}
+		known := []*observedRevision{{observedChild: observedChild{Name: "new"}}, {observedChild: observedChild{Name: "old"}}, {observedChild: observedChild{Name: "older"}}}
 		var units []*observedUnit
 		for i, r := range tc.units {
-			units = append(units, &observedUnit{Ordinal: int32(i), child: child{Annotations: map[string]string{v1alpha2.AnnotationRevision: r}}})
+			units = append(units, &observedUnit{Ordinal: int32(i), observedChild: observedChild{Annotations: map[string]string{v1alpha2.AnnotationRevision: r}}})
 		}
 		if got := currentRevision(units, known, tc.status, "new"); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
@@ -112,9 +112,9 @@ func TestNewUnitsBelowThePartitionComeFromTheCurrentRevision(t *testing.T) {
 func TestSurplusRevisionsAreTheOldestThatNothingUses(t *testing.T) {
 	var revisions []*observedRevision
 	for i := range int64(revisionHistoryLimit + 5) {
-		revisions = append(revisions, &observedRevision{child: child{Name: fmt.Sprintf("r%d", i)}, Number: i})
+		revisions = append(revisions, &observedRevision{observedChild: observedChild{Name: fmt.Sprintf("r%d", i)}, Number: i})
 	}
-	units := []*observedUnit{{Revision: "r1", child: child{Annotations: map[string]string{v1alpha2.AnnotationRevision: "r2"}}}}
+	units := []*observedUnit{{Revision: "r1", observedChild: observedChild{Annotations: map[string]string{v1alpha2.AnnotationRevision: "r2"}}}}
 	var got []string
 	for _, r := range surplusRevisions(revisions, units, "r0", "") {
 		got = append(got, r.Name)

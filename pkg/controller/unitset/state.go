@@ -12,6 +12,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
@@ -41,7 +42,7 @@ type state struct {
 	// give; nil if something it is made from is missing, which missing explains.
 	inputsHash string
 	candidate  *candidate
-	missing    findings
+	missing    findings.Set
 
 	// update and current name the revisions, pkg and ports are the update's.
 	// available is the hash of what could be adopted.
@@ -58,23 +59,22 @@ type state struct {
 	// data of the revisions that were read in this sync, by name.
 	data map[string]*revision.Data
 
-	found findings
+	found findings.Set
 }
 
-// child is what is the same in all observed children.
-type child struct {
+// observedChild is what is the same in all observed children.
+type observedChild struct {
 	Name        string
 	UID         types.UID
 	Labels      map[string]string
 	Annotations map[string]string
 	Deleting    bool
-	// Ours is true if the set is its controller; else controller says who is.
-	Ours       bool
-	controller string
+	// Ours is true if the set is its controller.
+	Ours bool
 }
 
-func newChild(set *v1alpha2.UnitSet, obj metav1.Object) child {
-	c := child{
+func newChild(set *v1alpha2.UnitSet, obj metav1.Object) observedChild {
+	return observedChild{
 		Name:        obj.GetName(),
 		UID:         obj.GetUID(),
 		Labels:      obj.GetLabels(),
@@ -82,22 +82,15 @@ func newChild(set *v1alpha2.UnitSet, obj metav1.Object) child {
 		Deleting:    obj.GetDeletionTimestamp() != nil,
 		Ours:        ownerref.ControlledBy(obj, set),
 	}
-	if ref := metav1.GetControllerOfNoCopy(obj); ref != nil {
-		c.controller = ref.Kind + " " + ref.Name
-	}
-	return c
 }
 
-func (c *child) conflict(set *v1alpha2.UnitSet, kind string) error {
-	conflict := &nameConflictError{kind: kind, name: c.Name, controller: c.controller}
-	if other := c.Labels[v1alpha2.LabelType]; c.controller == "" && other != string(set.Spec.Type) && contains(c.Labels, selectorOf(set)) {
-		conflict.otherType = other
-	}
-	return conflict
+// meta of the child, as far as a write needs it.
+func (c *observedChild) meta() *metav1.ObjectMeta {
+	return &metav1.ObjectMeta{Name: c.Name, UID: c.UID}
 }
 
 type observedUnit struct {
-	child
+	observedChild
 	Ordinal int32
 	Phase   v1alpha2.UnitPhase
 	// Revision its pod was made from.
@@ -112,25 +105,17 @@ type observedUnit struct {
 	Startup bool
 }
 
-// reference of the unit for events.
-func (u *observedUnit) reference(set *v1alpha2.UnitSet) *v1alpha2.Unit {
-	return &v1alpha2.Unit{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha2.GroupVersion.String(), Kind: "Unit"},
-		ObjectMeta: metav1.ObjectMeta{Name: u.Name, Namespace: set.Namespace, UID: u.UID},
-	}
-}
-
 func compareUnits(a, b *observedUnit) int { return cmp.Compare(a.Ordinal, b.Ordinal) }
 
 // observedObject is a child of which informers see the metadata and a hash of the
 // content.
 type observedObject struct {
-	child
+	observedChild
 	ContentHash string
 }
 
 type observedRevision struct {
-	child
+	observedChild
 	owners []metav1.OwnerReference
 	// resourceVersion at which those are its owners.
 	resourceVersion string
@@ -182,19 +167,19 @@ func (s *state) stoppedUnits() int32 {
 // explainWaiting says why the revision that the spec asks for cannot be made.
 func (s *state) explainWaiting() {
 	for condition, f := range s.missing {
-		s.found.add(condition, f.reason, "%s", f.message)
+		s.found.Add(condition, f.Reason, "%s", f.Message)
 	}
 }
 
 // explainWait says what a unit that will be removed waits for.
 func (s *state) explainWait(u *observedUnit) {
 	if call := s.operations[u.Name]; call != nil {
-		s.found.add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonOperationRunning,
+		s.found.Add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonOperationRunning,
 			"Unit %s will be removed after %s; deleting the call cancels it", u.Name, interlock.Describe(call))
 		return
 	}
 	c := clearanceOf(u, s.members[u.Name], v1alpha1.EvacuationRemove)
-	s.found.add(v1alpha2.ConditionScalingDown, c.because.reason, "%s", c.because.message)
+	s.found.Add(v1alpha2.ConditionScalingDown, c.because.Reason, "%s", c.because.Message)
 }
 
 // explainRemoval says what becomes of a removed unit's data.
@@ -210,13 +195,13 @@ func (s *state) explainRemoval(u *observedUnit) {
 		if !dataOnEmptyDir(&s.set.Spec) {
 			claims += " whatever whenScaled says, and are used again when units is raised"
 		}
-		s.found.add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonHibernating, "Unit %s stops, the set is scaled to zero; %s", u.Name, claims)
+		s.found.Add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonHibernating, "Unit %s stops, the set is scaled to zero; %s", u.Name, claims)
 		return
 	}
 	if member, listed := s.members[u.Name]; listed {
-		s.found.add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonScalingDown, "Unit %s is removed, %s has evacuated it; %s", u.Name, member.Owner, claims)
+		s.found.Add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonScalingDown, "Unit %s is removed, %s has evacuated it; %s", u.Name, member.Owner, claims)
 		return
 	}
-	s.found.add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonNotReplicated,
+	s.found.Add(v1alpha2.ConditionScalingDown, v1alpha2.ReasonNotReplicated,
 		"Unit %s is removed and no Replication lists it, so its data is nowhere else; %s", u.Name, claims)
 }

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
@@ -34,92 +35,77 @@ func computeStatus(s *state, now time.Time) v1alpha2.UnitSetStatus {
 	status.InUpdate = strconv.FormatBool(inUpdate(s))
 
 	found := s.statusFindings()
-	set := func(conditionType string, value bool, f finding) {
-		condition := metav1.Condition{
-			Type:               conditionType,
-			Status:             metav1.ConditionFalse,
-			ObservedGeneration: s.set.Generation,
-			LastTransitionTime: metav1.NewTime(now),
-			Reason:             f.reason,
-			Message:            f.message,
-		}
-		if value {
-			condition.Status = metav1.ConditionTrue
-		}
-		meta.SetStatusCondition(&status.Conditions, condition)
-	}
-	ready, why := readiness(s, found)
-	set(v1alpha2.ConditionReady, ready, why)
-	progressing, why := progress(s, found, ready)
-	set(v1alpha2.ConditionProgressing, progressing, why)
-	for _, types := range [][]string{blockers, notices} {
-		for _, conditionType := range types {
-			if f, ok := found[conditionType]; ok {
-				set(conditionType, true, f)
-			} else {
-				meta.RemoveStatusCondition(&status.Conditions, conditionType)
-			}
-		}
-	}
+	isReady, why := readiness(s, found)
+	why.Write(&status.Conditions, v1alpha2.ConditionReady, statusOf(isReady), s.set.Generation, now)
+	isProgressing, why := progress(s, found, isReady)
+	why.Write(&status.Conditions, v1alpha2.ConditionProgressing, statusOf(isProgressing), s.set.Generation, now)
+	conditionsOfSet.Write(&status.Conditions, found, s.set.Generation, now)
 	return status
+}
+
+func statusOf(is bool) metav1.ConditionStatus {
+	if is {
+		return metav1.ConditionTrue
+	}
+	return metav1.ConditionFalse
 }
 
 func isReady(u *observedUnit) bool { return u.Phase == v1alpha2.UnitReady && !u.Deleting }
 
 // readiness is what Ready says.
-func readiness(s *state, found findings) (bool, finding) {
+func readiness(s *state, found findings.Set) (bool, findings.Finding) {
 	wanted := int(wantedUnits(s.set))
 	notReady := namesWhere(s.units, func(u *observedUnit) bool { return !isReady(u) })
 	if s.set.DeletionTimestamp != nil {
-		return false, finding{v1alpha2.ReasonDeleting, fmt.Sprintf("the set is being deleted; %d units are left", len(s.units))}
+		return false, findings.New(v1alpha2.ReasonDeleting, "the set is being deleted; %d units are left", len(s.units))
 	}
-	if len(s.units) == wanted && len(notReady) == 0 && found[v1alpha2.ConditionInvalidSpec] == (finding{}) {
+	if len(s.units) == wanted && len(notReady) == 0 && !found.Has(v1alpha2.ConditionInvalidSpec) {
 		if wanted == 0 {
-			return true, finding{v1alpha2.ReasonNoUnitsWanted, "no units are wanted"}
+			return true, findings.New(v1alpha2.ReasonNoUnitsWanted, "no units are wanted")
 		}
-		return true, finding{v1alpha2.ReasonAllUnitsReady, fmt.Sprintf("all %d units are Ready", wanted)}
+		return true, findings.New(v1alpha2.ReasonAllUnitsReady, "all %d units are Ready", wanted)
 	}
-	if _, f, ok := found.blocker(); ok {
+	if _, f, ok := found.First(conditionsOfSet.Blockers); ok {
 		return false, f
 	}
 	message := fmt.Sprintf("%d of %d units are Ready", len(s.units)-len(notReady), wanted)
 	if len(notReady) > 0 {
 		message += "; not Ready: " + list(notReady)
 	}
-	return false, finding{v1alpha2.ReasonUnitsNotReady, message}
+	return false, findings.New(v1alpha2.ReasonUnitsNotReady, "%s", message)
 }
 
 // progress is what Progressing says.
-func progress(s *state, found findings, ready bool) (bool, finding) {
+func progress(s *state, found findings.Set, ready bool) (bool, findings.Finding) {
 	wanted := int(wantedUnits(s.set))
 	switch {
 	case s.set.DeletionTimestamp != nil:
-		return true, finding{v1alpha2.ReasonDeleting, "the set is being deleted"}
-	case paused(s.set):
+		return true, findings.New(v1alpha2.ReasonDeleting, "the set is being deleted")
+	case child.Paused(s.set):
 		return false, found[v1alpha2.ConditionPaused]
 	case len(s.units) > 0 && hibernating(s.set):
-		return true, finding{v1alpha2.ReasonHibernating, fmt.Sprintf("%d units will stop; their claims stay", len(s.units))}
+		return true, findings.New(v1alpha2.ReasonHibernating, "%d units will stop; their claims stay", len(s.units))
 	case len(s.units) > wanted:
-		return true, finding{v1alpha2.ReasonScalingDown, fmt.Sprintf("%d units will be removed, the highest ordinal first", len(s.units)-wanted)}
+		return true, findings.New(v1alpha2.ReasonScalingDown, "%d units will be removed, the highest ordinal first", len(s.units)-wanted)
 	case ready && !s.pending:
-		return false, finding{v1alpha2.ReasonSettled, "there is nothing to do"}
+		return false, findings.New(v1alpha2.ReasonSettled, "there is nothing to do")
 	}
-	if conditionType, f, ok := found.blocker(); ok {
-		return false, finding{v1alpha2.ReasonBlocked, fmt.Sprintf("waiting for what the condition %s says: %s", conditionType, f.message)}
+	if conditionType, f, ok := found.First(conditionsOfSet.Blockers); ok {
+		return false, findings.New(v1alpha2.ReasonBlocked, "waiting for what the condition %s says: %s", conditionType, f.Message)
 	}
 	if len(s.units) < wanted {
-		return true, finding{v1alpha2.ReasonScalingUp, fmt.Sprintf("%d units are to be made", wanted-len(s.units))}
+		return true, findings.New(v1alpha2.ReasonScalingUp, "%d units are to be made", wanted-len(s.units))
 	}
 	if s.pending {
-		return true, finding{v1alpha2.ReasonNewRevision, "the revision that the spec asks for is being made"}
+		return true, findings.New(v1alpha2.ReasonNewRevision, "the revision that the spec asks for is being made")
 	}
-	return true, finding{v1alpha2.ReasonWaitingForUnits, "all units exist; waiting until they are Ready"}
+	return true, findings.New(v1alpha2.ReasonWaitingForUnits, "all units exist; waiting until they are Ready")
 }
 
 // syncStatuses says of revision, cpu and memory, and claims how far the units
 // follow the spec.
 func syncStatuses(s *state) (image, resources, claims v1alpha2.SyncStatus) {
-	if _, invalid := s.found[v1alpha2.ConditionInvalidSpec]; invalid {
+	if s.found.Has(v1alpha2.ConditionInvalidSpec) {
 		// Nothing is done for it, so nothing is as it says.
 		return v1alpha2.NotSynced, v1alpha2.NotSynced, v1alpha2.NotSynced
 	}
@@ -157,36 +143,36 @@ func inUpdate(s *state) bool {
 
 // statusFindings are those of this sync and those that follow from what was
 // observed.
-func (s *state) statusFindings() findings {
+func (s *state) statusFindings() findings.Set {
 	found := s.found
 	if dataOnEmptyDir(&s.set.Spec) {
-		found.add(v1alpha2.ConditionDataOnEmptyDir, v1alpha2.ConditionDataOnEmptyDir,
+		found.Add(v1alpha2.ConditionDataOnEmptyDir, v1alpha2.ConditionDataOnEmptyDir,
 			"the data lies on an emptyDir and is lost with its pod; a storage named %s keeps it", dataName)
 	}
 	if fields := notActedOn(s.set); len(fields) > 0 {
-		found.add(v1alpha2.ConditionNotActedOn, v1alpha2.ReasonNotYetSupported,
+		found.Add(v1alpha2.ConditionNotActedOn, v1alpha2.ReasonNotYetSupported,
 			"this version of the operator accepts and ignores %s", strings.Join(fields, ", "))
 	}
 	if replicationMissing(s.set, s.members) {
-		found.add(v1alpha2.ConditionNotReplicated, v1alpha2.ConditionNotReplicated,
+		found.Add(v1alpha2.ConditionNotReplicated, v1alpha2.ConditionNotReplicated,
 			"the set is meant to replicate (ARCH_MODE or REPL_USER) and needs a %s that lists its units; until then they are independent databases",
 			replicationKind(s.set.Spec.Type))
 	}
 	if s.available != "" {
-		found.add(v1alpha2.ConditionRevisionAvailable, v1alpha2.ConditionRevisionAvailable,
+		found.Add(v1alpha2.ConditionRevisionAvailable, v1alpha2.ConditionRevisionAvailable,
 			"the package, the shared ports or the operator would make units differently (%s); taken up with the next change of the spec, or by annotation %s=%s",
 			s.available, v1alpha2.AnnotationAdoptRevision, s.available)
 	}
 	if behind := behindRevision(s.units, s.update); len(behind) > 0 {
-		found.add(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonNotRolledOut,
+		found.Add(v1alpha2.ConditionUpdatePending, v1alpha2.ReasonNotRolledOut,
 			"%s do not have revision %s and this version of the operator does not restart them for it; a Unit that is deleted is made again from it and keeps its claims", list(behind), s.update)
 	}
 	if behind := behindResources(s.set, s.units); len(behind) > 0 {
-		found.add(v1alpha2.ConditionResizePending, v1alpha2.ReasonNotRolledOut,
+		found.Add(v1alpha2.ConditionResizePending, v1alpha2.ReasonNotRolledOut,
 			"%s do not have the cpu and memory of the spec and this version of the operator does not change them; a Unit that is deleted is made again with them and keeps its claims", list(behind))
 	}
 	if small, _ := claimsOf(s.set, s.units); len(small) > 0 {
-		found.add(v1alpha2.ConditionExpansionPending, v1alpha2.ReasonNotRolledOut,
+		found.Add(v1alpha2.ConditionExpansionPending, v1alpha2.ReasonNotRolledOut,
 			"claims %s are smaller than the spec asks for and this version of the operator does not expand them", list(small))
 	}
 	return found

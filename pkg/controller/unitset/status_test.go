@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
@@ -60,7 +61,7 @@ func TestStatusSaysHowFarTheUnitsAre(t *testing.T) {
 		{"units are being made", 3, units{ok}, nil, summary{1, 1, 1, "false", syncing, syncing, syncing, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonScalingUp, true}},
 		{"units cannot be made", 3, units{ok}, func(s *state) {
 			s.waiting = true
-			s.found.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "none")
+			s.found.Add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "none")
 		}, summary{1, 1, 1, "false", notSynced, notSynced, notSynced, v1alpha2.ConditionPackageNotFound, v1alpha2.ReasonBlocked, false}},
 		{"a unit is too many", 1, units{ok, ok}, nil, summary{2, 2, 2, "false", syncing, syncing, syncing, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonScalingDown, true}},
 		{"a unit is not Ready", 2, units{ok, func(u *observedUnit) { u.Phase = v1alpha2.UnitRunning }}, nil,
@@ -84,11 +85,11 @@ func TestStatusSaysHowFarTheUnitsAre(t *testing.T) {
 			summary{1, 1, 1, "false", synced, synced, notSynced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
 		{"a claim is not bound", 1, units{func(u *observedUnit) { u.Claims = nil }}, nil,
 			summary{1, 1, 1, "false", synced, synced, syncing, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
-		{"the spec is invalid", 0, nil, func(s *state) { s.found.add(v1alpha2.ConditionInvalidSpec, v1alpha2.ConditionInvalidSpec, "no") },
+		{"the spec is invalid", 0, nil, func(s *state) { s.found.Add(v1alpha2.ConditionInvalidSpec, v1alpha2.ConditionInvalidSpec, "no") },
 			summary{0, 0, 0, "false", notSynced, notSynced, notSynced, v1alpha2.ConditionInvalidSpec, v1alpha2.ReasonBlocked, false}},
 		{"all have the old revision and the new one cannot be made", 2, units{ok, ok}, func(s *state) {
 			s.waiting, s.pending = true, true
-			s.found.add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "none")
+			s.found.Add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "none")
 		}, summary{2, 2, 2, "false", notSynced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonBlocked, false}},
 		{"the new revision is being made", 2, units{ok, ok}, func(s *state) { s.waiting, s.pending = true, true },
 			summary{2, 2, 2, "false", notSynced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonNewRevision, true}},
@@ -96,7 +97,7 @@ func TestStatusSaysHowFarTheUnitsAre(t *testing.T) {
 			summary{1, 1, 1, "false", synced, synced, synced, v1alpha2.ReasonDeleting, v1alpha2.ReasonDeleting, true}},
 	} {
 		set := newSet(func(set *v1alpha2.UnitSet) { set.Spec.Units = new(tc.wanted) })
-		s := &state{set: set, update: "new", current: "new", found: findings{}}
+		s := &state{set: set, update: "new", current: "new", found: findings.Set{}}
 		for i, edit := range tc.units {
 			s.units = append(s.units, settledUnit(set, int32(i), edit))
 		}

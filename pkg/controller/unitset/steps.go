@@ -12,6 +12,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 )
 
@@ -52,12 +53,12 @@ func (c *Controller) syncRevision(ctx context.Context, s *state) error {
 		}
 		s.waiting, s.pending = waiting, false
 		s.useRevision(&observedRevision{
-			child:       child{Name: r.Name, Ours: true},
-			Number:      r.Revision,
-			InputsHash:  s.inputsHash,
-			ContentHash: s.candidate.hash,
-			Ports:       s.candidate.data.Ports,
-			Package:     s.candidate.data.Package,
+			observedChild: observedChild{Name: r.Name, Ours: true},
+			Number:        r.Revision,
+			InputsHash:    s.inputsHash,
+			ContentHash:   s.candidate.hash,
+			Ports:         s.candidate.data.Ports,
+			Package:       s.candidate.data.Package,
 		})
 		s.data[r.Name] = s.candidate.data
 	}
@@ -78,7 +79,7 @@ func (c *Controller) syncConfigTemplate(ctx context.Context, s *state) error {
 	if err != nil {
 		return err
 	}
-	err = s.absorb(c.control.applyConfigMap(ctx, s.set, withFiles(want, data)))
+	err = s.absorb(c.control.configMaps.Apply(ctx, s.set, withFiles(want, data), s.configMaps[*want.Name] != nil))
 	s.holdOnConflict()
 	return err
 }
@@ -95,10 +96,11 @@ func (c *Controller) syncHeadlessService(ctx context.Context, s *state) error {
 }
 
 func (c *Controller) syncService(ctx context.Context, s *state, want *corev1ac.ServiceApplyConfiguration) error {
-	if have := s.services[*want.Name]; have != nil && have.Ours && sameService(have, want) {
+	have := s.services[*want.Name]
+	if have != nil && have.Ours && sameService(have, want) {
 		return nil
 	}
-	return s.absorb(c.control.applyService(ctx, s.set, want))
+	return s.absorb(c.control.services.Apply(ctx, s.set, want, have != nil))
 }
 
 // syncServices keeps the Services of clients, and deletes those that the spec no
@@ -107,20 +109,20 @@ func (c *Controller) syncServices(ctx context.Context, s *state) error {
 	if s.update == "" {
 		return nil
 	}
-	var refusals refusals
+	var failures child.Failures
 	names := map[string]bool{headlessServiceName(s.set.Name): true}
 	for _, want := range clientServices(s.set, s.ports, s.serviceOrdinals()) {
 		names[*want.Name] = true
-		if !refusals.tolerate(c.syncService(ctx, s, want)) {
-			return refusals.err()
+		if !failures.Tolerate(c.syncService(ctx, s, want)) {
+			return failures.Err()
 		}
 	}
 	for name, have := range s.services {
-		if have.Ours && !have.Deleting && !names[name] && !refusals.tolerate(c.control.deleteService(ctx, s.set, name, have.UID)) {
+		if have.Ours && !have.Deleting && !names[name] && !failures.Tolerate(c.control.deleteService(ctx, s.set, name, have.UID)) {
 			break
 		}
 	}
-	return refusals.err()
+	return failures.Err()
 }
 
 // syncPDB keeps the disruption budget.
@@ -135,7 +137,7 @@ func (c *Controller) syncPDB(ctx context.Context, s *state) error {
 	case want == nil || s.pdb != nil && s.pdb.Ours && samePDB(s.pdb, want):
 		return nil
 	default:
-		return s.absorb(c.control.applyPDB(ctx, s.set, want))
+		return s.absorb(c.control.pdbs.Apply(ctx, s.set, want, s.pdb != nil))
 	}
 }
 
@@ -143,17 +145,17 @@ func (c *Controller) syncPDB(ctx context.Context, s *state) error {
 func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 	pins, err := nodePins(s.set)
 	if err != nil {
-		s.found.add(v1alpha2.ConditionInvalidNodeNameMap, v1alpha2.ConditionInvalidNodeNameMap, "%v", err)
+		s.found.Add(v1alpha2.ConditionInvalidNodeNameMap, v1alpha2.ConditionInvalidNodeNameMap, "%v", err)
 		s.waiting = true
 	}
 	mayCreate := !s.waiting && s.update != ""
 	plan := planUnits(s.set, s.units, s.members, s.operations, mayCreate)
 
-	var refusals refusals
+	var failures child.Failures
 	for _, change := range plan.patch {
 		_, err := c.control.patchUnit(ctx, s.set, change.unit, change.metadata, change.spec)
-		if !refusals.tolerate(s.absorb(err)) {
-			return refusals.err()
+		if !failures.Tolerate(s.absorb(err)) {
+			return failures.Err()
 		}
 	}
 	for _, step := range []func() error{
@@ -161,16 +163,17 @@ func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 		func() error { return c.healConfigValues(ctx, s) },
 		func() error { return c.removeUnit(ctx, s, plan) },
 	} {
-		if !refusals.tolerate(step()) {
+		if !failures.Tolerate(step()) {
 			break
 		}
 	}
-	return refusals.err()
+	return failures.Err()
 }
 
 // healConfigValues makes the ConfigMaps of values anew that units are without:
 // what was in them is gone, but a unit that waits for one would never start again.
 func (c *Controller) healConfigValues(ctx context.Context, s *state) error {
+	var failures child.Failures
 	for _, u := range s.units {
 		if s.update == "" || u.Deleting || u.Ordinal >= wantedUnits(s.set) || s.configMaps[configValueName(u.Name)] != nil {
 			continue
@@ -183,11 +186,11 @@ func (c *Controller) healConfigValues(ctx context.Context, s *state) error {
 		if err != nil {
 			return err
 		}
-		if err := s.absorb(c.control.createConfigMap(ctx, s.set, value)); err != nil {
-			return err
+		if _, _, err := c.control.configMaps.Create(ctx, s.set, value); !failures.Tolerate(s.absorb(err)) {
+			break
 		}
 	}
-	return nil
+	return failures.Err()
 }
 
 // createUnits in growing batches: when a quota or a bug refuses units, it costs
@@ -206,22 +209,22 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 		ordinal := ordinals[i]
 		name := s.revisionOfNewUnit(ordinal)
 		data := s.data[name]
-		if value := s.configMaps[configValueName(unitName(s.set.Name, ordinal))]; value == nil {
+		// Of one that is somebody else's this says so.
+		if value := s.configMaps[configValueName(unitName(s.set.Name, ordinal))]; value == nil || !value.Ours {
 			cm, err := newConfigValue(s.set, ordinal, data)
 			if err != nil {
 				return err
 			}
-			if err := c.control.createConfigMap(ctx, s.set, cm); err != nil {
+			if _, _, err := c.control.configMaps.Create(ctx, s.set, cm); err != nil {
 				return err
 			}
-		} else if !value.Ours {
-			return value.conflict(s.set, kindConfigMap)
 		}
 		unit, err := newUnit(s.set, name, data, ordinal, pins[unitName(s.set.Name, ordinal)], c.clusterDomain)
 		if err != nil {
 			return err
 		}
-		return c.control.createUnit(ctx, s.set, unit)
+		_, _, err = c.control.units.CreateLoudly(ctx, s.set, unit)
+		return err
 	})
 	for i, err := range errs {
 		errs[i] = s.absorb(err)
@@ -255,7 +258,7 @@ func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) er
 				return err
 			}
 			if !cleared.granted {
-				s.found.add(v1alpha2.ConditionScalingDown, cleared.because.reason, "%s", cleared.because.message)
+				s.found.Add(v1alpha2.ConditionScalingDown, cleared.because.Reason, "%s", cleared.because.Message)
 				return nil
 			}
 		}
@@ -269,19 +272,20 @@ func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) er
 			return nil
 		}
 		s.explainRemoval(u)
-		return c.control.deleteUnit(ctx, s.set, u, whenScaled(s.set), s.found[v1alpha2.ConditionScalingDown].message)
+		return c.control.deleteUnit(ctx, s.set, u, whenScaled(s.set), s.found[v1alpha2.ConditionScalingDown].Message)
 	}
 	return nil
 }
 
 // syncHistory deletes old revisions that nothing uses.
 func (c *Controller) syncHistory(ctx context.Context, s *state) error {
+	var failures child.Failures
 	for _, r := range surplusRevisions(s.revisions, s.units, s.update, s.current) {
-		if err := c.control.deleteRevision(ctx, s.set, r.Name, r.UID); err != nil {
-			return err
+		if !failures.Tolerate(c.control.deleteRevision(ctx, s.set, r.Name, r.UID)) {
+			break
 		}
 	}
-	return nil
+	return failures.Err()
 }
 
 // revisionData is what a revision stores, read at most once a sync.
@@ -292,7 +296,7 @@ func (c *Controller) revisionData(ctx context.Context, s *state, name string) (*
 	data, err := c.control.readRevision(ctx, s.set, name)
 	if err != nil {
 		if lost, ok := errors.AsType[*lostRevisionError](err); ok {
-			s.found.add(v1alpha2.ConditionRevisionLost, v1alpha2.ConditionRevisionLost,
+			s.found.Add(v1alpha2.ConditionRevisionLost, v1alpha2.ConditionRevisionLost,
 				"%v; it is needed until every unit has revision %s", lost, s.update)
 		}
 		return nil, err
@@ -315,17 +319,13 @@ func (s *state) absorb(err error) error {
 	if err == nil {
 		return nil
 	}
-	if conflict, ok := errors.AsType[*nameConflictError](err); ok {
-		s.found.add(v1alpha2.ConditionNameConflict, v1alpha2.ConditionNameConflict, "%s", conflict.Error())
-		return nil
+	if apierrors.IsInvalid(err) && !child.IsGone(err) {
+		s.found.Add(v1alpha2.ConditionInvalidSpec, v1alpha2.ReasonRefused, "the API server refuses what the spec asks for: %v", err)
+		return err
 	}
-	switch {
-	case isQuota(err):
-		s.found.add(v1alpha2.ConditionQuotaExceeded, v1alpha2.ConditionQuotaExceeded, "%v", err)
-	case apierrors.IsInvalid(err):
-		s.found.add(v1alpha2.ConditionInvalidSpec, v1alpha2.ReasonRefused, "the API server refuses what the spec asks for: %v", err)
-	case isRefusal(err):
-		s.found.add(v1alpha2.ConditionRefused, v1alpha2.ReasonRefused, "the API server, a policy or a webhook refuses what the set needs: %v", err)
+	child.Explain(s.found, err)
+	if _, conflict := child.AsNameConflict(err); conflict {
+		return nil
 	}
 	return err
 }

@@ -13,11 +13,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 )
-
-// conflictRecheck is how soon a name that belongs to somebody else is looked at
-// again: objects without our label raise no event here.
-const conflictRecheck = time.Minute
 
 // sync brings one UnitSet closer to its spec. It writes children in the order in
 // which units need them, so that a crash after any write leaves nothing that
@@ -44,7 +41,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 		return 0, err
 	}
 	var workErr error
-	if paused(set) {
+	if child.Paused(set) {
 		s.foresee()
 	} else {
 		workErr = c.syncChildren(ctx, s)
@@ -53,8 +50,8 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if err := errors.Join(workErr, statusErr); err != nil {
 		return 0, err
 	}
-	if _, conflict := s.found[v1alpha2.ConditionNameConflict]; conflict {
-		return conflictRecheck, nil
+	if s.found.Has(v1alpha2.ConditionNameConflict) {
+		return child.ConflictRecheck, nil
 	}
 	return 0, nil
 }
@@ -63,14 +60,14 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 // refuses keeps no other from that, but for what units need: without it none is
 // made.
 func (c *Controller) syncChildren(ctx context.Context, s *state) error {
-	if _, invalid := s.found[v1alpha2.ConditionInvalidSpec]; invalid {
+	if s.found.Has(v1alpha2.ConditionInvalidSpec) {
 		return nil
 	}
 	if adopted, err := c.adoptOrphans(ctx, s); adopted || err != nil {
 		// The watch shows them as the set's and brings the next sync.
 		return err
 	}
-	var refusals refusals
+	var failures child.Failures
 	for _, step := range []struct {
 		run    func(context.Context, *state) error
 		needed bool
@@ -87,11 +84,11 @@ func (c *Controller) syncChildren(ctx context.Context, s *state) error {
 		if step.needed && err != nil {
 			s.waiting = true
 		}
-		if !refusals.tolerate(err) {
+		if !failures.Tolerate(err) {
 			break
 		}
 	}
-	return refusals.err()
+	return failures.Err()
 }
 
 // syncStatus writes the status if it changed.
@@ -100,5 +97,9 @@ func (c *Controller) syncStatus(ctx context.Context, s *state) error {
 	if apiequality.Semantic.DeepEqual(s.set.Status, status) {
 		return nil
 	}
-	return c.control.updateStatus(ctx, s.set, status)
+	written, err := c.control.sets.PatchStatus(ctx, s.set, s.set, s.set.Status, status)
+	if written {
+		c.control.Events.Transitions(ctx, s.set, s.set.Status.Conditions, status.Conditions, c.clock.Now())
+	}
+	return err
 }
