@@ -34,6 +34,12 @@ type Member struct {
 	Refusals []topology.Refusal
 	// Provision is how the copy of a donor goes; nil: none was asked about in this pass.
 	Provision *Provision
+	// Evidence is where its errant transactions were kept in this pass; empty: they were
+	// not.
+	Evidence string
+
+	// kept: it is asked to be removed and stays, for it is the last that acknowledges.
+	kept bool
 }
 
 // Server is what a MySQL says of its replication.

@@ -57,28 +57,37 @@ func (v Voters) counts(e v1alpha1.ReplicationDurabilityEntry) int32 {
 	return n
 }
 
-// HoldAll tells whether the voters must hold every commit that was acknowledged by the
-// entries, which is when R + W > N for each of them: any W of the N share a member with
-// any R of them. Without an entry nothing is promised.
-func HoldAll(entries []v1alpha1.ReplicationDurabilityEntry, voters Voters) bool {
-	for _, e := range entries {
-		if voters.counts(e)+e.W <= int32(len(e.Members)) { //nolint:gosec // As above.
-			return false
+// In tells whether one of the voters is a member of the entry.
+func (v Voters) In(e v1alpha1.ReplicationDurabilityEntry) bool { return v.counts(e) > 0 }
+
+// has tells whether the server that an entry's commits were made on is itself a voter.
+func (v Voters) has(server string) bool {
+	for _, id := range v {
+		if id != "" && id == server {
+			return true
 		}
 	}
-	return len(entries) > 0
+	return false
 }
 
-// Silence tells whether the source can have no commit acknowledged any more when the
-// voters have stopped receiving from it: too few members are left. It is the same
-// arithmetic, but says nothing about a source that waits for nobody.
-func Silence(entries []v1alpha1.ReplicationDurabilityEntry, voters Voters) bool {
-	return HoldAll(entries, voters)
+// HoldAll tells whether the voters must hold every commit that was acknowledged by the
+// entries, which is when R + W > N for each of them: any W of the N share a member with
+// any R of them. The server that committed holds it all by itself. Without an entry
+// nothing is promised.
+//
+// It is also the fence of a quorum: when these voters receive nothing any more, too few
+// members are left for a commit to be acknowledged.
+func HoldAll(entries []v1alpha1.ReplicationDurabilityEntry, voters Voters) bool {
+	more, _ := Missing(entries, voters)
+	return len(entries) > 0 && more == 0
 }
 
 // Missing says how many more voters an entry needs, of the entry that lacks most.
 func Missing(entries []v1alpha1.ReplicationDurabilityEntry, voters Voters) (more int32, of v1alpha1.ReplicationDurabilityEntry) {
 	for _, e := range entries {
+		if voters.has(e.Source) {
+			continue
+		}
 		if n := int32(len(e.Members)) - e.W + 1 - voters.counts(e); n > more { //nolint:gosec // As above.
 			more, of = n, e
 		}

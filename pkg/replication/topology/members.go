@@ -149,9 +149,10 @@ type Observed struct {
 	Epoch  int64
 	Record *Record
 	Holds  []string
-	// HoldsOrder is the number of the last change of the holds, StopOrder the number
-	// after which it is proven that no process of the server runs; 0: nothing is.
+	// HoldsOrder is the number of the last change of the holds. StopProven: no process of
+	// the server ran after the change numbered StopOrder.
 	HoldsOrder, StopOrder int64
+	StopProven            bool
 	// Answered: the server itself did; Trouble says why not.
 	Answered bool
 	Trouble  string
@@ -183,5 +184,5 @@ func (o *Observed) Held(hold string) bool {
 // Stopped tells whether it is proven that no process of the server runs, nor will while
 // the holds stay.
 func (o *Observed) Stopped() bool {
-	return o != nil && len(o.Holds) > 0 && o.StopOrder > 0 && o.StopOrder >= o.HoldsOrder
+	return o != nil && len(o.Holds) > 0 && o.StopProven && o.StopOrder >= o.HoldsOrder
 }

@@ -116,8 +116,11 @@ type Step struct {
 	// ServerID expected of the member; empty: not checked.
 	ServerID   string
 	Generation int64
-	Position   string
-	Timeout    time.Duration
+	// Replace permits to replace data that is not pristine, of the server ServerID.
+	Replace  bool
+	Position string
+	// Timeout of a wait, or how long to wait before asking again.
+	Timeout time.Duration
 	// Epoch of the call.
 	Epoch int64
 	// Why in words, for the log.

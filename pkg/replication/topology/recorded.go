@@ -67,6 +67,22 @@ func (r *Recorded) Clone() Recorded {
 	return c
 }
 
+// Owns tells whether this process has itself recorded the operation at its epoch.
+func (m *Memory) Owns(op *v1alpha1.ReplicationOperation) bool {
+	return m.Operation == op.ID && m.Epoch == op.Epoch
+}
+
+// Forget the operation.
+func (m *Memory) Forget() {
+	m.Operation, m.Epoch, m.Fenced, m.Aborting, m.CommitUnknown, m.ClosedAt = "", 0, "", "", false, time.Time{}
+}
+
+// Own the operation from its first call, or from when it was resumed.
+func (m *Memory) Own(op *v1alpha1.ReplicationOperation) {
+	m.Forget()
+	m.Operation, m.Epoch = op.ID, op.Epoch
+}
+
 // Phases of an operation.
 const (
 	// PhasePreparing: the source is open, nothing irreversible has happened. All up to the
@@ -87,6 +103,8 @@ type Memory struct {
 	Epoch     int64
 	// Fenced: this process has seen the former source fenced at Epoch.
 	Fenced v1alpha1.FenceProof
+	// Aborting is why the operation is being taken back, in words; empty: it is not.
+	Aborting string
 	// CommitUnknown: the commit was written, and its outcome is not known. Until the old
 	// source is open again only agents are called.
 	CommitUnknown bool
@@ -102,6 +120,8 @@ type Memory struct {
 	// Positions that the source had, the newest last: how far a member lags is seen from
 	// the newest of them that it has.
 	Positions []Position
+	// Provisioned is how many copies of a member have ended, by the member's name.
+	Provisioned map[string]int
 	// Settled is when the rule of the source was last seen changed; positions count for a
 	// new entry of durability only after that.
 	Settled time.Time
@@ -112,5 +132,5 @@ type Position struct {
 	At       time.Time
 	ServerID string
 	// Executed in the engine's own form.
-	Executed string
+	Executed any
 }

@@ -67,6 +67,8 @@ type Clock interface {
 	Now() time.Time
 	// Sleep returns when d has passed, or ctx has ended with its error.
 	Sleep(ctx context.Context, d time.Duration) error
+	// WithTimeout is context.WithTimeout by this clock.
+	WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 }
 
 // Each runs f for 0 to n-1, in order or at the same time, and returns when all have

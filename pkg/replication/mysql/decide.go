@@ -1,0 +1,137 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysql
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/upmio/unit-operator/pkg/replication/topology"
+)
+
+// decision is one Decide.
+type decision struct {
+	View
+	mem  topology.Memory
+	plan topology.Plan
+	// source is the recorded source; nil if none is recorded, or it is no member.
+	source *Member
+	// facts of the members, by their place.
+	facts []facts
+}
+
+// Decide what is done next. It is a pure function: equal views give equal plans.
+func Decide(v View) topology.Plan {
+	v.Members = slices.Clone(v.Members)
+	d := &decision{View: v, mem: v.Memory}
+	d.keepLast()
+	d.source = d.member(v.Recorded.Source)
+	d.learn()
+	d.decide()
+	d.report()
+	d.plan.Memory = d.mem
+	return d.plan
+}
+
+func (d *decision) decide() {
+	switch {
+	case d.Request.Hibernated:
+		d.state(Hibernated, ReasonHibernated, "the set has no units; who was the source is recorded, and is started first when it has units again")
+	case d.Recorded.Operation != nil:
+		// One that has begun is ended, paused or not: a source may be closed for it.
+		d.operate()
+	case d.Request.Paused:
+		d.state(Paused, ReasonPaused, "nothing is changed while the annotation paused says so; new pods get the roles that are recorded")
+		d.giveRecordedRoles()
+	case d.blind():
+		d.state(Blind, ReasonBlind, "no member's agent answers the operator, which says nothing about the servers; nothing is done until one does")
+		d.requeue(5 * time.Second)
+	case d.Recorded.Source == "":
+		d.adopt()
+	default:
+		d.keep()
+	}
+}
+
+// keep the recorded source and its replicas what they should be, or begin to replace it.
+func (d *decision) keep() {
+	if d.closeStrays(nil) {
+		return
+	}
+	if d.demand() {
+		return
+	}
+	d.converge()
+}
+
+// state is the first that was said.
+func (d *decision) state(s topology.State, reason, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if d.plan.State == "" {
+		d.plan.State, d.plan.Reason, d.plan.Message = s, reason, message
+		return
+	}
+	d.find("", reason, message)
+}
+
+// find adds a finding about a member.
+func (d *decision) find(member, reason, message string) {
+	d.plan.Findings = append(d.plan.Findings, topology.Finding{Member: member, Reason: reason, Message: message})
+}
+
+// requeue at the latest after a while.
+func (d *decision) requeue(after time.Duration) {
+	if d.plan.Requeue == 0 || after < d.plan.Requeue {
+		d.plan.Requeue = after
+	}
+}
+
+// step adds a call at the present epoch, unless it has failed in this pass.
+func (d *decision) step(m *Member, s topology.Step) bool {
+	if _, refused := m.refused(s.Kind); refused || !m.reachable() {
+		return false
+	}
+	s.Member, s.Epoch = m.Name, d.Recorded.Epoch
+	d.plan.Steps = append(d.plan.Steps, s)
+	return true
+}
+
+// change what is recorded, instead of all steps.
+func (d *decision) change(kind topology.ChangeKind, to topology.Recorded, reason, format string, args ...any) {
+	d.plan.Steps = nil
+	d.plan.Change = &topology.Change{Kind: kind, To: to, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// warn is change whose event is a warning.
+func (d *decision) warn(kind topology.ChangeKind, to topology.Recorded, reason, format string, args ...any) {
+	d.change(kind, to, reason, format, args...)
+	d.plan.Change.Warning = true
+}
+
+// member of that name; nil: none.
+func (d *decision) member(name string) *Member {
+	if name == "" {
+		return nil
+	}
+	for i := range d.Members {
+		if d.Members[i].Name == name {
+			return &d.Members[i]
+		}
+	}
+	return nil
+}
+
+// blind: nobody answers.
+func (d *decision) blind() bool {
+	for i := range d.Members {
+		if d.Members[i].reachable() {
+			return false
+		}
+	}
+	return true
+}
+
+// isSource tells whether the member is the recorded source.
+func (d *decision) isSource(m *Member) bool { return m != nil && m == d.source }

@@ -1,0 +1,406 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysql
+
+import (
+	"time"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
+)
+
+// beginFailover records a failover if it can succeed by what is seen now; else it says
+// why it cannot.
+func (d *decision) beginFailover(c cause) bool {
+	if !c.forced {
+		if reason, message := d.foreseeable(c); reason != "" {
+			d.find("", reason, message)
+			return false
+		}
+	}
+	if to := d.member(c.to); c.to != "" && (to == nil || d.unable(to) != "") {
+		why := "it is no member"
+		if to != nil {
+			why = d.unable(to)
+		}
+		d.find("", ReasonTargetUnfit, c.to+" cannot become the source: "+why)
+		return false
+	}
+	d.begin(v1alpha1.OperationFailover, topology.PhaseFencing, c, failoverTime)
+	return true
+}
+
+// foreseeable says why a failover would be refused; empty: nothing is known against it.
+func (d *decision) foreseeable(c cause) (reason, message string) {
+	voters := topology.Voters{}
+	for i := range d.Members {
+		if m := &d.Members[i]; m != d.source && m.answers() && !d.errantOf(m) {
+			voters[m.Name] = m.Seen.ServerID
+		}
+	}
+	if len(voters) == 0 {
+		return ReasonNoCandidate, "no other member answers"
+	}
+	if d.Request.Sync {
+		return d.lossRisk(voters)
+	}
+	from := d.source
+	if from == nil || !from.reachable() && !d.podEnded(from) {
+		return ReasonNotFenced, "in rpl_async nothing but the end of the source's server keeps it from acknowledging commits, and its agent cannot be asked: " +
+			"wait for the kubelet to report the end of its pod, taint its node out-of-service, or annotate the replication with unit-operator.io/force-promote"
+	}
+	return d.tooFarBehind(c)
+}
+
+// podEnded: the end of the pod that was the source is proven.
+func (d *decision) podEnded(m *Member) bool {
+	r := d.Recorded.Member(m.Name)
+	return r != nil && r.PodUID != "" && r.PodUID == m.EndedPodUID
+}
+
+// lossRisk says why acknowledged commits may be on none of the voters; empty: they hold
+// all of them.
+func (d *decision) lossRisk(voters topology.Voters) (reason, message string) {
+	if topology.HoldAll(d.Recorded.Durability, voters) {
+		return "", ""
+	}
+	if len(d.Recorded.Durability) == 0 {
+		return ReasonDataLossRisk, "it is not recorded who holds what was acknowledged: no failover can be made without loss"
+	}
+	more, e := topology.Missing(d.Recorded.Durability, voters)
+	return ReasonDataLossRisk, "acknowledged commits may be on members that do not answer: " + count(int(more)) + " more of " + names(topology.RuleOf(e)) +
+		" must answer, for " + count(int(e.W)) + " of " + count(len(e.Members)) + " acknowledged each; a person may accept the loss by the annotation unit-operator.io/force-promote"
+}
+
+// tooFarBehind applies the limit of lag, where nobody acknowledges.
+func (d *decision) tooFarBehind(c cause) (reason, message string) {
+	limit := d.Request.Failover.MaximumLag
+	if limit == nil || c.reason != ReasonSourceFailed {
+		return "", ""
+	}
+	for i := range d.Members {
+		m := &d.Members[i]
+		if f := d.of(m); m != d.source && d.unable(m) == "" && f.lag >= 0 && f.lag <= *limit {
+			return "", ""
+		}
+	}
+	return ReasonDataLossRisk, "every other member was further behind than failover.maximumLagSeconds when the source was last seen"
+}
+
+// fencing is a failover before its commit: members vote, the fence is proven, the best
+// one applies what it has received, and the commit follows.
+func (d *decision) fencing() {
+	op := d.Recorded.Operation
+	from := d.member(op.From)
+	forced := op.Fence != nil && op.Fence.How == v1alpha1.FenceForced
+	if d.mem.Aborting == "" {
+		switch {
+		case d.expired():
+			d.abort("it took longer than %s", failoverTime)
+		case !forced && from != nil && from.answers() && !d.lost(from) && d.proof(from) == "":
+			d.abort("%s, the source, answers again", op.From)
+		}
+	}
+	if d.mem.Aborting != "" {
+		d.takeBackFailover(from)
+		return
+	}
+	if d.callVotes(from) {
+		return
+	}
+	voters := d.voters(from)
+	how := d.fenced(from, voters, forced)
+	if how == "" {
+		d.plan.Message += "; waiting for the proof that " + op.From + " acknowledges nothing any more"
+		d.requeue(500 * time.Millisecond)
+		return
+	}
+	if d.Request.Sync && !forced {
+		if _, message := d.lossRisk(voters); message != "" {
+			d.abort("%s", message)
+			d.takeBackFailover(from)
+			return
+		}
+	}
+	d.elect(from, voters, how)
+}
+
+// callVotes asks every member to receive nothing any more, and stops the former source
+// if its agent answers. It tells whether there was anything to ask.
+func (d *decision) callVotes(from *Member) bool {
+	asked := false
+	for i := range d.Members {
+		m := &d.Members[i]
+		switch {
+		case m == from:
+			asked = d.stop(m) || asked
+		case !m.Owned || d.votes(m, from):
+		case d.copies(m, from):
+			// It catches up from another member.
+		case m.Seen != nil && m.Seen.Record != nil && m.Seen.Record.Role == topology.RoleSource:
+			if d.runsForOther(m) {
+				continue
+			}
+			asked = d.step(m, topology.Step{Kind: topology.StepDemote, Why: "it is not the source"}) || asked
+		default:
+			asked = d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "a vote: it acknowledges nothing of " + d.Recorded.Operation.From + " any more"}) || asked
+		}
+	}
+	return asked
+}
+
+// stop the former source: one that answers is closed, the server of one that does not is
+// held down.
+func (d *decision) stop(from *Member) bool {
+	if d.proof(from) != "" {
+		return false
+	}
+	if from.answers() {
+		return d.step(from, topology.Step{Kind: topology.StepDemote, Why: "it is being replaced as the source"})
+	}
+	if from.reachable() && !from.Seen.Held(topology.HoldFence) {
+		return d.step(from, topology.Step{Kind: topology.StepHold, Why: "it is being replaced as the source"})
+	}
+	return false
+}
+
+// votes: the member has promised in this operation to acknowledge nothing of the former
+// source.
+func (d *decision) votes(m, from *Member) bool {
+	return m.answers() && d.fence().Vote(m.Member, m.Seen, m.receiving())
+}
+
+// copies: in this operation the member was told to follow another one than the former
+// source, which is as good as a vote.
+func (d *decision) copies(m, from *Member) bool {
+	r := d.ours(m)
+	return r != nil && m.answers() && r.Role == topology.RoleReplica && r.Epoch >= d.Recorded.Operation.Epoch && r.Upstream.Name != d.Recorded.Operation.From
+}
+
+// runsForOther: the member is a closed source of this operation, from which another one
+// catches up.
+func (d *decision) runsForOther(m *Member) bool {
+	r := d.ours(m)
+	return r != nil && r.Role == topology.RoleSource && !r.Open && !m.open() && r.Epoch >= d.Recorded.Operation.Epoch
+}
+
+// voters whose positions count.
+func (d *decision) voters(from *Member) topology.Voters {
+	voters := topology.Voters{}
+	for i := range d.Members {
+		m := &d.Members[i]
+		if m != from && (d.votes(m, from) || d.copies(m, from) || d.runsForOther(m)) && !d.reportedErrant(m) {
+			voters[m.Name] = m.Seen.ServerID
+		}
+	}
+	return voters
+}
+
+// reportedErrant: it had transactions of its own when the source could be compared with.
+func (d *decision) reportedErrant(m *Member) bool {
+	r := d.Recorded.Member(m.Name)
+	return r != nil && r.Errant != nil && (r.UnitUID == "" || r.UnitUID == m.UnitUID)
+}
+
+// fenced tells what proves that the former source acknowledges nothing.
+func (d *decision) fenced(from *Member, voters topology.Voters, forced bool) v1alpha1.FenceProof {
+	if how := d.proof(from); how != "" {
+		return how
+	}
+	if d.Request.Sync && d.promised() && topology.HoldAll(d.Recorded.Durability, voters) {
+		return v1alpha1.FenceQuorum
+	}
+	if forced {
+		return v1alpha1.FenceForced
+	}
+	return ""
+}
+
+// promised: by every entry commits wait for somebody. A quorum fences no other source.
+func (d *decision) promised() bool {
+	for _, e := range d.Recorded.Durability {
+		if e.W == 0 {
+			return false
+		}
+	}
+	return len(d.Recorded.Durability) > 0
+}
+
+// elect the member with all the data, or with what it can get of it, and commit once it
+// has applied that.
+func (d *decision) elect(from *Member, voters topology.Voters, how v1alpha1.FenceProof) {
+	op := d.Recorded.Operation
+	top := d.top(voters)
+	if top == nil && how == v1alpha1.FenceForced && op.To != "" {
+		top = d.member(op.To)
+	}
+	if top == nil {
+		d.abort("the members that answer have diverged: none has all that the others have")
+		d.takeBackFailover(from)
+		return
+	}
+	to := d.elected(voters, top)
+	if to == nil {
+		d.abort("no member that answers may become the source%s", d.whyNone(voters))
+		d.takeBackFailover(from)
+		return
+	}
+	all := top.holds()
+	if how == v1alpha1.FenceForced {
+		all = to.holds()
+	}
+	switch {
+	case !to.holds().Contains(all):
+		d.catchUp(to, top)
+	case d.runsForOther(top) && top != to:
+		d.step(top, topology.Step{Kind: topology.StepDemote, Why: to.Name + " has what it has"})
+	case !to.Server.Executed.Contains(all):
+		if to.Server.Channel != nil && to.Server.Channel.ApplierError != "" {
+			d.abort("%s cannot apply what it received: %s", to.Name, d.applierError(to))
+			d.takeBackFailover(from)
+			return
+		}
+		d.await(to, all)
+	default:
+		d.commit(to, how, all.String())
+	}
+}
+
+// top is the voter that has all that any other has; nil: there is none.
+func (d *decision) top(voters topology.Voters) *Member {
+	var all gtid.Set
+	for i := range d.Members {
+		if m := &d.Members[i]; d.isVoter(voters, m) {
+			all = all.Union(m.holds())
+		}
+	}
+	for i := range d.Members {
+		if m := &d.Members[i]; d.isVoter(voters, m) && m.holds().Contains(all) {
+			return m
+		}
+	}
+	return nil
+}
+
+func (d *decision) isVoter(voters topology.Voters, m *Member) bool {
+	_, ok := voters[m.Name]
+	return ok
+}
+
+// elected is the member that is asked for, else the best: of those that have all the
+// data if one may be the source, else of the others, which catch up first.
+func (d *decision) elected(voters topology.Voters, top *Member) *Member {
+	if op := d.Recorded.Operation; op.To != "" {
+		m := d.member(op.To)
+		if m == nil || !m.answers() || d.unableInFailover(m) != "" {
+			return nil
+		}
+		return m
+	}
+	var having, lacking []topology.Candidate
+	var followers []string
+	for i := range d.Members {
+		m := &d.Members[i]
+		if !d.isVoter(voters, m) {
+			continue
+		}
+		followers = append(followers, m.Seen.Version)
+		if m.Priority == 0 || d.unableInFailover(m) != "" {
+			continue
+		}
+		if m.holds().Contains(top.holds()) {
+			having = append(having, d.candidate(m, i))
+		} else {
+			lacking = append(lacking, d.candidate(m, i))
+		}
+	}
+	for _, list := range [][]topology.Candidate{having, lacking} {
+		if len(list) > 0 {
+			return d.member(topology.Sorted(list, followers)[0].Name)
+		}
+	}
+	return nil
+}
+
+// unableInFailover says why a voter cannot be the source; empty: it can. One that cannot
+// apply what it has received would lose it.
+func (d *decision) unableInFailover(m *Member) string {
+	if why := d.unable(m); why != "" {
+		return why
+	}
+	if c := m.Server.Channel; c != nil && c.ApplierError != "" && !m.Server.Executed.Contains(c.Retrieved) {
+		return "it cannot apply what it received: " + shorten(c.ApplierError)
+	}
+	return ""
+}
+
+func (d *decision) whyNone(voters topology.Voters) string {
+	why := ""
+	for i := range d.Members {
+		m := &d.Members[i]
+		if !d.isVoter(voters, m) {
+			continue
+		}
+		reason := d.unableInFailover(m)
+		if reason == "" && m.Priority == 0 {
+			reason = "its priority is 0"
+		}
+		why += "; " + m.Name + ": " + reason
+	}
+	return why
+}
+
+// catchUp has a member get from another one what it lacks: that one is made a source that
+// stays closed, so that the member can log in to it, and follows nobody again after that.
+func (d *decision) catchUp(to, top *Member) {
+	switch {
+	case !d.runsForOther(top):
+		if !d.step(top, topology.Step{Kind: topology.StepPromote, ServerID: top.Seen.ServerID, Generation: d.Recorded.Data.Generation, Why: to.Name + " lacks what it has"}) {
+			d.abort("%s could not give %s what that lacks: %s", top.Name, to.Name, d.whyNot(top, topology.StepPromote))
+		}
+	case !d.followsServer(to, top):
+		if !d.step(to, d.followOf(to, top)) {
+			d.abort("%s could not get what it lacks from %s: %s", to.Name, top.Name, d.whyNot(to, topology.StepFollow))
+		}
+	default:
+		d.await(to, top.holds())
+	}
+}
+
+// takeBackFailover has the voters follow the former source again, and lets that start.
+func (d *decision) takeBackFailover(from *Member) {
+	op := d.Recorded.Operation
+	asked := false
+	if from != nil && from.reachable() {
+		switch {
+		case from.Seen.Held(topology.HoldFence):
+			asked = d.step(from, topology.Step{Kind: topology.StepUnhold, Why: "the failover is taken back"})
+		case from.answers() && !d.lost(from) && !d.serves(from):
+			asked = d.step(from, d.reopen(from))
+		}
+	}
+	for i := range d.Members {
+		m := &d.Members[i]
+		r := d.ours(m)
+		if m == from || from == nil || r == nil || !m.staysMember() || r.Epoch < op.Epoch || d.followsServer(m, from) || d.reportedErrant(m) {
+			continue
+		}
+		if r.Role == topology.RoleSource {
+			asked = d.step(m, topology.Step{Kind: topology.StepDemote, Why: "the failover is taken back"}) || asked
+			continue
+		}
+		step := d.followOf(m, from)
+		if n := len(d.Recorded.Durability); n > 0 {
+			step.Acknowledge = topology.RuleOf(d.Recorded.Durability[n-1]).Has(m.Name)
+		}
+		asked = d.step(m, step) || asked
+	}
+	if asked {
+		return
+	}
+	why := d.mem.Aborting
+	d.refuse()
+	d.end(EventFailoverRefused, true, "%s stays the source: %s", op.From, why)
+}
