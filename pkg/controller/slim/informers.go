@@ -5,6 +5,7 @@ package slim
 
 import (
 	"context"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -41,12 +42,22 @@ type Informers struct {
 	Secrets     *Informer[*Object]
 	Revisions   *Informer[*Object]
 	Disruptions *Informer[*Object]
+
+	// NewUnits, NewConfigMaps and NewRevisions keep whole ones for a moment. nil keeps
+	// none.
+	NewUnits      *Recent[*v1alpha2.Unit]
+	NewConfigMaps *Recent[*corev1.ConfigMap]
+	NewRevisions  *Recent[*appsv1.ControllerRevision]
 }
 
 // NewInformers makes the informers of the namespaces given; AllNamespaces for all.
 // Nothing is watched before Run.
 func NewInformers(kube kubernetes.Interface, upm versioned.Interface, namespaces []string) (*Informers, error) {
-	var i Informers
+	i := Informers{
+		NewUnits:      NewRecent[*v1alpha2.Unit](time.Now),
+		NewConfigMaps: NewRecent[*corev1.ConfigMap](time.Now),
+		NewRevisions:  NewRecent[*appsv1.ControllerRevision](time.Now),
+	}
 	var err error
 	make1 := func(f func() error) {
 		if err == nil {
@@ -62,7 +73,11 @@ func NewInformers(kube kubernetes.Interface, upm versioned.Interface, namespaces
 	})
 	make1(func() (err error) {
 		i.Units, err = newInformer(source[*Unit]{
-			namespaces: namespaces, example: &v1alpha2.Unit{}, convert: converted(FromUnit), index: labelIndexes[*Unit](),
+			namespaces: namespaces, example: &v1alpha2.Unit{}, index: labelIndexes[*Unit](),
+			convert: func(obj any) (*Unit, error) {
+				i.NewUnits.Came(obj)
+				return converted(FromUnit)(obj)
+			},
 			listWatch: func(ns string) cache.ListerWatcher { return listWatch("", upm, upm.UpmV1alpha2().Units(ns)) },
 		})
 		return err
@@ -85,6 +100,8 @@ func NewInformers(kube kubernetes.Interface, upm versioned.Interface, namespaces
 					if !ok {
 						return nil, errWrongType
 					}
+					i.NewConfigMaps.Came(obj)
+					i.NewRevisions.Came(obj)
 					return FromObject(m)
 				},
 			})

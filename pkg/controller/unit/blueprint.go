@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
@@ -145,7 +146,7 @@ func (c *Controller) readDefaults(ctx context.Context, s *state) (defaults, erro
 		return defaults{s.pkg.ConfigFiles, s.pkg.Values}, nil
 	}
 	if name := s.unit.Annotations[v1alpha2.AnnotationRevision]; name != "" {
-		stored, err := c.control.kube.AppsV1().ControllerRevisions(s.unit.Namespace).Get(ctx, name, metav1.GetOptions{})
+		stored, err := c.readRevision(ctx, cache.NewObjectName(s.unit.Namespace, name))
 		if err == nil {
 			data, err := revision.Decode(stored)
 			if err != nil {
@@ -165,4 +166,20 @@ func (c *Controller) readDefaults(ctx context.Context, s *state) (defaults, erro
 		return defaults{}, err
 	}
 	return defaults{pkg.ConfigFiles, pkg.Values}, nil
+}
+
+// readRevision that has just come by, or was read for another unit of the set.
+func (c *Controller) readRevision(ctx context.Context, key cache.ObjectName) (*appsv1.ControllerRevision, error) {
+	if c.children.Revisions != nil {
+		if seen, there := c.children.Revisions.Get(key); there {
+			if stored, ok := c.children.NewRevisions.Get(key, seen.ResourceVersion); ok {
+				return stored, nil
+			}
+		}
+	}
+	stored, err := c.control.kube.AppsV1().ControllerRevisions(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	if err == nil {
+		c.children.NewRevisions.Read(stored)
+	}
+	return stored, err
 }

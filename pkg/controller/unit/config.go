@@ -131,6 +131,14 @@ func (c *Controller) readConfigMap(ctx context.Context, s *state, name string) (
 	if name == "" {
 		return nil, nil
 	}
+	key := cache.NewObjectName(s.unit.Namespace, name)
+	seen, err := c.see(ctx, slim.Reference{Kind: slim.ConfigMap, Key: key})
+	if err != nil {
+		return nil, err
+	}
+	if cm, ok := c.children.NewConfigMaps.Get(key, seen.ResourceVersion); ok {
+		return cm.Data, nil
+	}
 	cm, err := c.control.kube.CoreV1().ConfigMaps(s.unit.Namespace).Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, configError{fmt.Errorf("ConfigMap %s does not exist", name)}
@@ -138,5 +146,6 @@ func (c *Controller) readConfigMap(ctx context.Context, s *state, name string) (
 	if err != nil {
 		return nil, err
 	}
+	c.children.NewConfigMaps.Read(cm)
 	return cm.Data, nil
 }

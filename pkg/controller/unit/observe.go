@@ -82,12 +82,19 @@ func (c *Controller) observeNode(s *state) nodeState {
 	return n
 }
 
-// readUnit reads the whole Unit, once in a sync. One that is newer than the cache
-// ends the sync until the cache has it, else what is made of the one would be
-// compared with the other.
+// readUnit reads the whole Unit, once in a sync, and not one that has just come by. One
+// that is newer than the cache ends the sync until the cache has it, else what is made
+// of the one would be compared with the other.
 func (c *Controller) readUnit(ctx context.Context, s *state) (*v1alpha2.Unit, error) {
 	if s.live != nil {
 		return s.live, nil
+	}
+	if s.pod == nil && s.status.PodUID == "" {
+		// No pod was ever made of it, so nothing can be made twice.
+		if whole, ok := c.children.NewUnits.Get(cache.MetaObjectToName(s.unit), s.unit.ResourceVersion); ok {
+			s.live = whole
+			return whole, nil
+		}
 	}
 	live, err := c.control.upm.UpmV1alpha2().Units(s.unit.Namespace).Get(ctx, s.unit.Name, metav1.GetOptions{})
 	if err != nil {

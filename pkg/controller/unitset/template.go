@@ -111,6 +111,8 @@ func newUnit(set *v1alpha2.UnitSet, name string, data *revision.Data, ordinal in
 			Labels:          unitLabels(set, ordinal),
 			Annotations:     annotations,
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(set, controllerKind)},
+			// The Unit controller's: it would add it before anything else.
+			Finalizers: []string{v1alpha2.FinalizerUnit},
 		},
 		Spec: v1alpha2.UnitSpec{
 			UnbindNode:           new(true),
