@@ -27,8 +27,9 @@ const (
 	// maxConnections are kept; the one used longest ago is closed for a new one.
 	maxConnections = 256
 	// firstContacts that may be under way at once: after a restart the operator has
-	// none, and thousands of handshakes at a time would starve everything else.
-	firstContacts = 16
+	// none, and thousands of handshakes at a time would starve everything else. More
+	// than the Unit controller has under way, so that other callers find a place too.
+	firstContacts = 64
 	// bufferSize of a connection. gRPC's default of 32 KiB each way would be 16 MiB.
 	bufferSize = 4 << 10
 	// breakTime and breakLimit: after a failure an agent is not dialled for this

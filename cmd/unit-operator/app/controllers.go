@@ -63,6 +63,10 @@ type descriptor struct {
 	make    func(ctx context.Context, p *parts) (controller, error)
 }
 
+// statusPause is how long a status that only tells how something new comes along waits
+// for the next one.
+const statusPause = time.Second
+
 // table is all controllers of this operator.
 var table = []descriptor{{
 	name:    unitset.ControllerName,
@@ -104,6 +108,7 @@ var table = []descriptor{{
 			AgentImage:           p.options.AgentImage,
 			ClusterUID:           p.clusterUID,
 			ClusterDomain:        p.options.ClusterDomain,
+			StatusPause:          statusPause,
 			Observe:              p.metrics.ObserveSync,
 		})
 	},

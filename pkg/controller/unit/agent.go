@@ -78,8 +78,11 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 	s.offer = c.offer(s)
 	// An agent that has no configuration yet has nothing to keep.
 	if !s.acknowledged() && (s.offer != nil || s.answered()) {
-		if err := c.push(ctx, s); err != nil {
+		answered, err := c.push(ctx, s, since)
+		if err != nil {
 			c.explainAgent(s, err, since)
+		}
+		if !answered || err != nil {
 			return nil
 		}
 		if s.agent.RestartRequired {
@@ -92,7 +95,7 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 	}
 	ask, again := planAsk(c.askInput(s, since))
 	if ask {
-		if err := c.ask(ctx, s); err != nil {
+		if _, err := c.ask(ctx, s, since); err != nil {
 			c.explainAgent(s, err, since)
 			return nil
 		}
@@ -123,8 +126,14 @@ func (c *Controller) offer(s *state) *configtemplate.Output {
 	return nil
 }
 
-// push hands over everything the server's start depends on.
-func (c *Controller) push(ctx context.Context, s *state) error {
+// question to the agent of the unit's pod, which runs since then.
+func (s *state) question(since time.Time, id string, ask func(context.Context) (*agentclient.Status, error)) question {
+	return question{agent: string(s.pod.UID) + since.String(), id: id, ask: ask}
+}
+
+// push hands over everything the server's start depends on. answered is false while the
+// agent is yet to acknowledge it: that brings the next sync.
+func (c *Controller) push(ctx context.Context, s *state, since time.Time) (answered bool, err error) {
 	managed := s.managed()
 	request := agentclient.ApplyRequest{
 		Generation:  s.unit.Generation,
@@ -143,14 +152,19 @@ func (c *Controller) push(ctx context.Context, s *state) error {
 	if s.offer != nil {
 		request.ConfigHash, request.Files = s.offer.Hash, s.offer.Files
 	}
-	request.Term, request.Seq = c.order()
-	status, err := c.agents.Apply(ctx, s.target(), request)
-	if err != nil {
-		return err
+	target := s.target()
+	a, answered := c.contacts.put(ctx, cache.MetaObjectToName(s.unit), s.question(since, "Apply "+slim.ContentHash(request),
+		func(ctx context.Context) (*agentclient.Status, error) {
+			request.Term, request.Seq = c.order()
+			return c.agents.Apply(ctx, target, request)
+		}))
+	if !answered || a.err != nil {
+		s.asked = !answered
+		return answered, a.err
 	}
 	sync := &s.status.ConfigSyncStatus
 	sync.AppliedGeneration, sync.PodUID = s.unit.Generation, s.pod.UID
-	c.remember(s, status)
+	c.remember(s, a.status)
 	s.standing = s.accepted != ""
 	if s.offer != nil {
 		if sync.AppliedHash != s.offer.Hash || sync.LastTransitionTime == nil {
@@ -160,7 +174,7 @@ func (c *Controller) push(ctx context.Context, s *state) error {
 		c.memory(cache.MetaObjectToName(s.unit)).applied = s.offer
 	}
 	s.setManaged(managed)
-	return nil
+	return true, nil
 }
 
 // setManaged records what the agent has acknowledged.
@@ -175,14 +189,18 @@ func (s *state) setManaged(managed bool) {
 	}
 }
 
-// ask the agent for its status.
-func (c *Controller) ask(ctx context.Context, s *state) error {
-	status, err := c.agents.Status(ctx, s.target())
-	if err != nil {
-		return err
+// ask the agent for its status. answered is false while its answer, which brings the
+// next sync, is not there.
+func (c *Controller) ask(ctx context.Context, s *state, since time.Time) (answered bool, err error) {
+	target := s.target()
+	a, answered := c.contacts.put(ctx, cache.MetaObjectToName(s.unit), s.question(since, "Status",
+		func(ctx context.Context) (*agentclient.Status, error) { return c.agents.Status(ctx, target) }))
+	if !answered || a.err != nil {
+		s.asked = !answered
+		return answered, a.err
 	}
-	c.remember(s, status)
-	return nil
+	c.remember(s, a.status)
+	return true, nil
 }
 
 func (c *Controller) remember(s *state, status *agentclient.Status) {

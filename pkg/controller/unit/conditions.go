@@ -45,9 +45,9 @@ var conditionsOfUnit = findings.Kind{
 		v1alpha2.ConditionAgentOutdated,
 		v1alpha2.ConditionExpansionPending,
 	},
+	// The conditions themselves tell, with their times; what leads to them has events.
+	Quiet: []string{v1alpha2.ConditionReady, v1alpha2.ConditionManaged},
 	Calm: []string{
-		v1alpha2.ConditionReady,
-		v1alpha2.ConditionManaged,
 		v1alpha2.ConditionPaused,
 		v1alpha2.ConditionServerStopped,
 		v1alpha2.ConditionPodTerminating,

@@ -89,6 +89,9 @@ type Config struct {
 	ClusterUID types.UID
 	// ClusterDomain of the cluster's DNS. Default cluster.local.
 	ClusterDomain string
+	// StatusPause is how long a status that only tells how a new unit comes along waits
+	// for the next one. 0: not at all.
+	StatusPause time.Duration
 	// Clock is clock.RealClock outside tests.
 	Clock clock.WithTicker
 	// Observe is told of every sync; see loop.Config.
@@ -109,6 +112,7 @@ type Controller struct {
 	packages   packages.Lister
 	references References
 	agents     agentclient.Interface
+	contacts   *contacts
 	order      func() (term, seq int64)
 	givesRoles []v1alpha2.ReplicationKind
 	ca         CA
@@ -116,6 +120,7 @@ type Controller struct {
 	agentImage    string
 	clusterUID    types.UID
 	clusterDomain string
+	statusPause   time.Duration
 
 	mu sync.Mutex
 	// memories of what was read live, by Unit. Losing one costs reads, no more.
@@ -158,6 +163,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		agentImage:    cfg.AgentImage,
 		clusterUID:    cfg.ClusterUID,
 		clusterDomain: cfg.ClusterDomain,
+		statusPause:   cfg.StatusPause,
 		memories:      map[cache.ObjectName]*memory{},
 	}
 	synced := []cache.InformerSynced{
@@ -174,6 +180,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	c.loop = loop.New(loop.Config{
 		Name: ControllerName, Kind: "unit", Sync: c.sync, Clock: cfg.Clock, Synced: synced, Observe: cfg.Observe,
 	})
+	c.contacts = makeContacts(cfg.Clock, c.loop.Enqueue)
 	if err := c.addHandlers(cfg.PackageInformers); err != nil {
 		return nil, fmt.Errorf("controller %s: %w", ControllerName, err)
 	}
@@ -181,7 +188,14 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 }
 
 // Run works until ctx ends and returns when the last worker has finished.
-func (c *Controller) Run(ctx context.Context, workers int) error { return c.loop.Run(ctx, workers) }
+func (c *Controller) Run(ctx context.Context, workers int) error {
+	ctx, stop := context.WithCancel(ctx)
+	var contacts sync.WaitGroup
+	defer contacts.Wait()
+	defer stop()
+	contacts.Go(func() { c.contacts.run(ctx) })
+	return c.loop.Run(ctx, workers)
+}
 
 // Enqueue asks for a sync of a Unit: one of its references changed.
 func (c *Controller) Enqueue(key cache.ObjectName) { c.loop.Enqueue(key) }

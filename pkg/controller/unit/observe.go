@@ -124,6 +124,7 @@ func (c *Controller) memory(key cache.ObjectName) *memory {
 func (c *Controller) forget(key cache.ObjectName) {
 	c.wrote.Clear(key, "")
 	c.references.Forget(key)
+	c.contacts.forget(key)
 	c.mu.Lock()
 	delete(c.memories, key)
 	c.mu.Unlock()

@@ -170,11 +170,11 @@ func (c *Controller) hearRecord(ctx context.Context, s *state, in ownershipInput
 		// Its pod tells when it is, or is replaced by one that knows nothing.
 		return s.pod.DeletionTimestamp != nil, nil
 	}
-	if err := c.ask(ctx, s); err != nil {
+	answered, err := c.ask(ctx, s, since)
+	if err != nil {
 		c.explainAgent(s, err, since)
-		return false, nil
 	}
-	return true, nil
+	return answered && err == nil, nil
 }
 
 func uidOf(r *v1alpha2.UnitReplication) types.UID {

@@ -36,7 +36,7 @@ func (c *Controller) followAgent(ctx context.Context, s *state) error {
 	s.offer = c.offer(s)
 	ask, again := planAsk(c.askInput(s, since))
 	if ask {
-		if err := c.ask(ctx, s); err != nil {
+		if _, err := c.ask(ctx, s, since); err != nil {
 			c.explainAgent(s, err, since)
 			return nil
 		}

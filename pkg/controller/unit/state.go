@@ -50,6 +50,8 @@ type state struct {
 	// agent is what the agent of this pod said last; fresh if in this sync.
 	agent *agentclient.Status
 	fresh bool
+	// asked: the agent is being asked, and its answer brings the next sync.
+	asked bool
 
 	// accepted is the database whose loss is accepted on request; standing says whether
 	// the agent may have been told of an accepted loss, as the status has it.
@@ -141,6 +143,8 @@ type memory struct {
 	agent   *agentclient.Status
 	podUID  types.UID
 	agentAt time.Time
+	// heldBack is since when a status waits for the next one; zero while none does.
+	heldBack time.Time
 }
 
 // databaseReady says whether the server answers SQL by its readiness probe.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -81,21 +80,6 @@ func (c *Controller) work(ctx context.Context, s *state) error {
 		if s.statusFirst {
 			return nil
 		}
-	}
-	return nil
-}
-
-// syncStatus writes the status if it changed.
-func (c *Controller) syncStatus(ctx context.Context, s *state) error {
-	status := computeStatus(s, c.clock.Now())
-	if apiequality.Semantic.DeepEqual(s.unit.Status, status) {
-		return nil
-	}
-	if err := c.patchStatus(ctx, s.unit, status); err != nil {
-		return err
-	}
-	for _, event := range s.events {
-		event()
 	}
 	return nil
 }
