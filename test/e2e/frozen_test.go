@@ -197,13 +197,18 @@ func TestAFenceIsProvenWhileTheVolumeOnItsNodeIsFrozen(t *testing.T) {
 			}
 			e.agentStatus(t, client, target, "it to be held", func(s *agentclient.Status) bool { return proven(s) && s.State == agentclient.StateHeld })
 			e.fence(t, client, target, false, 2)
+			// The kubelet starts the container again, for its server had to be killed.
+			var there string
+			eventually(t, 2*time.Minute, "the server to answer again", func(ctx context.Context) (err error) {
+				there, err = e.exec(ctx, opsNamespace, unit, kind, fmt.Sprintf("SELECT COUNT(*) FROM app.t WHERE id <= %d;\n", rows), sqlCommand[kind]...)
+				return err
+			})
+			if there != fmt.Sprint(rows) {
+				t.Errorf("of %d acknowledged rows %s are there", rows, there)
+			}
 			eventually(t, 2*time.Minute, "the unit to be ready", func(ctx context.Context) error {
 				return e.unitPhase(ctx, opsNamespace, unit, v1alpha2.UnitReady)
 			})
-			out, err := e.exec(t.Context(), opsNamespace, unit, kind, fmt.Sprintf("SELECT COUNT(*) FROM app.t WHERE id <= %d;\n", rows), sqlCommand[kind]...)
-			if err != nil || out != fmt.Sprint(rows) {
-				t.Errorf("of %d acknowledged rows %s are there (%v)", rows, out, err)
-			}
 		})
 	}
 }
