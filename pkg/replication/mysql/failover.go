@@ -61,17 +61,59 @@ func (d *decision) podEnded(m *Member) bool {
 }
 
 // lossRisk says why acknowledged commits may be on none of the voters; empty: they hold
-// all of them.
+// all of them. What the source itself acknowledged is judged by its entries. What its
+// predecessors did was all in the position with which it became the source; their entries
+// do not tell who has it now, for a member that received it may have given its relay log
+// up to follow the new source.
 func (d *decision) lossRisk(voters topology.Voters) (reason, message string) {
-	if topology.HoldAll(d.Recorded.Durability, voters) {
+	own, before := d.promises()
+	if len(before) > 0 {
+		if missing := d.missingOf(voters); missing != "" {
+			return ReasonDataLossRisk, "the members that answer lack what " + d.Recorded.Source + " had when it became the source: " + missing +
+				"; a person may accept the loss by the annotation unit-operator.io/force-promote"
+		}
+	}
+	if topology.HoldAll(own, voters) {
 		return "", ""
 	}
 	if len(d.Recorded.Durability) == 0 {
 		return ReasonDataLossRisk, "it is not recorded who holds what was acknowledged: no failover can be made without loss"
 	}
-	more, e := topology.Missing(d.Recorded.Durability, voters)
+	more, e := topology.Missing(own, voters)
 	return ReasonDataLossRisk, "acknowledged commits may be on members that do not answer: " + count(int(more)) + " more of " + names(topology.RuleOf(e)) +
 		" must answer, for " + count(int(e.W)) + " of " + count(len(e.Members)) + " acknowledged each; a person may accept the loss by the annotation unit-operator.io/force-promote"
+}
+
+// promises of the source's own server, and those of its predecessors.
+func (d *decision) promises() (own, before []v1alpha1.ReplicationDurabilityEntry) {
+	list := d.Recorded.Durability
+	for _, e := range list {
+		if e.Source == list[len(list)-1].Source {
+			own = append(own, e)
+		} else {
+			before = append(before, e)
+		}
+	}
+	return own, before
+}
+
+// missingOf says what the voters together lack of the position with which the source
+// became it; empty: nothing.
+func (d *decision) missingOf(voters topology.Voters) string {
+	last := d.Recorded.LastTransition
+	if last == nil {
+		return ""
+	}
+	position, err := gtid.Parse(last.Position)
+	if err != nil {
+		return err.Error()
+	}
+	for i := range d.Members {
+		if m := &d.Members[i]; d.isVoter(voters, m) {
+			position = position.Subtract(m.holds())
+		}
+	}
+	return shorten(position.String())
 }
 
 // tooFarBehind applies the limit of lag, where nobody acknowledges.
@@ -209,7 +251,7 @@ func (d *decision) fenced(from *Member, voters topology.Voters, forced bool) v1a
 	if how := d.proof(from); how != "" {
 		return how
 	}
-	if d.Request.Sync && d.promised() && topology.HoldAll(d.Recorded.Durability, voters) {
+	if own, _ := d.promises(); d.Request.Sync && promised(own) && topology.HoldAll(own, voters) {
 		return v1alpha1.FenceQuorum
 	}
 	if forced {
@@ -219,13 +261,13 @@ func (d *decision) fenced(from *Member, voters topology.Voters, forced bool) v1a
 }
 
 // promised: by every entry commits wait for somebody. A quorum fences no other source.
-func (d *decision) promised() bool {
-	for _, e := range d.Recorded.Durability {
+func promised(entries []v1alpha1.ReplicationDurabilityEntry) bool {
+	for _, e := range entries {
 		if e.W == 0 {
 			return false
 		}
 	}
-	return len(d.Recorded.Durability) > 0
+	return len(entries) > 0
 }
 
 // elect the member with all the data, or with what it can get of it, and commit once it
@@ -355,7 +397,10 @@ func (d *decision) whyNone(voters topology.Voters) string {
 // catchUp has a member get from another one what it lacks: that one is made a source that
 // stays closed, so that the member can log in to it, and follows nobody again after that.
 func (d *decision) catchUp(to, top *Member) {
-	switch {
+	switch c := to.Server.Channel; {
+	case c != nil && !to.Server.Executed.Contains(c.Retrieved):
+		// Another channel may cost its relay log, which counts as long as it is there.
+		d.await(to, c.Retrieved)
 	case !d.runsForOther(top):
 		if !d.step(top, topology.Step{Kind: topology.StepPromote, ServerID: top.Seen.ServerID, Generation: d.Recorded.Data.Generation, Why: to.Name + " lacks what it has"}) {
 			d.abort("%s could not give %s what that lacks: %s", top.Name, to.Name, d.whyNot(top, topology.StepPromote))

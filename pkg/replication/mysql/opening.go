@@ -125,8 +125,7 @@ func (d *decision) fencedAgain(from, to *Member) bool {
 	if from != nil && d.stop(from) {
 		return false
 	}
-	if d.Request.Sync && d.promised() {
-		before := d.promisesOf(from)
+	if _, before := d.promises(); d.Request.Sync && promised(before) {
 		asked := false
 		voters := topology.Voters{}
 		for i := range d.Members {
@@ -149,18 +148,6 @@ func (d *decision) fencedAgain(from, to *Member) bool {
 	}
 	d.plan.Message += "; waiting for the proof that " + op.From + " acknowledges nothing any more"
 	return false
-}
-
-// promisesOf a former source's server: those of the new one cannot have been used yet.
-func (d *decision) promisesOf(from *Member) []v1alpha1.ReplicationDurabilityEntry {
-	to := d.Recorded.Durability[len(d.Recorded.Durability)-1]
-	var list []v1alpha1.ReplicationDurabilityEntry
-	for _, e := range d.Recorded.Durability {
-		if e.Source != to.Source {
-			list = append(list, e)
-		}
-	}
-	return list
 }
 
 // complete: the new source has all that the former one had when it was fenced, and all

@@ -173,7 +173,7 @@ func (d *decision) commit(to *Member, how v1alpha1.FenceProof, position string) 
 	next.Operation.Deadline = new(metav1.NewTime(later(op.Deadline.Time, d.Now.Add(attachTime))))
 	next.Durability = topology.Appended(next.Durability, d.entryAfter(to))
 	next.LastTransition = &v1alpha1.ReplicationTransition{
-		Type: op.Type, From: op.From, To: to.Name, Reason: reasonOf(op), At: now, Requested: d.Request.Source,
+		Type: op.Type, From: op.From, To: to.Name, Reason: reasonOf(op), At: now, Requested: d.Request.Source, Position: position,
 	}
 	setPod(&next, to)
 	d.answerEvacuations(&next, to)

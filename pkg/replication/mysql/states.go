@@ -45,6 +45,18 @@ const (
 	Healthy topology.State = "Healthy"
 )
 
+// Writes tells whether commits of clients are acknowledged in a state; known is false
+// where that cannot be seen.
+func Writes(s topology.State) (acknowledged, known bool) {
+	switch s {
+	case Blind, SourceUnreachable, Paused, InOperation:
+		return false, false
+	case Healthy, Degraded, Provisioning, SemiSyncDegraded, SwitchoverDue:
+		return true, true
+	}
+	return false, true
+}
+
 // Reasons, in one word.
 const (
 	ReasonPaused          = "Paused"

@@ -222,6 +222,10 @@ type ReplicationTransition struct {
 	// only when the spec names another one.
 	// +optional
 	Requested string `json:"requested,omitempty"`
+	// position that it had then: a GTID set (MySQL), an LSN (PostgreSQL). It holds all
+	// that the sources before it had acknowledged. Absent: nothing was before.
+	// +optional
+	Position string `json:"position,omitempty"`
 }
 
 // ReplicationEndpoints are where clients connect.

@@ -28,6 +28,9 @@ type ReplicationTransitionApplyConfiguration struct {
 	// requested is the source that the spec named at that time. It is a request again
 	// only when the spec names another one.
 	Requested *string `json:"requested,omitempty"`
+	// position that it had then: a GTID set (MySQL), an LSN (PostgreSQL). It holds all
+	// that the sources before it had acknowledged. Absent: nothing was before.
+	Position *string `json:"position,omitempty"`
 }
 
 // ReplicationTransitionApplyConfiguration constructs a declarative configuration of the ReplicationTransition type for use with
@@ -81,5 +84,13 @@ func (b *ReplicationTransitionApplyConfiguration) WithAt(value v1.Time) *Replica
 // If called multiple times, the Requested field is set to the value of the last call.
 func (b *ReplicationTransitionApplyConfiguration) WithRequested(value string) *ReplicationTransitionApplyConfiguration {
 	b.Requested = &value
+	return b
+}
+
+// WithPosition sets the Position field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Position field is set to the value of the last call.
+func (b *ReplicationTransitionApplyConfiguration) WithPosition(value string) *ReplicationTransitionApplyConfiguration {
+	b.Position = &value
 	return b
 }
