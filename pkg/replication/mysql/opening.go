@@ -32,7 +32,7 @@ func (d *decision) opening() {
 	rule := d.recordedRule()
 	open := d.mayOpen(to, rule) || d.willAttach(to, rule) >= int(rule.W)
 	if r == nil || r.Role != topology.RoleSource || r.Epoch < op.Epoch && !to.open() || !r.Rule.Equal(rule) || open && !(to.open() && r.Open) {
-		if !d.step(to, topology.Step{Kind: topology.StepPromote, Rule: rule, Open: open, ServerID: to.Seen.ServerID, Generation: d.Recorded.Data.Generation, Why: "it is the source now"}) {
+		if !d.step(to, topology.Step{Kind: topology.StepPromote, Rule: rule, Open: open, ServerID: d.recordedServer(to), Generation: d.Recorded.Data.Generation, Why: "it is the source now"}) {
 			d.plan.Message += ": " + d.whyNot(to, topology.StepPromote)
 		}
 		return
@@ -85,20 +85,26 @@ func (d *decision) succeed() {
 	d.end(event, false, "%s is the source and open, %s after it was begun", op.To, took)
 }
 
-// openingFails gives the new source up if its server never came to be opened: the former
-// one takes the role back, behind a fence as any other.
+// openingFails gives the new source up if its server never came to be opened, or lost its
+// data before it was: the former one takes the role back, behind a fence as any other.
 func (d *decision) openingFails(from, to *Member) bool {
 	op := d.Recorded.Operation
-	if to.answers() {
+	lost := d.lost(to)
+	if to.answers() && !lost {
 		return false
 	}
-	d.plan.Message += "; " + to.Name + " does not answer: " + waitingFor(to)
-	if d.expired() && from != nil && from.answers() && reasonOf(op) != ReasonTakenBack {
-		return d.beginFailover(cause{reason: ReasonTakenBack, to: from.Name})
+	why := to.Name + " came back with other data than it had, or with none"
+	if !lost {
+		why = to.Name + " does not answer: " + waitingFor(to)
 	}
-	if d.expired() {
-		d.end(EventFailoverRefused, true, "%s is the source and does not answer: it is judged as any source that fails", to.Name)
+	d.plan.Message += "; " + why
+	if !lost && !d.expired() {
+		return true
 	}
+	if from != nil && from.answers() && reasonOf(op) != ReasonTakenBack && d.beginFailover(cause{reason: ReasonTakenBack, to: from.Name}) {
+		return true
+	}
+	d.end(EventFailoverRefused, true, "%s is the source and was not opened (%s): it is judged as any source that fails", to.Name, why)
 	return true
 }
 

@@ -62,7 +62,7 @@ func (d *decision) begin(t v1alpha1.ReplicationOperationType, phase string, c ca
 	if t == v1alpha1.OperationFailover {
 		event, message = EventFailoverStarted, fmt.Sprintf("%s is to be replaced as the source (%s)", d.Recorded.Source, c.reason)
 	}
-	d.state(InOperation, phase, "%s", message)
+	d.plan.State, d.plan.Reason, d.plan.Message = InOperation, phase, message
 	d.change(topology.ChangeBegin, to, event, "%s", message)
 	d.plan.Change.Warning = t == v1alpha1.OperationFailover
 	d.mem.Own(to.Operation)

@@ -106,9 +106,18 @@ func setPod(to *topology.Recorded, s *Member) {
 func (d *decision) promoteSource(r topology.Rule) bool {
 	s := d.source
 	return d.step(s, topology.Step{
-		Kind: topology.StepPromote, Rule: r, Open: d.mayOpen(s, r), ServerID: s.Seen.ServerID, Generation: d.Recorded.Data.Generation,
+		Kind: topology.StepPromote, Rule: r, Open: d.mayOpen(s, r), ServerID: d.recordedServer(s), Generation: d.Recorded.Data.Generation,
 		Why: "it is the source",
 	})
+}
+
+// recordedServer is the server that the member is recorded to have: another one that is
+// found there is not the one that was judged.
+func (d *decision) recordedServer(m *Member) string {
+	if r := d.Recorded.Member(m.Name); r != nil && r.ServerID != "" {
+		return r.ServerID
+	}
+	return m.Seen.ServerID
 }
 
 // mayOpen: it is open, or it waits for nobody, or enough members are attached.

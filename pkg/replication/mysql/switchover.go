@@ -70,7 +70,7 @@ func (d *decision) unfit(m *Member) string {
 	switch {
 	case d.errantOf(m):
 		return "it has transactions that the source has not: " + shorten(f.errant.String())
-	case f.empty && !d.source.holds().IsEmpty():
+	case f.empty && d.source.answers() && !d.source.holds().IsEmpty():
 		return "it has no data"
 	case d.needsCopy(m):
 		return "its data has to be copied from another member first"
@@ -115,7 +115,7 @@ func (d *decision) unable(m *Member) string {
 
 // unacknowledgeable says why nobody could acknowledge the commits of a new source.
 func (d *decision) unacknowledgeable(m *Member) string {
-	if !d.Request.Sync || d.Request.Durability.Preferred {
+	if !d.Request.Sync || d.Request.Durability.Preferred || !d.source.answers() {
 		return ""
 	}
 	n := len(d.Recorded.Durability)

@@ -14,6 +14,7 @@ type State string
 
 // Plan is what a decision comes to.
 type Plan struct {
+	// State is empty where a change or a step comes before it can be told.
 	State State
 	// Reason in one word, Message for people: what it waits for, and what ends that.
 	Reason, Message string

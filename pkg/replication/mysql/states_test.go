@@ -1,0 +1,151 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysql
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
+)
+
+// Each state, what leads to it, and what is done in it.
+func TestStates(t *testing.T) {
+	for name, tc := range map[string]struct {
+		view View
+		want string
+		// reason and text of a finding; empty: not looked at.
+		reason, text string
+	}{
+		"Healthy: nothing is called or recorded": {healthy(3), "Healthy/Healthy", "", ""},
+		"Hibernated: nothing is done":            {with(healthy(3), away(0), away(1), away(2), func(v *View) { v.Request.Hibernated = true }), "Hibernated/Hibernated", "", ""},
+		"Paused: nothing is done":                {with(healthy(3), away(0), enabled, failingFor(time.Hour), func(v *View) { v.Request.Paused = true }), "Paused/Paused", "", ""},
+		"Paused: a new pod gets its recorded role": {with(healthy(3), func(v *View) { v.Request.Paused = true },
+			member(1, func(m *Member) { m.Seen.Record = nil })), "Paused/Paused Follow(u1<-u0 ack)", "", ""},
+		"Blind: no agent answers": {with(healthy(3), away(0), away(1), away(2), enabled, failingFor(time.Hour)), "Blind/NoAgentAnswers", "", ""},
+		"Uninitialised: the first source is recorded before it is called": {with(healthy(3), pristine), "Uninitialised/NoSource save Adopt", "", ""},
+		"Uninitialised: the server is waited for":                         {with(healthy(3), pristine, serverDown(0)), "Uninitialised/Waiting", "", ""},
+		"Uninitialised: another member with data is waited for":           {with(healthy(3), pristine, serverDown(2)), "Uninitialised/Waiting", "", ""},
+		"Uninitialised: one that never had data is not waited for": {with(healthy(3), pristine, serverDown(2),
+			member(2, func(m *Member) { m.HadData = false })), "Uninitialised/NoSource save Adopt", "", ""},
+		"Uninitialised: an empty or stale unit is not made the source": {with(healthy(3), pristine,
+			member(1, func(m *Member) { m.Server.Executed = gtids(0, "1-11") })), "Uninitialised/OtherMembersHaveData", "", ""},
+		"SplitBrain: the one that is not the source is closed": {with(healthy(3), member(1, func(m *Member) { m.Seen.ReadOnly = false })), "SplitBrain/SplitBrain Demote(u1)", "", ""},
+		"SplitBrain: a former source that is closed but would open is closed for good": {with(healthy(3), member(1, func(m *Member) {
+			m.Seen.Record = &topology.Record{Replication: testUID, Epoch: 6, Role: topology.RoleSource, Open: true}
+		})), "/ Demote(u1)", "", ""},
+		"SourceLostData: an empty source is not opened": {with(healthy(3), lostData), "SourceLostData/LostData", ReasonNotEnabled, "not enabled"},
+		"SourceLostData: another one is promoted":       {with(healthy(3), lostData, enabled, failingFor(time.Minute)), "InOperation/Fencing save Begin failover-8-SourceFailed u0->", "", ""},
+		"SourceStoppedByUser: no failover": {with(healthy(3), serverDown(0), enabled, failingFor(time.Hour), member(0, func(m *Member) { m.StoppedByUser = true })),
+			"SourceStoppedByUser/StoppedByUser", "", ""},
+		"SourceStoppedByUser: naming another source is a failover": {with(healthy(3), serverDown(0), member(0, func(m *Member) { m.StoppedByUser = true }), func(v *View) { v.Request.Source = "u2" }),
+			"InOperation/Fencing save Begin failover-8-Requested u0->u2", "", ""},
+		"SourceUnreachable: a replica receives from it":        {with(healthy(3), away(0), enabled, failingFor(time.Hour)), "SourceUnreachable/Unreachable", "", ""},
+		"SourceUnreachable: the kubelet says that it is ready": {with(healthy(3), away(0), member(0, func(m *Member) { m.PodReady = true }), deaf(1), deaf(2), enabled, failingFor(time.Hour)), "SourceUnreachable/Unreachable", "", ""},
+		"SourceFailed: failover is not enabled":                {with(healthy(3), serverDown(0), deaf(1), deaf(2), failingFor(time.Hour)), "SourceFailed/SourceFailed", ReasonNotEnabled, "name another member"},
+		"SourceFailed: within its delay":                       {with(healthy(3), serverDown(0), deaf(1), deaf(2), enabled, failingFor(29*time.Second)), "SourceFailed/SourceFailed", ReasonDelay, "30s"},
+		"SourceFailed: after its delay":                        {with(healthy(3), serverDown(0), deaf(1), deaf(2), enabled, failingFor(30*time.Second)), "InOperation/Fencing save Begin failover-8-SourceFailed u0->", "", ""},
+		"SourceFailed: the last failover was lately": {with(healthy(3), serverDown(0), deaf(1), deaf(2), enabled, failingFor(time.Minute), func(v *View) {
+			v.Recorded.LastTransition = &v1alpha1.ReplicationTransition{Type: v1alpha1.OperationFailover, To: "u0", At: metav1.NewTime(testNow.Add(-5 * time.Minute)), Requested: "u0"}
+		}), "SourceFailed/SourceFailed", ReasonTooSoon, "10m0s"},
+		"SwitchoverDue: the target cannot hold everything": {with(healthy(3), func(v *View) { v.Request.Source = "u1" }, member(1, func(m *Member) { m.Server.Channel.ApplierError = "duplicate key" })),
+			"SwitchoverDue/TargetUnfit", ReasonTargetUnfit, "duplicate key"},
+		"SwitchoverDue: the lease is old": {with(healthy(3), func(v *View) { v.Request.Source, v.LeaseFresh = "u1", false }), "SwitchoverDue/LeaseNotRenewed", "", ""},
+		"WritesBlocked: too few can acknowledge": {with(healthy(2), deaf(1), unattached(1), func(v *View) { v.Memory.BlockedSince = testNow.Add(-time.Minute) }),
+			"WritesBlocked/WritesBlocked", "", ""},
+		"SemiSyncDegraded: what was promised is broken": {with(healthy(3), member(0, func(m *Member) { m.Server.SemiSync.Unacknowledged = 3 })), "/ save Durability", "", ""},
+		"SemiSyncDegraded: nobody has caught up": {with(healthy(2), func(v *View) {
+			v.Recorded.Durability = []v1alpha1.ReplicationDurabilityEntry{{Source: uuid(0)}}
+			v.Members[0].Seen.Record.Rule, v.Members[0].Server.SemiSync = topology.Rule{}, SemiSync{}
+		}, away(1)), "SemiSyncDegraded/Unacknowledged", "", ""},
+		"Provisioning: an empty member is made a copy":    {with(healthy(3), manyTransactions, member(2, empty), notPromised(2)), "Provisioning/Provisioning Provision(u2<-u0)", "", ""},
+		"Provisioning: commits do not count on it before": {with(healthy(3), manyTransactions, member(2, empty)), "/ save Durability", "", ""},
+		"Degraded: a replica does not receive":            {with(healthy(3), deaf(1)), "Degraded/NotReplicating", ReasonReplicating, "does not receive"},
+		"Degraded: a replica does not answer":             {with(healthy(3), away(2)), "Degraded/Unreachable", "", ""},
+		"Degraded: one that left degrades nothing":        {with(healthy(4), away(3), member(3, func(m *Member) { m.Leaving = true }), notPromised(3)), "Healthy/Healthy", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := decideTwice(t, tc.view)
+			if got := told(p); got != tc.want {
+				t.Errorf("got  %s: %s\nwant %s", got, p.Message, tc.want)
+			}
+			if tc.reason != "" && !found(p, tc.reason, tc.text) {
+				t.Errorf("no %s with %q: %s, %+v", tc.reason, tc.text, p.Message, p.Findings)
+			}
+		})
+	}
+}
+
+// pristine: there has never been a source.
+func pristine(v *View) {
+	v.Recorded = topology.Recorded{}
+	v.Memory = topology.Memory{}
+	for i := range v.Members {
+		m := &v.Members[i]
+		m.Seen.Record, m.Seen.ReadOnly, m.Seen.Epoch = nil, true, 0
+		m.Server.Channel, m.Server.Receivers, m.Server.SemiSync = nil, nil, SemiSync{}
+	}
+}
+
+// lostData: the source came back with an empty server.
+func lostData(v *View) {
+	m := &v.Members[0]
+	m.Seen.ServerID, m.Seen.ReadOnly, m.Seen.Record = uuid(9), true, nil
+	m.Server = &Server{}
+	for i := 1; i < len(v.Members); i++ {
+		v.Members[i].Server.Channel.Receiving = false
+	}
+}
+
+// unattached: the source does not send to u<i>.
+func unattached(i int) edit {
+	return func(v *View) {
+		var kept []Receiver
+		for _, r := range v.Members[0].Server.Receivers {
+			if r.ServerUUID != uuid(i) {
+				kept = append(kept, r)
+			}
+		}
+		v.Members[0].Server.Receivers = kept
+		v.Members[0].Server.SemiSync.Clients--
+	}
+}
+
+// notPromised: durability does not count u<i>, nor does the source.
+func notPromised(i int) edit {
+	return func(v *View) {
+		e := &v.Recorded.Durability[0]
+		var kept []v1alpha1.DurabilityMember
+		for _, m := range e.Members {
+			if m.Name != v.Members[i].Name {
+				kept = append(kept, m)
+			}
+		}
+		e.Members = kept
+		e.W = v.Request.Durability.Waits(len(kept))
+		s := &v.Members[0]
+		s.Seen.Record.Rule = topology.RuleOf(*e)
+		s.Server.SemiSync.WaitFor = e.W
+	}
+}
+
+func manyTransactions(v *View) {
+	for i := range v.Members {
+		v.Members[i].Server.Executed = gtids(0, "1-5000")
+	}
+}
+
+// empty: its volume was lost, it has another server without data.
+func empty(m *Member) {
+	m.Seen.ServerID, m.Seen.Record = uuid(9), nil
+	id, err := gtid.ParseUUID(uuid(9))
+	if err != nil {
+		panic(err)
+	}
+	m.Server = &Server{UUID: id}
+}
