@@ -5,10 +5,12 @@ package postgresql
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
@@ -53,12 +55,34 @@ func (e *Engine) use(ctx context.Context, sessions chan *session, f func(conn *p
 		}
 		s.conn = conn
 	}
-	if err := f(s.conn); err != nil {
+	err := f(s.conn)
+	if err != nil || s.conn.Config().Database != homeDatabase {
 		disconnect(ctx, s.conn)
 		s.conn = nil
-		return err
 	}
-	return nil
+	return err
+}
+
+// sessionLimits are those of sessions that take as long as they take, whatever the
+// server allows its clients.
+var sessionLimits = map[string]string{
+	"statement_timeout":                   "0",
+	"lock_timeout":                        "0",
+	"idle_in_transaction_session_timeout": "0",
+}
+
+// limitsOfVersion are limits that not all versions know. They are those of the programs
+// beside the agent; without one there is none.
+func (e *Engine) limitsOfVersion(ctx context.Context) map[string]string {
+	limits := map[string]string{}
+	major, err := e.Major(ctx)
+	if err == nil && major >= 14 {
+		limits["idle_session_timeout"] = "0"
+	}
+	if err == nil && major >= 17 {
+		limits["transaction_timeout"] = "0"
+	}
+	return limits
 }
 
 // sessionSettings are those of the agent's own sessions, whatever the server's
@@ -72,22 +96,39 @@ var sessionSettings = map[string]string{
 	"search_path": "pg_catalog, pg_temp",
 }
 
+// The server itself is asked in the database that initdb makes for that. Users may drop
+// or close it: then the one that new databases are copied from serves, for as long as a
+// question takes, since nothing can be copied from it meanwhile.
+const (
+	homeDatabase   = "postgres"
+	spareDatabase  = "template1"
+	noSuchDatabase = "3D000"
+	// closedDatabase is one that takes no connections, or is half dropped.
+	closedDatabase = "55000"
+)
+
 // connect logs in by operating-system identity.
 func (e *Engine) connect(ctx context.Context) (*pgx.Conn, error) {
-	config, err := e.config(e.env.SocketDir, engine.AgentUser, superuser)
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(config.RuntimeParams, sessionSettings)
-	return pgx.ConnectConfig(ctx, config)
+	return e.connectWith(ctx, e.env.SocketDir, engine.AgentUser, homeDatabase, sessionSettings)
 }
 
 func (e *Engine) connectTo(ctx context.Context, socketDir, user, database string) (*pgx.Conn, error) {
+	return e.connectWith(ctx, socketDir, user, database, sessionLimits)
+}
+
+func (e *Engine) connectWith(ctx context.Context, socketDir, user, database string, settings map[string]string) (*pgx.Conn, error) {
 	config, err := e.config(socketDir, user, database)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.ConnectConfig(ctx, config)
+	maps.Copy(config.RuntimeParams, settings)
+	maps.Copy(config.RuntimeParams, e.limitsOfVersion(ctx))
+	conn, err := pgx.ConnectConfig(ctx, config)
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && database == homeDatabase && (refused.Code == noSuchDatabase || refused.Code == closedDatabase) {
+		return e.connectWith(ctx, socketDir, user, spareDatabase, settings)
+	}
+	return conn, err
 }
 
 func (e *Engine) config(socketDir, user, database string) (*pgx.ConnConfig, error) {

@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
@@ -34,6 +35,8 @@ type Engine struct {
 	roleConn chan *session
 	// control is full while pg_controldata runs.
 	control chan struct{}
+	// major version of the programs, 0 until it was asked for.
+	major atomic.Int32
 }
 
 var (

@@ -5,6 +5,7 @@ package postgresql
 
 import (
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -35,6 +36,14 @@ func (e *Engine) ConnectTo(ctx context.Context, dir, user, database string) (*pg
 	return e.connectTo(ctx, dir, user, database)
 }
 
+// SessionLimits are the settings of a session in another server that is to be read, which
+// are every user's to choose.
+func SessionLimits() map[string]string {
+	limits := maps.Clone(sessionLimits)
+	limits["application_name"], limits["client_encoding"] = "unit-agent", "UTF8"
+	return limits
+}
+
 // Disconnect ends a connection, whether ctx has ended or not.
 func Disconnect(ctx context.Context, conn *pgx.Conn) { disconnect(ctx, conn) }
 
@@ -54,13 +63,20 @@ func (e *Engine) Program(name string) (string, error) {
 	return e.program(name)
 }
 
-// Major version of the server's programs.
+// Major version of the server's programs, which do not change under a running agent.
 func (e *Engine) Major(ctx context.Context) (int, error) {
+	if major := e.major.Load(); major != 0 {
+		return int(major), nil
+	}
 	postgres, err := e.program("postgres")
 	if err != nil {
 		return 0, err
 	}
-	return e.serverMajor(ctx, postgres)
+	major, err := e.serverMajor(ctx, postgres)
+	if err == nil {
+		e.major.Store(int32(major))
+	}
+	return major, err
 }
 
 // MajorOf the server of a connection.

@@ -21,6 +21,10 @@ const (
 	reasonNoSpace    = "NoSpace"
 )
 
+// home is the database that the server itself is asked in. If it is gone, another one is
+// used in its place.
+const home = "postgres"
+
 // New are the actions by name.
 func New(deps operations.Deps) map[string]operations.Action {
 	u := unit{deps}

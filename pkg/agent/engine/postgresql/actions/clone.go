@@ -96,7 +96,7 @@ func (r remote) connect(ctx context.Context, database string) (*pgx.Conn, error)
 	for _, f := range config.Fallbacks {
 		f.Host, f.Port = r.host, uint16(r.port)
 	}
-	config.RuntimeParams = map[string]string{"application_name": "unit-agent", "client_encoding": "UTF8"}
+	config.RuntimeParams = postgresql.SessionLimits()
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
@@ -110,7 +110,7 @@ func (r remote) connect(ctx context.Context, database string) (*pgx.Conn, error)
 
 // server copies all of it, by pg_basebackup.
 func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone, r remote) (map[string]string, error) {
-	conn, err := r.connect(ctx, "postgres")
+	conn, err := r.connect(ctx, home)
 	if err != nil {
 		return nil, err
 	}
@@ -151,17 +151,22 @@ func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone,
 
 // databases copies some, or all without some tables, by pg_dump into pg_restore.
 func (a clone) databases(ctx context.Context, op operations.Op, p *operation.Clone, r remote) (map[string]string, error) {
-	conn, err := r.connect(ctx, "postgres")
+	conn, err := r.connect(ctx, home)
 	if err != nil {
 		return nil, err
 	}
-	described, err := describe(ctx, conn, p.Databases)
+	described, leftOut, err := describe(ctx, conn, p.Databases)
 	postgresql.Disconnect(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
 	l := loading{progress: &reporter{op: op}}
 	for _, d := range described {
+		if d.Closed {
+			// Only its own server could open it.
+			leftOut = append(leftOut, d.Name+" (it takes no connections: ALTER DATABASE ... ALLOW_CONNECTIONS true)")
+			continue
+		}
 		l.progress.total += d.SizeOnDisk
 		l.databases = append(l.databases, loaded{database: d, target: d.Name, load: func(ctx context.Context, temporary string) error {
 			excluded, err := r.excluded(ctx, d.Name, p.SkipTables)
@@ -171,12 +176,13 @@ func (a clone) databases(ctx context.Context, op operations.Op, p *operation.Clo
 			return a.copyDatabase(ctx, op, r, d.Name, excluded, temporary, l.progress)
 		}})
 	}
-	l.roles = func(ctx context.Context) error { return a.copyRoles(ctx, op, r) }
+	l.roles = func(ctx context.Context) error { return a.copyRoles(ctx, r) }
 	result, err := a.exchangeDatabases(ctx, op, l, p.Overwrite)
 	if err != nil {
 		return nil, err
 	}
 	result["message"] = fmt.Sprintf("cloned from %s:%d: %s%s", r.host, r.port, result["databases"], result["message"])
+	tellLeftOut(result, leftOut)
 	return result, nil
 }
 
@@ -221,26 +227,20 @@ func (a clone) copyDatabase(ctx context.Context, op operations.Op, r remote, nam
 
 // copyRoles makes the roles of the source that this server lacks, without passwords
 // where the source does not show them.
-func (a clone) copyRoles(ctx context.Context, op operations.Op, r remote) error {
-	var script strings.Builder
-	var err error
-	for _, more := range [][]string{nil, {"--no-role-passwords"}} {
-		script.Reset()
-		cmd, toolErr := a.tool(ctx, op, r.env("postgres"), "pg_dumpall", append([]string{"--globals-only", "--no-password", "--database=postgres"}, more...)...)
-		if toolErr != nil {
-			return toolErr
-		}
-		if err = pipe.Run(ctx, cmd, nil, &script, r.password); err == nil {
-			break
-		}
+func (a clone) copyRoles(ctx context.Context, r remote) error {
+	from, err := r.connect(ctx, home)
+	if err != nil {
+		return err
 	}
+	g, err := readGlobals(ctx, from)
+	postgresql.Disconnect(ctx, from)
 	if err != nil {
 		return fmt.Errorf("reading the roles of %s: %w", r.host, err)
 	}
-	conn, err := a.quietSession(ctx, "postgres")
+	conn, err := a.quietSession(ctx, home)
 	if err != nil {
 		return err
 	}
 	defer postgresql.Disconnect(ctx, conn)
-	return restoreRoles(ctx, conn, strings.NewReader(script.String()))
+	return restoreRoles(ctx, conn, g)
 }

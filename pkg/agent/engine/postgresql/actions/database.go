@@ -5,6 +5,7 @@ package actions
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,7 +26,10 @@ type database struct {
 	Ctype      string            `json:"ctype"`
 	Provider   string            `json:"provider,omitempty"` // c, i, b; before 15 there is c only
 	Locale     string            `json:"locale,omitempty"`
+	Rules      string            `json:"icuRules,omitempty"` // since 16
 	Limit      int               `json:"connectionLimit"`
+	Template   bool              `json:"isTemplate,omitempty"`
+	Closed     bool              `json:"closed,omitempty"` // it takes no connections
 	Comment    string            `json:"comment,omitempty"`
 	ACL        bool              `json:"acl"` // false: nobody granted or revoked anything
 	Grants     []grant           `json:"grants,omitempty"`
@@ -45,58 +49,73 @@ type databaseSetting struct {
 	Value string `json:"value"`
 }
 
-// describe the databases that a backup holds: those that are named, or all.
-func describe(ctx context.Context, conn *pgx.Conn, names []string) ([]database, error) {
+// describe the databases that a backup holds: those that are named, or all but the
+// server's own templates. leftOut are those that none can hold, and why.
+func describe(ctx context.Context, conn *pgx.Conn, names []string) (chosen []database, leftOut []string, err error) {
 	major, err := postgresql.MajorOf(conn)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	locale := "'c', ''"
+	broken, err := list(ctx, conn, "SELECT datname::text FROM pg_database WHERE datconnlimit = -2 ORDER BY 1")
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range broken {
+		why := name + " (it is half dropped: DROP DATABASE removes the rest)"
+		if slices.Contains(names, name) {
+			return nil, nil, operations.Failed("UnknownDatabase", "the server cannot open %s", why)
+		}
+		leftOut = append(leftOut, why)
+	}
+	locale, rules := "'c', ''", "''"
 	switch {
 	case major >= 17:
 		locale = "d.datlocprovider::text, coalesce(d.datlocale, '')"
 	case major >= 15:
 		locale = "d.datlocprovider::text, coalesce(d.daticulocale, '')"
 	}
+	if major >= 16 {
+		rules = "coalesce(d.daticurules, '')"
+	}
 	rows, err := conn.Query(ctx, `SELECT d.datname::text, pg_get_userbyid(d.datdba)::text, pg_encoding_to_char(d.encoding)::text,
-		d.datcollate::text, d.datctype::text, `+locale+`, d.datconnlimit, coalesce(shobj_description(d.oid, 'pg_database'), ''),
-		d.datacl IS NOT NULL, pg_database_size(d.oid)
-		FROM pg_database d WHERE d.datallowconn AND NOT d.datistemplate ORDER BY 1`)
+		d.datcollate::text, d.datctype::text, `+locale+`, `+rules+`, d.datconnlimit, d.datistemplate, NOT d.datallowconn,
+		coalesce(shobj_description(d.oid, 'pg_database'), ''), d.datacl IS NOT NULL, pg_database_size(d.oid)
+		FROM pg_database d WHERE d.datconnlimit <> -2 AND NOT (d.datname IN ('template0', 'template1') AND d.datistemplate) ORDER BY 1`)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (d database, err error) {
-		err = row.Scan(&d.Name, &d.Owner, &d.Encoding, &d.Collate, &d.Ctype, &d.Provider, &d.Locale, &d.Limit, &d.Comment, &d.ACL, &d.SizeOnDisk)
+		err = row.Scan(&d.Name, &d.Owner, &d.Encoding, &d.Collate, &d.Ctype, &d.Provider, &d.Locale, &d.Rules, &d.Limit, &d.Template, &d.Closed, &d.Comment, &d.ACL, &d.SizeOnDisk)
 		return d, err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	chosen, missing := choose(all, names)
 	if len(missing) > 0 {
-		return nil, operations.Failed("UnknownDatabase", "the server has no database %s", strings.Join(missing, ", "))
+		return nil, nil, operations.Failed("UnknownDatabase", "the server has no database %s", strings.Join(missing, ", "))
 	}
 	for i := range chosen {
 		d := &chosen[i]
 		rows, err := conn.Query(ctx, `SELECT CASE WHEN a.grantee = 0 THEN '' ELSE pg_get_userbyid(a.grantee)::text END, a.privilege_type, a.is_grantable
 			FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = $1 ORDER BY 1, 2`, d.Name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if d.Grants, err = pgx.CollectRows(rows, pgx.RowToStructByPos[grant]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		rows, err = conn.Query(ctx, `SELECT CASE WHEN s.setrole = 0 THEN '' ELSE pg_get_userbyid(s.setrole)::text END,
 			split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
 			FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c WHERE d.datname = $1 ORDER BY 1, 2`, d.Name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if d.Settings, err = pgx.CollectRows(rows, pgx.RowToStructByPos[databaseSetting]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return chosen, nil
+	return chosen, leftOut, nil
 }
 
 // choose those that are named, all if none is.
@@ -125,6 +144,9 @@ func (d database) createStatement(name string) string {
 	switch d.Provider {
 	case "i":
 		s += " LOCALE_PROVIDER icu ICU_LOCALE " + postgresql.Literal(d.Locale)
+		if d.Rules != "" {
+			s += " ICU_RULES " + postgresql.Literal(d.Rules)
+		}
 	case "b":
 		s += " LOCALE_PROVIDER builtin BUILTIN_LOCALE " + postgresql.Literal(d.Locale)
 	}
@@ -135,7 +157,8 @@ func (d database) createStatement(name string) string {
 // server lacks are left out.
 func (d database) statements(name string, roles map[string]bool) []string {
 	db := postgresql.Identifier(name)
-	var out []string
+	// That it takes no connections is settled when it is in its place.
+	out := []string{fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT %d IS_TEMPLATE %t", db, d.Limit, d.Template)}
 	if roles[d.Owner] {
 		out = append(out, "ALTER DATABASE "+db+" OWNER TO "+postgresql.Identifier(d.Owner))
 	}

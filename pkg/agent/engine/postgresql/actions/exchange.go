@@ -33,6 +33,9 @@ type place struct {
 	Target    string `json:"target"`
 	Temporary string `json:"temporary"`
 	Old       string `json:"old"`
+	// Closed: the new one takes no connections; WasClosed: the old one took none.
+	Closed    bool `json:"closed,omitempty"`
+	WasClosed bool `json:"wasClosed,omitempty"`
 }
 
 // loading is what to load.
@@ -69,6 +72,9 @@ func (u unit) exchangeDatabases(ctx context.Context, op operations.Op, l loading
 	if err != nil {
 		return nil, err
 	}
+	if err := u.findClosed(ctx, places, l.databases); err != nil {
+		return nil, err
+	}
 	if len(occupied) > 0 && !overwrite {
 		return nil, operations.Failed("Exists", "the server has %s, with content: overwrite \"true\" replaces it", strings.Join(occupied, ", "))
 	}
@@ -96,7 +102,7 @@ func withCleanup(err, cleanup error) error {
 }
 
 func (u unit) loadAndExchange(ctx context.Context, op operations.Op, l loading, places []place) error {
-	conn, err := u.quietSession(ctx, "postgres")
+	conn, err := u.quietSession(ctx, home)
 	if err != nil {
 		return err
 	}
@@ -125,6 +131,9 @@ func (u unit) loadAndExchange(ctx context.Context, op operations.Op, l loading, 
 		}
 	}
 	if err := u.accountsIn(ctx, places); err != nil {
+		return err
+	}
+	if err := dropBroken(ctx, conn, places); err != nil {
 		return err
 	}
 	if err := op.SetPhase(phaseExchange, places); err != nil {
@@ -185,32 +194,88 @@ func (u unit) rename(ctx context.Context, places []place, steps ...func(place) [
 	for _, m := range moves {
 		names = append(names, m[0])
 	}
-	closed := func(yes bool) error {
-		for _, name := range names {
-			var exists bool
-			if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&exists); err != nil {
-				return err
-			}
-			if exists {
-				if err := execute(ctx, conn, fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS %t", postgresql.Identifier(name), !yes)); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	}
-	if err := closed(true); err != nil {
-		return errors.Join(err, closed(false))
+	before := connectionsIn(places, moves, false)
+	if err := allowConnections(ctx, conn, names, func(string) bool { return false }); err != nil {
+		return errors.Join(err, allowConnections(ctx, conn, names, before))
 	}
 	if err := u.move(ctx, conn, moves, names); err != nil {
-		return errors.Join(err, closed(false))
+		return errors.Join(err, allowConnections(ctx, conn, names, before))
 	}
 	// The new names of what was moved may be met again.
 	names = nil
 	for _, m := range moves {
 		names = append(names, m[1])
 	}
-	return closed(false)
+	return allowConnections(ctx, conn, names, connectionsIn(places, moves, true))
+}
+
+// connectionsIn says which databases take connections, before their moves or after.
+func connectionsIn(places []place, moves [][2]string, after bool) func(name string) bool {
+	closed := map[string]bool{}
+	// By the names that they have when they are all beside each other.
+	for _, p := range places {
+		closed[p.Temporary], closed[p.Old] = p.Closed, p.WasClosed
+	}
+	returning := slices.ContainsFunc(places, func(p place) bool {
+		return slices.ContainsFunc(moves, func(m [2]string) bool { return m[0] == p.Old })
+	})
+	for _, p := range places {
+		// In the place is the old one before an exchange and after one back.
+		if closed[p.Target] = p.Closed; after == returning {
+			closed[p.Target] = p.WasClosed
+		}
+	}
+	return func(name string) bool { return !closed[name] }
+}
+
+func allowConnections(ctx context.Context, conn *pgx.Conn, names []string, allowed func(name string) bool) error {
+	for _, name := range names {
+		var exists bool
+		if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&exists); err != nil {
+			return err
+		}
+		if exists {
+			if err := execute(ctx, conn, fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS %t", postgresql.Identifier(name), allowed(name))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// findClosed notes which databases take no connections, of those that are there and of
+// those that replace them.
+func (u unit) findClosed(ctx context.Context, places []place, databases []loaded) error {
+	conn, err := u.session(ctx, home)
+	if err != nil {
+		return err
+	}
+	defer postgresql.Disconnect(ctx, conn)
+	closed, err := list(ctx, conn, "SELECT datname::text FROM pg_database WHERE NOT datallowconn")
+	if err != nil {
+		return err
+	}
+	for i := range places {
+		places[i].Closed, places[i].WasClosed = databases[i].database.Closed, slices.Contains(closed, places[i].Target)
+	}
+	return nil
+}
+
+// dropBroken removes targets that are half dropped already: they can be neither renamed
+// nor opened.
+func dropBroken(ctx context.Context, conn *pgx.Conn, places []place) error {
+	broken, err := list(ctx, conn, "SELECT datname::text FROM pg_database WHERE datconnlimit = -2")
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		if slices.Contains(broken, p.Target) {
+			if err := execute(ctx, conn, "DROP DATABASE "+postgresql.Identifier(p.Target)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (u unit) move(ctx context.Context, conn *pgx.Conn, moves [][2]string, names []string) error {
@@ -230,10 +295,19 @@ func (u unit) move(ctx context.Context, conn *pgx.Conn, moves [][2]string, names
 
 // dropAll removes what the temporary and old names mean.
 func dropAll(ctx context.Context, conn *pgx.Conn, places []place) error {
+	templates, err := list(ctx, conn, "SELECT datname::text FROM pg_database WHERE datistemplate AND datconnlimit <> -2")
+	if err != nil {
+		return err
+	}
 	for _, p := range places {
 		for _, name := range []string{p.Temporary, p.Old} {
 			if _, err := conn.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name); err != nil {
 				return err
+			}
+			if slices.Contains(templates, name) {
+				if err := execute(ctx, conn, "ALTER DATABASE "+postgresql.Identifier(name)+" IS_TEMPLATE false"); err != nil {
+					return err
+				}
 			}
 			if err := execute(ctx, conn, "DROP DATABASE IF EXISTS "+postgresql.Identifier(name)); err != nil {
 				return err
@@ -262,7 +336,7 @@ func (u unit) dropReplaced(ctx context.Context, op operations.Op) (map[string]st
 		targets = append(targets, p.Target)
 	}
 	result := map[string]string{"databases": strings.Join(targets, ", ")}
-	conn, err := u.awaitSession(ctx, "postgres")
+	conn, err := u.awaitSession(ctx, home)
 	if err == nil {
 		err = dropAll(ctx, conn, places)
 		postgresql.Disconnect(ctx, conn)
@@ -303,7 +377,7 @@ func (u unit) giveUpDatabases(ctx context.Context, op operations.Op) error {
 			return err
 		}
 	}
-	conn, err := u.awaitSession(ctx, "postgres")
+	conn, err := u.awaitSession(ctx, home)
 	if err != nil {
 		return err
 	}
@@ -318,7 +392,7 @@ func (u unit) reopen(ctx context.Context, places []place) error {
 	}
 	defer postgresql.Disconnect(ctx, conn)
 	for _, p := range places {
-		err := execute(ctx, conn, "ALTER DATABASE "+postgresql.Identifier(p.Target)+" ALLOW_CONNECTIONS true")
+		err := execute(ctx, conn, fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS %t", postgresql.Identifier(p.Target), !p.WasClosed))
 		if err != nil && !strings.Contains(err.Error(), "3D000") {
 			return err
 		}

@@ -4,13 +4,11 @@
 package actions
 
 import (
-	"bufio"
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"regexp"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,113 +17,36 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 )
 
-// split cuts what pg_dumpall wrote into statements: comments and the commands of psql
-// go, what is in quotes stays whole.
-func split(script string) []string {
-	var out []string
-	var b strings.Builder
-	for i := 0; i < len(script); i++ {
-		c := script[i]
-		switch {
-		case c == '-' && strings.HasPrefix(script[i:], "--"), c == '\\' && strings.TrimSpace(b.String()) == "":
-			for i+1 < len(script) && script[i+1] != '\n' {
-				i++
-			}
-		case c == '\'' || c == '"':
-			escapes := c == '\'' && i > 0 && (script[i-1] == 'E' || script[i-1] == 'e') && (i < 2 || !isWord(script[i-2]))
-			j := i + 1
-			for ; j < len(script); j++ {
-				if escapes && script[j] == '\\' {
-					j++
-				} else if script[j] == c {
-					if j+1 < len(script) && script[j+1] == c {
-						j++
-						continue
-					}
-					break
-				}
-			}
-			j = min(j, len(script)-1)
-			b.WriteString(script[i : j+1])
-			i = j
-		case c == ';':
-			if s := strings.TrimSpace(b.String()); s != "" {
-				out = append(out, s)
-			}
-			b.Reset()
-		default:
-			b.WriteByte(c)
-		}
-	}
-	if s := strings.TrimSpace(b.String()); s != "" {
-		out = append(out, s)
-	}
-	return out
-}
-
-func isWord(c byte) bool {
-	return c == '_' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-const namePattern = `("(?:[^"]|"")+"|[^\s",;()]+)`
-
-var (
-	createRole   = regexp.MustCompile(`^CREATE ROLE ` + namePattern + `$`)
-	alterRole    = regexp.MustCompile(`(?s)^ALTER ROLE ` + namePattern + ` (?:WITH|SET|RESET|IN DATABASE) .*$`)
-	roleDatabase = regexp.MustCompile(`(?s)^ALTER ROLE ` + namePattern + ` IN DATABASE `)
-	commentRole  = regexp.MustCompile(`(?s)^COMMENT ON ROLE ` + namePattern + ` IS .*$`)
-	grantRole    = regexp.MustCompile(`(?s)^GRANT ` + namePattern + ` TO ` + namePattern + `(?: .*)?$`)
-)
-
-// unquote an identifier as SQL has it.
-func unquote(name string) string {
-	if strings.HasPrefix(name, `"`) {
-		return strings.ReplaceAll(name[1:len(name)-1], `""`, `"`)
-	}
-	return name
-}
-
-// missingRoles are the statements that make the roles a server lacks. The roles it has
-// keep their passwords, attributes and memberships.
-func missingRoles(statements []string, exists map[string]bool) []string {
-	var out []string
-	made := map[string]bool{}
-	of := func(m []string, i int) bool { return m != nil && made[unquote(m[i])] }
-	for _, s := range statements {
-		if m := createRole.FindStringSubmatch(s); m != nil {
-			if name := unquote(m[1]); !exists[name] && !strings.HasPrefix(name, "pg_") {
-				made[name] = true
-				out = append(out, s)
-			}
-			continue
-		}
-		switch {
-		case roleDatabase.MatchString(s): // the database's description has it
-		case of(alterRole.FindStringSubmatch(s), 1), of(commentRole.FindStringSubmatch(s), 1), of(grantRole.FindStringSubmatch(s), 2):
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 // maxGlobals bounds what is read of roles.
 const maxGlobals = 64 << 20
 
-// restoreRoles makes the roles of a backup that the server lacks.
-func restoreRoles(ctx context.Context, conn *pgx.Conn, from io.Reader) error {
-	script, err := io.ReadAll(bufio.NewReader(io.LimitReader(from, maxGlobals+1)))
+// globalsOf a backup.
+func globalsOf(from io.Reader) (globals, error) {
+	var g globals
+	raw, err := io.ReadAll(io.LimitReader(from, maxGlobals+1))
 	if err != nil {
-		return withReason(err)
+		return g, withReason(err)
 	}
-	if len(script) > maxGlobals {
-		return operations.Failed("TooLarge", "the roles of the backup take more than %d bytes", maxGlobals)
+	if len(raw) > maxGlobals {
+		return g, operations.Failed("TooLarge", "the roles of the backup take more than %d bytes", maxGlobals)
 	}
+	if err := json.Unmarshal(raw, &g); err != nil {
+		return g, operations.Failed("BackupCorrupt", "the backup's description of its roles: %w", err)
+	}
+	return g, nil
+}
+
+// restoreRoles makes the roles that the server lacks.
+func restoreRoles(ctx context.Context, conn *pgx.Conn, g globals) error {
 	exists, err := roles(ctx, conn)
 	if err != nil {
 		return err
 	}
-	statements := missingRoles(split(string(bytes.ToValidUTF8(script, nil))), exists)
-	for _, s := range append(append([]string{"BEGIN"}, statements...), "COMMIT") {
+	major, err := postgresql.MajorOf(conn)
+	if err != nil {
+		return err
+	}
+	for _, s := range append(append([]string{"BEGIN"}, g.missing(exists, major)...), "COMMIT") {
 		if err := execute(ctx, conn, s); err != nil {
 			refused, ok := errors.AsType[*pgconn.PgError](err)
 			if !ok {

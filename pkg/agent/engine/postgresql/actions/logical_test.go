@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,26 +20,39 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-func TestSplitKeepsWhatIsInQuotesWhole(t *testing.T) {
-	script := "--\n-- roles; of it\n--\n\\restrict abc;d\nSET x = on;\nCREATE ROLE \"a;b\"\"c\";\nCOMMENT ON ROLE a IS 'it''s; -- no\nend';\nALTER ROLE a SET s TO E'\\';x';\n\\unrestrict abc\nGRANT a TO b"
-	want := []string{
-		"SET x = on", `CREATE ROLE "a;b""c"`, "COMMENT ON ROLE a IS 'it''s; -- no\nend'", `ALTER ROLE a SET s TO E'\';x'`, "GRANT a TO b",
-	}
-	if diff := cmp.Diff(want, split(script)); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestOnlyMissingRolesAreMade(t *testing.T) {
-	statements := split(`CREATE ROLE postgres; ALTER ROLE postgres WITH SUPERUSER PASSWORD 'x'; CREATE ROLE "new one"; ALTER ROLE "new one" WITH LOGIN;
-		ALTER ROLE "new one" SET search_path TO 'a'; ALTER ROLE "new one" IN DATABASE d SET work_mem TO '1MB'; COMMENT ON ROLE postgres IS 'x';
-		CREATE ROLE b; GRANT "new one" TO postgres; GRANT pg_monitor TO b WITH ADMIN OPTION GRANTED BY postgres; CREATE TABLESPACE t LOCATION '/x'; SET a = on`)
-	want := []string{
-		`CREATE ROLE "new one"`, `ALTER ROLE "new one" WITH LOGIN`, `ALTER ROLE "new one" SET search_path TO 'a'`,
-		"CREATE ROLE b", "GRANT pg_monitor TO b WITH ADMIN OPTION GRANTED BY postgres",
+	g := globals{
+		Roles: []role{
+			{Name: "b", Inherit: true, Limit: -1}, {Name: "new one", Login: true, Inherit: true, Limit: 3, Verifier: "SCRAM-SHA-256$4096:x", ValidUntil: "2030-01-01 00:00:00+00", Comment: "it's"},
+			{Name: "postgres", Superuser: true, Verifier: "md5x"},
+		},
+		Memberships: []membership{
+			{Role: "new one", Member: "postgres", Admin: true, Inherit: false, Set: true, Options: true}, {Role: "pg_monitor", Member: "b", Admin: true, Inherit: true, Set: true, Options: true},
+			{Role: "pg_of_a_newer_server", Member: "b"}, {Role: "pg_monitor", Member: "postgres"},
+		},
+		Settings:   []roleSetting{{"new one", "search_path", "a, b"}, {"postgres", "work_mem", "1MB"}},
+		Parameters: []parameterGrant{{"log_min_duration_statement", "b", "SET", true}, {"work_mem", "postgres", "SET", false}},
 	}
-	if diff := cmp.Diff(want, missingRoles(statements, map[string]bool{"postgres": true})); diff != "" {
-		t.Error(diff)
+	exists := map[string]bool{"postgres": true, "pg_monitor": true}
+	made := []string{
+		`CREATE ROLE "b" WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1`,
+		`CREATE ROLE "new one" WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB LOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 3 PASSWORD 'SCRAM-SHA-256$4096:x' VALID UNTIL '2030-01-01 00:00:00+00'`,
+		`COMMENT ON ROLE "new one" IS 'it''s'`,
+		`ALTER ROLE "new one" SET "search_path" = 'a', 'b'`,
+	}
+	for _, tc := range []struct {
+		major int
+		want  []string
+	}{
+		{17, []string{
+			`GRANT "new one" TO "postgres" WITH ADMIN TRUE, INHERIT FALSE, SET TRUE`, `GRANT "pg_monitor" TO "b" WITH ADMIN TRUE, INHERIT TRUE, SET TRUE`,
+			`GRANT SET ON PARAMETER "log_min_duration_statement" TO "b" WITH GRANT OPTION`,
+		}},
+		{14, []string{`GRANT "new one" TO "postgres" WITH ADMIN OPTION`, `GRANT "pg_monitor" TO "b" WITH ADMIN OPTION`}},
+	} {
+		if diff := cmp.Diff(append(slices.Clone(made), tc.want...), g.missing(exists, tc.major)); diff != "" {
+			t.Errorf("%d: %s", tc.major, diff)
+		}
 	}
 }
 

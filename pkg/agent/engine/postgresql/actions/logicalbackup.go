@@ -22,11 +22,15 @@ import (
 
 // Files of a logical backup beside the dumps.
 const (
-	// globalsFile is pg_dumpall's: roles with their verifiers, memberships.
-	globalsFile = "globals.sql"
+	// globalsFile has the roles with their verifiers, and what they are granted.
+	globalsFile = "globals.json"
 	// databasesFile describes the databases.
 	databasesFile = "databases.json"
 )
+
+// dumpLockWait bounds how long a dump waits for a table that somebody has locked against
+// readers; nobody waits for it meanwhile.
+const dumpLockWait = "300000" // ms
 
 // logicalBackup dumps roles and databases: each database by itself, as it was at one
 // moment of its own.
@@ -45,15 +49,25 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 		address: p.Destination, compression: p.Compression, encryption: p.Encryption, retention: p.Retention,
 		kind: backup.Logical, backupType: operation.Full,
 	}
-	conn, err := a.session(ctx, "postgres")
+	conn, err := a.session(ctx, home)
 	if err != nil {
 		return nil, err
 	}
 	defer postgresql.Disconnect(ctx, conn)
-	databases, err := describe(ctx, conn, p.Databases)
+	databases, leftOut, err := describe(ctx, conn, p.Databases)
 	if err != nil {
 		return nil, err
 	}
+	globals, err := readGlobals(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	databases, shut, err := a.openClosed(ctx, op, conn, databases)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { a.closeOpened(ctx, op) }()
+	leftOut = append(leftOut, shut...)
 	store, location, err := open(ctx, op, p.Destination)
 	if err != nil {
 		return nil, err
@@ -63,7 +77,7 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 		return nil, err
 	}
 	defer func() { _ = w.Abort() }()
-	if err := a.dump(ctx, op, w, databases, p.SkipTables); err != nil {
+	if err := a.dump(ctx, op, w, globals, databases, p.SkipTables); err != nil {
 		return nil, err
 	}
 	observed, err := a.Engine.Observe(ctx)
@@ -75,33 +89,50 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 	for _, d := range databases {
 		w.Meta.Databases = append(w.Meta.Databases, d.Name)
 	}
-	return a.commit(ctx, store, w, d)
+	if len(leftOut) > 0 {
+		w.Meta.Properties[propertyLeftOut] = strings.Join(leftOut, "; ")
+	}
+	result, err := a.commit(ctx, store, w, d)
+	if err != nil {
+		return nil, err
+	}
+	tellLeftOut(result, leftOut)
+	return result, nil
 }
 
-func (a logicalBackup) dump(ctx context.Context, op operations.Op, w *backup.Writer, databases []database, skip []string) error {
+// propertyLeftOut of a backup: what was there and is not in it, with the reason.
+const propertyLeftOut = "leftOut"
+
+// tellLeftOut to who called.
+func tellLeftOut(result map[string]string, leftOut []string) {
+	if len(leftOut) > 0 {
+		result["leftOut"] = strings.Join(leftOut, "; ")
+		result["message"] += "; it leaves out " + result["leftOut"]
+	}
+}
+
+func (a logicalBackup) dump(ctx context.Context, op operations.Op, w *backup.Writer, globals globals, databases []database, skip []string) error {
 	progress := &reporter{op: op}
 	run := func(name, database, program string, args ...string) error {
 		progress.text = "dumping " + strings.TrimSuffix(path.Base(name), path.Ext(name))
 		op.Progress(progress.text, progress.done, 0)
-		cmd, err := a.tool(ctx, op, a.local(database), program, args...)
+		cmd, err := a.localTool(ctx, op, database, program, args...)
 		if err != nil {
 			return err
 		}
 		return file(w, name, func(to io.Writer) error { return pipe.Run(ctx, cmd, nil, io.MultiWriter(to, progress)) })
 	}
-	if err := run(globalsFile, "postgres", "pg_dumpall", "--globals-only", "--no-password", "--database=postgres"); err != nil {
-		return err
-	}
-	err := file(w, databasesFile, func(to io.Writer) error {
-		encoder := json.NewEncoder(to)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(databases)
-	})
-	if err != nil {
-		return err
+	for name, described := range map[string]any{globalsFile: globals, databasesFile: databases} {
+		if err := file(w, name, func(to io.Writer) error {
+			encoder := json.NewEncoder(to)
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(described)
+		}); err != nil {
+			return err
+		}
 	}
 	for _, d := range databases {
-		args := []string{"--format=custom", "--compress=0", "--no-password"}
+		args := []string{"--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=" + dumpLockWait}
 		excluded, err := a.excluded(ctx, d.Name, skip)
 		if err != nil {
 			return err

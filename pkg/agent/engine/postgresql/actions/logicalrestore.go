@@ -63,12 +63,16 @@ func (a restore) logical(ctx context.Context, op operations.Op, p *operation.Res
 			return withReason(err)
 		}
 		defer r.Close()
-		conn, err := a.quietSession(ctx, "postgres")
+		g, err := globalsOf(r)
+		if err != nil {
+			return err
+		}
+		conn, err := a.quietSession(ctx, home)
 		if err != nil {
 			return err
 		}
 		defer postgresql.Disconnect(ctx, conn)
-		return restoreRoles(ctx, conn, r)
+		return restoreRoles(ctx, conn, g)
 	}
 	result, err := a.exchangeDatabases(ctx, op, l, p.Overwrite)
 	if err != nil {
@@ -81,7 +85,7 @@ func (a restore) logical(ctx context.Context, op operations.Op, p *operation.Res
 
 // pgRestore loads a dump into a database whose name is the agent's own.
 func (u unit) pgRestore(ctx context.Context, op operations.Op, dump io.Reader, database string) error {
-	cmd, err := u.tool(ctx, op, u.local(database), "pg_restore", "--exit-on-error", "--no-password", "--no-tablespaces", "--dbname=dbname="+database)
+	cmd, err := u.localTool(ctx, op, database, "pg_restore", "--exit-on-error", "--no-password", "--no-tablespaces", "--dbname=dbname="+database)
 	if err != nil {
 		return err
 	}
@@ -90,11 +94,17 @@ func (u unit) pgRestore(ctx context.Context, op operations.Op, dump io.Reader, d
 
 // occupied are the databases of those named that hold anything.
 func (u unit) occupied(ctx context.Context, names []string) ([]string, error) {
-	conn, err := u.session(ctx, "postgres")
+	conn, err := u.session(ctx, home)
 	if err != nil {
 		return nil, err
 	}
 	existing, err := list(ctx, conn, "SELECT datname::text FROM pg_database")
+	if err != nil {
+		postgresql.Disconnect(ctx, conn)
+		return nil, err
+	}
+	// Nobody can look into these. That they are there is reason enough.
+	shut, err := list(ctx, conn, "SELECT datname::text FROM pg_database WHERE NOT datallowconn OR datconnlimit = -2")
 	postgresql.Disconnect(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -102,6 +112,10 @@ func (u unit) occupied(ctx context.Context, names []string) ([]string, error) {
 	var out []string
 	for _, name := range names {
 		if !slices.Contains(existing, name) {
+			continue
+		}
+		if slices.Contains(shut, name) {
+			out = append(out, name)
 			continue
 		}
 		used, err := u.used(ctx, name)

@@ -42,7 +42,7 @@ func (a physicalBackup) Run(ctx context.Context, op operations.Op) (map[string]s
 	if err != nil {
 		return nil, err
 	}
-	conn, err := a.session(ctx, "postgres")
+	conn, err := a.session(ctx, home)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (t *taking) copy(ctx context.Context, w *backup.Writer, more ...string) err
 	}
 	args := append([]string{"--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--label=unit-agent", "--no-password"}, more...)
 	w.Meta.Tool = t.version(ctx, t.op, "pg_basebackup")
-	cmd, err := t.tool(ctx, t.op, t.local("postgres"), "pg_basebackup", args...)
+	cmd, err := t.localTool(ctx, t.op, "postgres", "pg_basebackup", args...)
 	if err != nil {
 		return err
 	}

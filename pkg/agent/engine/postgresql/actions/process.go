@@ -29,12 +29,33 @@ func (u unit) tool(ctx context.Context, op operations.Op, env []string, name str
 }
 
 // local is the environment by which a client logs in to this unit's server: by
-// operating-system identity. A managed server is read-only for who does not insist.
-func (u unit) local(database string) []string {
+// operating-system identity. What the server allows clients, of time and of writing, is
+// not meant for it.
+func (u unit) local(ctx context.Context, database string) ([]string, error) {
+	major, err := u.server().Major(ctx)
+	if err != nil {
+		return nil, err
+	}
+	options := "-c default_transaction_read_only=off -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c temp_file_limit=-1"
+	if major >= 14 {
+		options += " -c idle_session_timeout=0"
+	}
+	if major >= 17 {
+		options += " -c transaction_timeout=0"
+	}
 	return []string{
 		"PGHOST=" + u.Env.SocketDir, "PGPORT=" + strconv.Itoa(u.Env.SQLPort), "PGUSER=" + engine.AgentUser,
-		"PGDATABASE=" + database, "PGOPTIONS=-c default_transaction_read_only=off",
+		"PGDATABASE=" + database, "PGOPTIONS=" + options,
+	}, nil
+}
+
+// localTool is a tool that works on this unit's server.
+func (u unit) localTool(ctx context.Context, op operations.Op, database, name string, args ...string) (*exec.Cmd, error) {
+	env, err := u.local(ctx, database)
+	if err != nil {
+		return nil, err
 	}
+	return u.tool(ctx, op, env, name, args...)
 }
 
 // version of a tool, as it says itself.

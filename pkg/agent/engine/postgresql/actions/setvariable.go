@@ -42,7 +42,7 @@ func (a setVariable) Run(ctx context.Context, op operations.Op) (map[string]stri
 	if err != nil {
 		return nil, err
 	}
-	conn, err := a.session(ctx, "postgres")
+	conn, err := a.session(ctx, home)
 	if err != nil {
 		return nil, err
 	}
