@@ -64,7 +64,7 @@ func openSession(ctx context.Context, e *mysql.Engine, binlog bool) (*session, e
 		return nil, operations.Failed(reasonNotRunning, "the server does not answer: %w", err)
 	}
 	s := &session{conn, db}
-	if err := s.exec(ctx, mysql.Session(binlog)...); err != nil {
+	if err := s.exec(ctx, append(mysql.Session(binlog), mysql.ReadLimits)...); err != nil {
 		s.close()
 		return nil, err
 	}

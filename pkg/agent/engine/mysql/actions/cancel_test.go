@@ -46,7 +46,7 @@ func TestCancelledOperationsLeaveNothingOnRealServer(t *testing.T) {
 			{"the dump", operation.ActionLogicalBackup, "dumping", backupParams(r.backups() + "new")},
 			{"the unpacking", operation.ActionRestore, "unpacking", &operation.Restore{Source: taken["location"], Overwrite: true}},
 			{"the proof", operation.ActionRestore, "starting a private", &operation.Restore{Source: taken["location"], Overwrite: true}},
-			{"the reading through", operation.ActionRestore, "reading", &operation.Restore{Source: logical["location"], Overwrite: true}},
+			{"the loading beside", operation.ActionRestore, "loading", &operation.Restore{Source: logical["location"], Overwrite: true}},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())

@@ -77,7 +77,12 @@ func dial(ctx context.Context, p *operation.Clone, password string) (*session, e
 		_ = db.Close()
 		return nil, operations.Failed("SourceUnreachable", "logging in to %s at %s: %s", p.SourceUser, address(p), child.Redact(err.Error(), password))
 	}
-	return &session{conn, db}, nil
+	s := &session{conn, db}
+	if err := s.exec(ctx, mysql.ReadLimits); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 func address(p *operation.Clone) string {
@@ -181,6 +186,11 @@ func (a clone) copyDatabases(ctx context.Context, op operations.Op, p *operation
 	if args.skip, err = skipped(ctx, from, args.databases, p.SkipTables); err != nil {
 		return nil, err
 	}
+	broken, leftOut, err := brokenViews(ctx, from, args.databases, args.skip)
+	if err != nil {
+		return nil, err
+	}
+	args.skip = append(args.skip, broken...)
 	plan := logicalPlan{names: map[string]string{}, whole: len(p.SkipTables) == 0}
 	for _, name := range args.databases {
 		plan.names[name] = name
@@ -196,10 +206,17 @@ func (a clone) copyDatabases(ctx context.Context, op operations.Op, p *operation
 	if err != nil {
 		return nil, err
 	}
+	sizes, err := databaseSizes(ctx, from, args.skip)
+	if err != nil {
+		return nil, err
+	}
 	l := &load{
-		unit: a.unit, plan: plan,
+		unit: a.unit, plan: plan, sizes: sizes,
 		begun: begun{Restored: restored{Backup: address(p)}, Result: map[string]string{"message": "copied from " + address(p)}},
 		dump:  func(ctx context.Context, to io.Writer) error { return pipe.Run(ctx, cmd, nil, to, password) },
+	}
+	if len(leftOut) > 0 {
+		l.Result[resultLeftOut] = strings.Join(leftOut, "; ")
 	}
 	return l.run(ctx, op, p.Overwrite)
 }

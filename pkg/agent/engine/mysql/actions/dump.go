@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 )
 
@@ -22,7 +23,9 @@ func databases(ctx context.Context, s *session, named []string) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(systemSchemas, strings.ToLower(name)) })
+	all = slices.DeleteFunc(all, func(name string) bool {
+		return slices.Contains(systemSchemas, strings.ToLower(name)) || isOwnDatabase(name)
+	})
 	if len(named) == 0 {
 		return all, nil
 	}
@@ -81,6 +84,8 @@ func (d dumpArgs) arguments() []string {
 	args := []string{
 		"--single-transaction", "--quick", "--routines", "--events", "--triggers", "--hex-blob",
 		"--no-tablespaces", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
+		// loose: older ones do not know it, and take the limits of the server.
+		"--loose-init-command=" + mysql.ReadLimits,
 	}
 	if d.gtids {
 		args = append(args, "--set-gtid-purged=ON")

@@ -5,6 +5,7 @@ package actions
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 )
 
@@ -18,6 +19,9 @@ const (
 	drop
 	// whole asks again with all of it.
 	whole
+	// aside passes it on to the other reader, both to both.
+	aside
+	both
 )
 
 const (
@@ -25,16 +29,18 @@ const (
 	// bytes.
 	headSize = 1 << 10
 	// wholeSize bounds what is kept of a statement that is asked for.
-	wholeSize = 8 << 20
+	wholeSize = 16 << 20
 )
 
 // dumpReader finds the statements in what mysqldump writes, as the client mysql does:
 // by quotes, comments and delimiters. What looks like one within data is data.
 type dumpReader struct {
-	out io.Writer
+	// out takes what is kept, aside what is put aside; nil if nothing is.
+	out, aside io.Writer
 	// decide is asked once for each statement, with its beginning, and again with all
-	// of it if it answered whole. What it returns beside keep goes out instead.
-	decide func(statement []byte) (verdict, []byte)
+	// of it if it answered whole; ended says that this is all. What it returns beside
+	// keep and both goes out instead.
+	decide func(statement []byte, ended bool) (verdict, []byte)
 
 	delimiter []byte
 	// literal: backslashes escape nothing, by NO_BACKSLASH_ESCAPES.
@@ -52,8 +58,9 @@ type dumpReader struct {
 	commentAt int
 	limit     int
 	decided   bool
-	kept      bool
-	err       error
+	// to is where the rest of a decided statement goes; nil if nowhere.
+	to  io.Writer
+	err error
 }
 
 type lexState int
@@ -67,7 +74,7 @@ const (
 	delimiterLine
 )
 
-func newDumpReader(out io.Writer, decide func([]byte) (verdict, []byte)) *dumpReader {
+func newDumpReader(out io.Writer, decide func([]byte, bool) (verdict, []byte)) *dumpReader {
 	return &dumpReader{out: out, decide: decide, delimiter: []byte(";")}
 }
 
@@ -140,31 +147,55 @@ func (d *dumpReader) Close() error {
 }
 
 func (d *dumpReader) emit(p []byte) {
-	if d.kept && d.err == nil {
-		_, d.err = d.out.Write(p)
+	if d.to != nil && d.err == nil {
+		_, d.err = d.to.Write(p)
 	}
+}
+
+// all are both ways that a statement may go.
+func (d *dumpReader) all() io.Writer {
+	if d.aside == nil {
+		return d.out
+	}
+	return io.MultiWriter(d.out, d.aside)
 }
 
 // ask decides the statement in head.
 func (d *dumpReader) ask(ended bool) {
 	if d.state == delimiterLine {
-		d.kept = true
+		d.to = d.all()
 		d.emit(d.head)
 		return
 	}
-	v, instead := d.decide(d.head)
-	if v == whole && !ended && d.limit == headSize {
+	v, instead := d.decide(d.head, ended)
+	if v == whole && !ended {
+		if d.limit == wholeSize {
+			d.err = fmt.Errorf("a statement of the dump that must be read whole takes more than %d bytes: %.100s", wholeSize, d.head)
+			return
+		}
 		d.limit = wholeSize
 		return
 	}
 	if bytes.Contains(d.head, []byte("sql_mode")) && bytes.HasPrefix(bytes.TrimLeft(d.head, "/*!0123456789 "), []byte("SET")) {
 		d.literal = bytes.Contains(d.head, []byte("NO_BACKSLASH_ESCAPES"))
 	}
-	d.decided, d.kept = true, v != drop
+	d.decided, d.to = true, nil
 	if instead != nil {
+		d.to = d.out
 		d.emit(append(append(instead, d.delimiter...), '\n'))
-		d.kept = false
-		return
+		if d.to = nil; v != both {
+			return
+		}
+		v = aside
+	}
+	switch v {
+	case keep, whole:
+		d.to = d.out
+	case aside:
+		d.to = d.aside
+	case both:
+		d.to = d.all()
+	case drop:
 	}
 	d.emit(d.head)
 	if ended {

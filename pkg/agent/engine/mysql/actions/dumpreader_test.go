@@ -47,7 +47,7 @@ func TestTheStatementsOfADump(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 7, len(dumped)} {
 		var got []string
 		var out bytes.Buffer
-		d := newDumpReader(&out, func(s []byte) (verdict, []byte) {
+		d := newDumpReader(&out, func(s []byte, _ bool) (verdict, []byte) {
 			got = append(got, string(s))
 			return keep, nil
 		})
@@ -75,7 +75,7 @@ func TestLongStatementsOfADump(t *testing.T) {
 	var out bytes.Buffer
 	var gtid string
 	n := 0
-	d := newDumpReader(&out, func(s []byte) (verdict, []byte) {
+	d := newDumpReader(&out, func(s []byte, _ bool) (verdict, []byte) {
 		n++
 		switch {
 		case bytes.HasPrefix(s, []byte("DROP")):
@@ -106,7 +106,7 @@ func TestLongStatementsOfADump(t *testing.T) {
 
 func TestBackslashesThatEscapeNothing(t *testing.T) {
 	var got []string
-	d := newDumpReader(&bytes.Buffer{}, func(s []byte) (verdict, []byte) {
+	d := newDumpReader(&bytes.Buffer{}, func(s []byte, _ bool) (verdict, []byte) {
 		got = append(got, string(s))
 		return keep, nil
 	})

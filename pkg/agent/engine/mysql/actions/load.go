@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,11 +20,11 @@ import (
 
 // Phases of loading databases into the running server.
 const (
-	// phaseLoad: databases that were not there are being made. They go if the load does
-	// not come to its end.
+	// phaseLoad: databases that were not there are being made, and tables beside those
+	// that are to be replaced. They go if the load does not come to its end.
 	phaseLoad = "load"
-	// phaseReplace: the statements lie beside, all of them, and the databases that they
-	// replace are given up. From here on the way is forward.
+	// phaseReplace: all tables are loaded. They take the places of the old ones in one
+	// statement: until that was executed the way back is open, then it is forward.
 	phaseReplace = "replace-databases"
 )
 
@@ -33,14 +34,62 @@ const serverPatience = 5 * time.Minute
 
 // begun is what it takes to go on with a load, or to give it up.
 type begun struct {
-	// Replaced are databases that were there, Made those that were not.
-	Replaced []string `json:"replaced"`
-	Made     []string `json:"made"`
+	Databases []loading `json:"databases"`
 	// Whole: what the dump does not have is not to be there.
 	Whole bool `json:"whole"`
+	// Children are foreign keys of other tables to those that are replaced.
+	Children []foreignKey `json:"children,omitempty"`
+	// Packet is the server's max_allowed_packet, if it was raised for the load.
+	Packet string `json:"packet,omitempty"`
 	// Restored is recorded when all is loaded.
 	Restored restored          `json:"restored"`
 	Result   map[string]string `json:"result"`
+}
+
+// loading is one database's way.
+type loading struct {
+	// Source is its name in the dump, Target the one that it gets.
+	Source string `json:"source"`
+	Target string `json:"target"`
+	// Into is where its tables are loaded: Target itself if that is not there, else a
+	// database beside. Old takes the tables that they replace; empty if there are none.
+	Into string `json:"into"`
+	Old  string `json:"old,omitempty"`
+}
+
+// ownPrefixes of the names of databases that are there only while others are replaced.
+var ownPrefixes = []string{"unit_agent_new_", "unit_agent_old_"}
+
+func isOwnDatabase(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, ownPrefixes[0]) || strings.HasPrefix(name, ownPrefixes[1])
+}
+
+func (b begun) names(to func(loading) string) map[string]string {
+	out := map[string]string{}
+	for _, d := range b.Databases {
+		out[d.Source] = to(d)
+	}
+	return out
+}
+
+func (b begun) into() map[string]string {
+	return b.names(func(d loading) string { return d.Into })
+}
+
+func (b begun) targets() map[string]string {
+	return b.names(func(d loading) string { return d.Target })
+}
+
+// replaced are those of the databases that were there.
+func (b begun) replaced() []loading {
+	var out []loading
+	for _, d := range b.Databases {
+		if d.Old != "" {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // dump writes statements.
@@ -52,33 +101,61 @@ type load struct {
 	begun
 	plan logicalPlan
 	dump dump
-	// total bytes of the dump, as far as is known.
+	// total bytes of the dump, as far as is known; sizes are those of its databases.
 	total int64
+	sizes map[string]databaseSize
 }
 
-// run the load. What it replaces is given up when the dump has proven whole, not before:
-// it is laid beside then.
+// run the load. What it replaces stays until all that replaces it is there.
 func (l *load) run(ctx context.Context, op operations.Op, overwrite bool) (map[string]string, error) {
 	if err := l.prepare(ctx, overwrite); err != nil {
 		return nil, err
 	}
-	if len(l.Replaced) == 0 {
-		return l.make(ctx, op)
+	room := l.roomNeeded()
+	if err := room.check(); err != nil {
+		return nil, err
 	}
-	err := l.spool(ctx, op)
-	if err == nil {
-		err = context.Cause(ctx) // the last moment at which there is a way back
-	}
-	if err == nil {
+	err := l.beside(ctx, op, room)
+	if err == nil && len(l.replaced()) > 0 {
 		err = op.SetPhase(phaseReplace, l.begun)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			err = errors.Join(err, l.clearSpool())
+			err = withCleanup(err, l.giveUp(ctx, l.begun))
 		}
 		return nil, err
 	}
-	return l.replaceDatabases(ctx, op)
+	if len(l.replaced()) > 0 {
+		return l.replaceDatabases(ctx, op)
+	}
+	return l.Result, nil
+}
+
+// loadReserve is what at least stays free: the server writes to the same file system.
+const loadReserve = 64 << 20
+
+// roomNeeded for the tables, beside what they replace, and for the binary log that has
+// their rows too.
+func (l *load) roomNeeded() room {
+	var size int64
+	for _, d := range l.Databases {
+		s := l.sizes[d.Source]
+		if size += s.Data + s.Index; l.Restored.Logged {
+			size += s.Data
+		}
+	}
+	if len(l.sizes) == 0 {
+		size = l.total
+	}
+	return room{size, max(size/10, 2*loadReserve), l.Env.DataMount, "a larger data storage: what is loaded lies there beside what it replaces, and in the binary log"}
+}
+
+// withCleanup keeps the reason of the failure.
+func withCleanup(err, cleanup error) error {
+	if cleanup == nil {
+		return err
+	}
+	return operations.Failed(operations.ReasonOf(err), "%w; and cleaning up failed: %w", err, cleanup)
 }
 
 // mayLoad fails unless the plan may be carried out on the running server.
@@ -105,9 +182,11 @@ func (l *load) prepare(ctx context.Context, overwrite bool) error {
 	if err := foldNames(ctx, s, l.plan); err != nil {
 		return err
 	}
-	if l.Replaced, l.Made, err = divideTargets(ctx, s, l.plan, overwrite); err != nil {
+	there, _, err := divideTargets(ctx, s, l.plan, overwrite)
+	if err != nil {
 		return err
 	}
+	l.Databases = divide(l.plan, there)
 	// On a server that has executed nothing the backup's GTIDs are to be purged
 	// afterwards, so the load must leave none. Everywhere else it is a change like
 	// any other, that replicas and readers of the binary log get.
@@ -116,37 +195,83 @@ func (l *load) prepare(ctx context.Context, overwrite bool) error {
 		return err
 	}
 	l.Restored.Logged, l.Whole = executed != "", l.plan.whole
-	l.Result = map[string]string{
-		"databases": strings.Join(l.plan.targets(), ","),
-		"message":   l.Result["message"] + ": " + strings.Join(l.plan.targets(), ", "),
+	if l.Packet, err = s.value(ctx, "SELECT @@global.max_allowed_packet"); err != nil {
+		return err
 	}
+	if l.Packet == largestPacket {
+		l.Packet = ""
+	}
+	l.Result["databases"] = strings.Join(l.plan.targets(), ",")
+	l.Result["message"] += ": " + strings.Join(l.plan.targets(), ", ")
 	return nil
 }
 
-// make databases that are not there, as the dump comes.
-func (l *load) make(ctx context.Context, op operations.Op) (map[string]string, error) {
-	if err := op.SetPhase(phaseLoad, l.begun); err != nil {
-		return nil, err
-	}
-	err := l.stream(ctx, op)
-	if err == nil {
-		err = l.loaded(l.begun)
-	}
-	if err != nil {
-		if ctx.Err() == nil {
-			err = errors.Join(err, l.dropMade(ctx, l.begun))
+// divide the databases of a plan: those that are there are loaded beside.
+func divide(plan logicalPlan, there []string) []loading {
+	var out []loading
+	for i, source := range plan.sources() {
+		d := loading{Source: source, Target: plan.names[source]}
+		if d.Into = d.Target; slices.Contains(there, d.Target) {
+			d.Into, d.Old = fmt.Sprintf("%s%d", ownPrefixes[0], i), fmt.Sprintf("%s%d", ownPrefixes[1], i)
 		}
-		return nil, err
+		out = append(out, d)
 	}
-	return l.Result, nil
+	return out
 }
 
-// stream gives the dump to the client as it comes.
+// beside loads the tables, and proves that the server takes the rest. Where nothing is
+// replaced, that is all.
+func (l *load) beside(ctx context.Context, op operations.Op, room room) error {
+	if err := op.SetPhase(phaseLoad, l.begun); err != nil {
+		return err
+	}
+	if err := l.clearWay(ctx); err != nil {
+		return err
+	}
+	if err := room.watched(ctx, func(ctx context.Context) error { return l.stream(ctx, op) }); err != nil {
+		return room.filled(err)
+	}
+	if len(l.replaced()) == 0 {
+		p := &programs{names: l.targets()}
+		if err := p.run(ctx, l.unit, l.Restored.Logged); err != nil {
+			return err
+		}
+		return l.loaded(ctx, l.begun, p.notMade())
+	}
+	// Nothing of the proof stays, so nobody is to be told of it.
+	p := &programs{names: l.into(), proof: true}
+	if err := p.run(ctx, l.unit, false); err != nil {
+		return err
+	}
+	s, err := l.loadSession(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for _, d := range l.Databases {
+		if err := dropPrograms(ctx, s, d.Into); err != nil {
+			return err
+		}
+	}
+	if err := l.markReplacement(ctx, l.begun); err != nil {
+		return err
+	}
+	l.Children, err = childrenOf(ctx, s, l.begun)
+	return err
+}
+
+// stream gives the tables of the dump to the client as they come, and lays the rest
+// beside.
 func (l *load) stream(ctx context.Context, op operations.Op) error {
-	return runInto(
-		func(out io.Writer) error { return l.filter(ctx, op, out, "loading") },
+	rest, err := l.createPrograms()
+	if err != nil {
+		return err
+	}
+	err = runInto(
+		func(out io.Writer) error { return l.filter(ctx, op, out, rest, "loading") },
 		func(in io.Reader) error { return l.client(ctx, op, in, l.Restored.Logged) },
 	)
+	return errors.Join(err, rest.Close())
 }
 
 // runInto lets one read what the other writes; both must end well.
@@ -168,9 +293,11 @@ func runInto(write func(io.Writer) error, take func(io.Reader) error) error {
 
 var errClientEnded = errors.New("the client has ended")
 
-// filter writes what of the dump belongs to the plan.
-func (l *load) filter(ctx context.Context, op operations.Op, to io.Writer, text string) error {
-	reader := newDumpReader(to, (&loader{plan: l.plan}).decide)
+// filter writes what of the dump belongs to the plan: tables to one, the rest to the
+// other.
+func (l *load) filter(ctx context.Context, op operations.Op, to, rest io.Writer, text string) error {
+	reader := newDumpReader(to, (&loader{plan: l.plan, into: l.into()}).decide)
+	reader.aside = rest
 	// Not every store hears of the end of ctx.
 	untilEnd := writerFunc(func(p []byte) (int, error) { return len(p), context.Cause(ctx) })
 	if err := l.dump(ctx, io.MultiWriter(untilEnd, reader, &reporter{op: op, text: text, total: l.total})); err != nil {
@@ -185,68 +312,132 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // client gives statements to the client mysql.
 func (u unit) client(ctx context.Context, op operations.Op, statements io.Reader, logged bool) error {
-	initial := "SET SESSION sql_log_bin = 0"
-	if logged {
-		initial = "SET SESSION sql_log_bin = 1"
-	}
 	// binary-mode: the client obeys nothing in the dump but its delimiters.
 	cmd, err := u.tool(ctx, op, "mysql", append(u.local(), "--binary-mode", "--comments", "--default-character-set=utf8mb4",
-		"--max-allowed-packet=1G", "--init-command="+initial)...)
+		"--max-allowed-packet=1G", "--init-command="+mysql.LoadLimits+", SESSION sql_log_bin = "+onOff(logged))...)
 	if err != nil {
 		return err
 	}
 	return pipe.Run(ctx, cmd, statements, nil)
 }
 
-// replaceDatabases gives databases up for what lies beside. It begins anew where it was
-// interrupted.
-func (u unit) replaceDatabases(ctx context.Context, op operations.Op) (map[string]string, error) {
-	b, err := readBegun(op)
-	if err != nil {
-		return nil, err
+func onOff(on bool) string {
+	if on {
+		return "1"
 	}
-	op.Progress("replacing the databases "+strings.Join(b.Replaced, ", "), 0, 0)
-	if err := u.loadSpooled(ctx, op, b); err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		return nil, errors.Join(fmt.Errorf("the databases %s are incomplete: %w", strings.Join(append(b.Replaced, b.Made...), ", "), err), u.clearSpool())
-	}
-	if err := u.loaded(b); err != nil {
-		return nil, err
-	}
-	if err := u.clearSpool(); err != nil {
-		// The next operation removes it.
-		b.Result["message"] += "; the dump lies beside still: " + err.Error()
-	}
-	return b.Result, nil
+	return "0"
 }
 
-func (u unit) loadSpooled(ctx context.Context, op operations.Op, b begun) error {
-	if err := u.awaitServer(ctx); err != nil {
-		return err
-	}
-	// Those that are made belong to nobody yet: an earlier try has left them.
-	given := b.Made
-	if b.Whole {
-		given = append(given, b.Replaced...)
-	}
-	if err := u.dropDatabases(ctx, given, b.Restored.Logged); err != nil {
-		return err
-	}
-	statements, err := u.spooled(op)
+// loadSession is a session by which databases are changed: like the client's.
+func (u unit) loadSession(ctx context.Context, logged bool) (*session, error) {
+	s, err := u.session(ctx, logged)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.exec(ctx, mysql.LoadLimits, "SET SESSION foreign_key_checks = 0"); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// largestPacket is the largest max_allowed_packet there is. A row of a dump takes twice
+// its size, so a server cannot take all rows that it has within its own limit.
+const largestPacket = "1073741824"
+
+// settlePacket gives the server its own limit back, unless somebody has set another.
+func settlePacket(ctx context.Context, s *session, b begun) error {
+	if b.Packet == "" {
+		return nil
+	}
+	now, err := s.value(ctx, "SELECT @@global.max_allowed_packet")
+	if err != nil || now != largestPacket {
 		return err
 	}
-	defer statements.Close()
-	return u.client(ctx, op, statements, b.Restored.Logged)
+	return s.exec(ctx, "SET GLOBAL max_allowed_packet = "+b.Packet)
 }
 
 // loaded is all that is left to do after a load.
-func (u unit) loaded(b begun) error {
+func (u unit) loaded(ctx context.Context, b begun, left []string) error {
 	b.Restored.At = now()
 	if err := u.recordRestored(b.Restored); err != nil {
 		return fmt.Errorf("the databases are loaded, but that they were could not be recorded: %w", err)
+	}
+	if len(left) > 0 {
+		b.Result["notRestored"] = strings.Join(left, "; ")
+		b.Result["message"] += "; the server refused " + b.Result["notRestored"]
+	}
+	// What cannot be removed now the next load removes.
+	if err := u.tidyUp(ctx, b); err != nil {
+		b.Result["message"] += "; what was loaded beside, and what it replaced, is there still: " + err.Error()
+	}
+	return nil
+}
+
+// tidyUp after a load that has come to its end.
+func (u unit) tidyUp(ctx context.Context, b begun) error {
+	s, err := u.loadSession(ctx, b.Restored.Logged)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	return errors.Join(settlePacket(ctx, s, b), u.dropAll(ctx, s, b.own()), u.clearLoad())
+}
+
+// own are the databases that are there only for the load.
+func (b begun) own() []string {
+	var out []string
+	for _, d := range b.replaced() {
+		out = append(out, d.Into, d.Old)
+	}
+	return out
+}
+
+// giveUp removes all that a load has made.
+func (u unit) giveUp(ctx context.Context, b begun) error {
+	if err := u.awaitServer(ctx); err != nil {
+		return err
+	}
+	s, err := u.loadSession(ctx, b.Restored.Logged)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	names := b.own()
+	for _, d := range b.Databases {
+		if d.Old == "" {
+			names = append(names, d.Target)
+		}
+	}
+	return errors.Join(settlePacket(ctx, s, b), u.dropAll(ctx, s, names), u.clearLoad())
+}
+
+// clearWay removes what an earlier load could not, and lets the server take every row.
+func (l *load) clearWay(ctx context.Context) error {
+	s, err := l.loadSession(ctx, l.Restored.Logged)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	own, err := s.column(ctx, "SELECT schema_name FROM information_schema.schemata")
+	if err != nil {
+		return err
+	}
+	own = slices.DeleteFunc(own, func(name string) bool { return !isOwnDatabase(name) })
+	if err := l.dropAll(ctx, s, own); err != nil || l.Packet == "" {
+		return err
+	}
+	return s.exec(ctx, "SET GLOBAL max_allowed_packet = "+largestPacket)
+}
+
+func (u unit) dropAll(ctx context.Context, s *session, names []string) error {
+	for _, name := range names {
+		err := u.insist(ctx, s, []string{name}, func() error {
+			return s.exec(ctx, "DROP DATABASE IF EXISTS "+mysql.Identifier(name))
+		}, nil)
+		if err != nil {
+			return fmt.Errorf("removing the database %s: %w", name, err)
+		}
 	}
 	return nil
 }
@@ -256,49 +447,36 @@ func (u unit) abandonLoad(ctx context.Context, op operations.Op) error {
 	if err := u.clearSide(); err != nil {
 		return err
 	}
-	if phase, _ := op.Phase(); phase == phaseReplace {
-		if _, err := u.replaceDatabases(ctx, op); err != nil {
-			return err
-		}
-		return operations.Failed("TooLate", "the old databases had been given up already, and the new ones are there")
-	}
 	b, err := readBegun(op)
 	if err != nil {
 		return err
 	}
-	return u.dropMade(ctx, b)
+	if phase, _ := op.Phase(); phase == phaseReplace {
+		done, err := u.isReplaced(ctx, b)
+		if err != nil {
+			return err
+		}
+		if done {
+			if _, err := u.replaceDatabases(ctx, op); err != nil {
+				return err
+			}
+			return operations.Failed("TooLate", "the restored tables had taken the places of the old ones already, and they stay")
+		}
+		if err := u.putBack(ctx, b); err != nil {
+			return err
+		}
+	}
+	return u.giveUp(ctx, b)
 }
 
 func readBegun(op operations.Op) (begun, error) {
 	var b begun
 	_, raw := op.Phase()
-	return b, json.Unmarshal(raw, &b)
-}
-
-// dropMade removes the databases that were not there before.
-func (u unit) dropMade(ctx context.Context, b begun) error {
-	err := u.awaitServer(ctx)
-	if err == nil {
-		err = u.dropDatabases(ctx, b.Made, b.Restored.Logged)
+	err := json.Unmarshal(raw, &b)
+	if err == nil && len(b.Databases) == 0 {
+		err = errors.New("the record of the load names no database")
 	}
-	if err != nil {
-		return fmt.Errorf("the databases %s are incomplete and could not be removed: %w", strings.Join(b.Made, ", "), err)
-	}
-	return nil
-}
-
-func (u unit) dropDatabases(ctx context.Context, names []string, logged bool) error {
-	s, err := u.session(ctx, logged)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	for _, name := range names {
-		if err := s.exec(ctx, "DROP DATABASE IF EXISTS "+mysql.Identifier(name)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b, err
 }
 
 // awaitServer returns when the server answers, or has not for long: then who asks it is

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -168,45 +167,61 @@ func TestLogicalBackupAndRestoreOnRealServer(t *testing.T) {
 				t.Error(diff)
 			}
 		})
-		t.Run("databases that are being replaced are replaced in the end, by what lies beside", func(t *testing.T) {
-			for name, end := range map[string]func(operations.Op) error{
-				"taken up": func(op operations.Op) error {
-					_, err := r.actions()[operation.ActionRestore].Run(t.Context(), op)
-					return err
-				},
-				"given up": func(op operations.Op) error {
-					err := r.actions()[operation.ActionRestore].(operations.Abandoner).Abandon(t.Context(), op)
-					if operations.ReasonOf(err) == "TooLate" {
-						return nil
-					}
-					return fmt.Errorf("it was not said to be too late: %w", err)
-				},
+		t.Run("databases that are being replaced are the new ones or the old ones in the end", func(t *testing.T) {
+			restore := &operation.Restore{Source: result["location"], Databases: []string{"-a`b c"}, Overwrite: true}
+			for _, tc := range []struct {
+				name, at string
+				// giveUp, else it is taken up; tooLate: the new ones stay all the same.
+				giveUp, tooLate bool
+			}{
+				{name: "taken up before the exchange", at: "exchanging"},
+				{name: "taken up after it", at: "making what goes"},
+				{name: "given up before the exchange", at: "exchanging", giveUp: true},
+				{name: "given up after it", at: "making what goes", giveUp: true, tooLate: true},
 			} {
-				r.exec("USE `-a``b c`", "DELETE FROM child")
-				op := r.interrupted(&operation.Restore{Source: result["location"], Databases: []string{"-a`b c"}, Overwrite: true}, phaseReplace)
+				r.exec("USE `-a``b c`", "DELETE FROM child", "DROP TRIGGER tr", "CREATE TRIGGER old BEFORE INSERT ON child FOR EACH ROW SET NEW.p = 1")
+				old := r.content("-a`b c")
+				op := r.interrupted(restore, tc.at, phaseReplace)
 				op.SecretsValue = nil
-				if err := end(op); err != nil {
-					t.Errorf("%s: %v", name, err)
+				want := before
+				if !tc.giveUp {
+					if _, err := r.actions()[operation.ActionRestore].Run(t.Context(), op); err != nil {
+						t.Errorf("%s: %v", tc.name, err)
+					}
+				} else {
+					err := r.actions()[operation.ActionRestore].(operations.Abandoner).Abandon(t.Context(), op)
+					if tc.tooLate != (operations.ReasonOf(err) == "TooLate") || !tc.tooLate && err != nil {
+						t.Errorf("%s: %v", tc.name, err)
+					}
+					if !tc.tooLate {
+						want = old
+					}
 				}
-				if diff := cmp.Diff(before, r.content("-a`b c")); diff != "" {
-					t.Errorf("%s: %s", name, diff)
+				if diff := cmp.Diff(want, r.content("-a`b c")); diff != "" {
+					t.Errorf("%s: %s", tc.name, diff)
 				}
-				r.beside()
+				r.nothingBeside()
+				r.run(operation.ActionRestore, restore)
 			}
 		})
 		t.Run("a database that was not there goes with the load that makes it", func(t *testing.T) {
 			beside := &operation.Restore{Source: result["location"], Databases: []string{"-a`b c"}, TargetDatabase: "beside"}
-			if err := r.actions()[operation.ActionRestore].(operations.Abandoner).Abandon(t.Context(), r.interrupted(beside, phaseLoad)); err != nil {
+			if err := r.actions()[operation.ActionRestore].(operations.Abandoner).Abandon(t.Context(), r.interrupted(beside, "loading", phaseLoad)); err != nil {
 				t.Error(err)
 			}
 			if got := r.scalar("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'beside'"); got != "0" {
 				t.Error("it is left")
 			}
 		})
-		t.Run("the databases stay if there is no room for the dump beside them", func(t *testing.T) {
-			w := &roomWriter{to: io.Discard, room: roomFor(1<<40, "/proc", "buy a disk")}
-			if _, err := w.Write(make([]byte, spoolLook)); operations.ReasonOf(err) != reasonSpace || !strings.Contains(err.Error(), "buy a disk") {
+		t.Run("the databases stay if there is no room for what replaces them", func(t *testing.T) {
+			l := loadOf(unit{operations.Deps{Env: r.env, Engine: r.engine, Server: r, Store: r.store}}, logicalPlan{names: map[string]string{"-a`b c": "-a`b c"}}, m)
+			l.sizes = map[string]databaseSize{"-a`b c": {Data: 1 << 50}}
+			_, err := l.run(t.Context(), r.op(operation.ActionRestore, &operation.Restore{}), true)
+			if operations.ReasonOf(err) != reasonSpace || !strings.Contains(err.Error(), "a larger data storage") {
 				t.Errorf("got %v", err)
+			}
+			if diff := cmp.Diff(before, r.content("-a`b c")); diff != "" {
+				t.Error(diff)
 			}
 		})
 		t.Run("tables are left out by globs, and stay where the backup is restored", func(t *testing.T) {
@@ -256,9 +271,15 @@ func TestLogicalBackupAndRestoreOnRealServer(t *testing.T) {
 			}
 		})
 		t.Run("a backup whose dump fails is none", func(t *testing.T) {
-			r.exec("CREATE DATABASE broken", "CREATE TABLE broken.t (i INT)", "CREATE VIEW broken.v AS SELECT i FROM broken.t", "DROP TABLE broken.t")
+			r.exec("CREATE DATABASE broken", "CREATE TABLE broken.t (i INT)", "INSERT INTO broken.t VALUES (1)")
+			// A table whose file is gone.
+			r.server.Stop()
+			if err := os.Remove(filepath.Join(r.env.DataDir(), "broken", "t.ibd")); err != nil {
+				t.Fatal(err)
+			}
+			r.server = r.box.Start(t, r.engine, r.start)
 			p := backupParams(r.backups() + "broken")
-			r.fails(operation.ActionLogicalBackup, p, "ToolFailed", "mysqldump", "broken.v")
+			r.fails(operation.ActionLogicalBackup, p, "ToolFailed", "mysqldump", "broken")
 			left, err := filepath.Glob(strings.TrimPrefix(p.Destination, "file://") + "*")
 			if err != nil || len(left) > 0 {
 				t.Errorf("left: %v, %v", left, err)
@@ -267,13 +288,25 @@ func TestLogicalBackupAndRestoreOnRealServer(t *testing.T) {
 	})
 }
 
-// interrupted runs a restore whose agent ends while it loads.
-func (r *rig) interrupted(p *operation.Restore, want string) *optest.Op {
+// nothingBeside fails if a load has left anything.
+func (r *rig) nothingBeside() {
+	r.t.Helper()
+	r.beside()
+	if left := r.scalar("SELECT GROUP_CONCAT(schema_name) FROM information_schema.schemata WHERE schema_name LIKE 'unit\\_agent%'"); left != "" {
+		r.t.Errorf("databases are left: %s", left)
+	}
+	if _, err := os.Stat(r.env.SideDir(loadDir)); !os.IsNotExist(err) {
+		r.t.Errorf("the side directory of a load is left: %v", err)
+	}
+}
+
+// interrupted runs a restore whose agent ends when it says that it does something.
+func (r *rig) interrupted(p *operation.Restore, at, want string) *optest.Op {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
 	defer cancel()
 	op := r.op(operation.ActionRestore, p)
-	_, err := r.actions()[operation.ActionRestore].Run(ctx, cancelling{op, "loading", cancel})
+	_, err := r.actions()[operation.ActionRestore].Run(ctx, cancelling{op, at, cancel})
 	if phase, _ := op.Phase(); !errors.Is(err, context.Canceled) || phase != want {
 		r.t.Fatalf("interrupted in phase %q: %v", phase, err)
 	}

@@ -69,6 +69,13 @@ func (a logicalBackup) full(ctx context.Context, op operations.Op, s *session, s
 	if err != nil {
 		return nil, err
 	}
+	broken, leftOut, err := brokenViews(ctx, s, args.databases, args.skip)
+	if err != nil {
+		return nil, err
+	}
+	if args.skip = append(args.skip, broken...); why == "" && len(broken) > 0 {
+		why = "there were views that no dump can hold, and binary logs may change them: " + strings.Join(broken, ", ")
+	}
 
 	w, err := a.create(ctx, op, store, location, d)
 	if err != nil {
@@ -78,6 +85,10 @@ func (a logicalBackup) full(ctx context.Context, op operations.Op, s *session, s
 	if err := describe(ctx, s, &w.Meta); err != nil {
 		return nil, err
 	}
+	if err := recordSizes(ctx, s, &w.Meta, args); err != nil {
+		return nil, err
+	}
+	recordLeftOut(&w.Meta, leftOut)
 	w.Meta.Databases, w.Meta.Tool = args.databases, a.version(ctx, op, "mysqldump")
 	if len(p.SkipTables) > 0 {
 		w.Meta.Properties[propertySkipTables] = strings.Join(p.SkipTables, ",")
@@ -95,10 +106,14 @@ func (a logicalBackup) full(ctx context.Context, op operations.Op, s *session, s
 		return nil, err
 	}
 	result, err := a.commit(ctx, store, w, d)
-	if err == nil && w.Meta.GTIDExecuted != "" {
+	if err != nil {
+		return nil, err
+	}
+	tellLeftOut(&w.Meta, result)
+	if w.Meta.GTIDExecuted != "" {
 		result["gtidExecuted"] = w.Meta.GTIDExecuted
 	}
-	return result, err
+	return result, nil
 }
 
 // planDump asks the server for what a dump is to be of.
@@ -169,7 +184,7 @@ func (g *gtidReader) Write(p []byte) (int, error) {
 
 var gtidStatement = []byte("SET @@GLOBAL.GTID_PURGED=")
 
-func (g *gtidReader) decide(statement []byte) (verdict, []byte) {
+func (g *gtidReader) decide(statement []byte, _ bool) (verdict, []byte) {
 	if !bytes.HasPrefix(statement, gtidStatement) {
 		return drop, nil
 	}

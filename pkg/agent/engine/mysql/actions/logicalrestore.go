@@ -70,9 +70,12 @@ func (p logicalPlan) targets() []string {
 	return out
 }
 
-// loader decides what of a dump reaches the server.
+// loader decides what of a dump reaches the server at once: tables and their rows. What
+// is to be made after all tables is put aside, under the names of the dump.
 type loader struct {
 	plan logicalPlan
+	// into are the databases that tables are loaded into, by their names in the dump.
+	into map[string]string
 	// in is the database that the dump is in, empty before the first.
 	in string
 }
@@ -84,37 +87,76 @@ var notLoaded = [][]byte{
 	[]byte("SET @MYSQLDUMP_TEMP_LOG_BIN"),
 }
 
-func (l *loader) decide(statement []byte) (verdict, []byte) {
+func (l *loader) decide(statement []byte, ended bool) (verdict, []byte) {
 	for _, prefix := range notLoaded {
 		if bytes.HasPrefix(statement, prefix) {
 			return drop, nil
 		}
 	}
-	for _, prefix := range []string{"USE `", "CREATE DATABASE ", "ALTER DATABASE `"} {
-		if !bytes.HasPrefix(statement, []byte(prefix)) {
-			continue
-		}
-		name, from, to := identifier(statement)
-		if prefix != "ALTER DATABASE `" {
-			l.in = name
-		}
-		target, wanted := l.plan.names[name]
-		if !wanted {
-			return drop, nil
-		}
-		var instead []byte
-		instead = append(instead, statement[:from]...)
-		instead = append(instead, mysql.Identifier(target)...)
-		rest := bytes.TrimRight(statement[to:], "; \n")
-		return keep, append(instead, rest...)
+	o := objectOf(statement)
+	if o.verb == "USE" || o.verb == "CREATE" && o.isDatabase() {
+		l.in = o.name
 	}
-	if l.in == "" {
-		return keep, nil
+	in := l.in
+	if o.verb == "ALTER" && o.isDatabase() {
+		in = o.name
 	}
-	if _, wanted := l.plan.names[l.in]; !wanted {
+	if _, wanted := l.plan.names[in]; !wanted && in != "" {
 		return drop, nil
 	}
+	switch {
+	case o.verb == "USE":
+		return both, renamed(statement, l.into[in])
+	case o.verb == "CREATE" && o.isDatabase():
+		return keep, renamed(statement, l.into[in])
+	case o.verb == "ALTER" && o.isDatabase(), o.isProgram():
+		return aside, nil
+	case o.verb == "SET":
+		return both, nil
+	case o.verb == "CREATE" && o.kind == "TABLE":
+		if !ended {
+			return whole, nil
+		}
+		return keep, l.withReferences(statement)
+	}
 	return keep, nil
+}
+
+// renamed is a statement with another name in the place of its first.
+func renamed(statement []byte, name string) []byte {
+	_, from, to := identifier(statement)
+	var out []byte
+	out = append(out, statement[:from]...)
+	out = append(out, mysql.Identifier(name)...)
+	return append(out, bytes.TrimRight(statement[to:], "; \n")...)
+}
+
+// withReferences is a definition of a table whose foreign keys, where they name another
+// database that is loaded too, name where that is; nil if there is none.
+func (l *loader) withReferences(statement []byte) []byte {
+	var out []byte
+	copied, references := 0, false
+	for rest := statement; len(rest) > 0; {
+		at := len(statement) - len(rest)
+		token, after := nextToken(rest)
+		rest = after
+		switch {
+		case len(token) == 0:
+		case token[0] == '`' && references && len(rest) > 0 && rest[0] == '.':
+			name, _, _ := identifier(token)
+			if to, ok := l.into[name]; ok && to != name {
+				out = append(append(out, statement[copied:at]...), mysql.Identifier(to)...)
+				copied = at + len(token)
+			}
+			references = false
+		default:
+			references = bytes.EqualFold(token, []byte("REFERENCES"))
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	return append(out, bytes.TrimRight(statement[copied:], "; \n")...)
 }
 
 // identifier is the first name in backticks of a statement, and where it lies.
@@ -147,6 +189,9 @@ func (a restore) restoreLogical(ctx context.Context, op operations.Op, p *operat
 	}
 	l := loadOf(a.unit, plan, m)
 	l.total = fileSize(m, dumpFile)
+	if l.sizes, err = sizesOf(m); err != nil {
+		return nil, err
+	}
 	l.dump = from.dump(m)
 	return l.run(ctx, op, p.Overwrite)
 }
@@ -205,6 +250,11 @@ func foldsNames(ctx context.Context, s *session) (bool, error) {
 // divideTargets into databases that are there, and would be replaced, and those that are
 // not. It fails if there is data that may not be.
 func divideTargets(ctx context.Context, s *session, plan logicalPlan, overwrite bool) (there, absent []string, err error) {
+	for _, name := range plan.targets() {
+		if isOwnDatabase(name) {
+			return nil, nil, operations.Failed("InvalidParameters", "the database %s is the agent's own while it restores", name)
+		}
+	}
 	rows, err := s.rows(ctx, `SELECT schema_name AS d, EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = schema_name)
   OR EXISTS (SELECT 1 FROM information_schema.routines WHERE routine_schema = schema_name) AS used
 FROM information_schema.schemata`)

@@ -202,7 +202,7 @@ func (u unit) abandonReplace(ctx context.Context, op operations.Op) error {
 		if err := u.endClones(ctx); err != nil {
 			return err
 		}
-		return errors.Join(u.clearSide(), u.clearSpool())
+		return errors.Join(u.clearSide(), u.clearLoad())
 	}
 	var x exchanged
 	if err := json.Unmarshal(raw, &x); err != nil {

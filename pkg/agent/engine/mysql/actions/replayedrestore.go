@@ -117,8 +117,11 @@ func (u unit) loadScratch(ctx context.Context, op operations.Op, b beside, full 
 		if err != nil {
 			return err
 		}
-		l := load{unit: on, plan: plan, dump: from.dump(full), total: fileSize(full, dumpFile)}
-		if err := l.stream(ctx, op); err != nil {
+		l := load{unit: on, plan: plan, dump: from.dump(full), total: fileSize(full, dumpFile), begun: begun{Databases: divide(plan, nil)}}
+		if err = l.stream(ctx, op); err == nil {
+			err = (&programs{names: l.targets(), final: true}).run(ctx, on, false)
+		}
+		if err = errors.Join(err, on.clearLoad()); err != nil {
 			return operations.Failed("ReplayFailed", "the dump cannot be loaded into a server beside: %w", err)
 		}
 		if full.GTIDExecuted != "" {

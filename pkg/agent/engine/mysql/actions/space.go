@@ -276,3 +276,9 @@ func (u unit) cloneLocal(ctx context.Context, op operations.Op, s *session, into
 	}
 	return u.runClone(ctx, op, s, "CLONE LOCAL DATA DIRECTORY = "+mysql.Literal(into), into, r)
 }
+
+// serverLost is true of the error of a call that a server did not answer: it has ended, or was killed.
+func serverLost(err error) bool {
+	return operations.ReasonOf(err) == reasonNotRunning || operations.ReasonOf(err) == "ServerGone" ||
+		errors.Is(err, driver.ErrInvalidConn) || errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
+}
