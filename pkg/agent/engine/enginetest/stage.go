@@ -33,6 +33,12 @@ const UID = 999
 // BoxDir is a plain directory of the host inside the box.
 const BoxDir = "/box"
 
+// SmallDir is a volume in the box that can be filled: it has SmallSize bytes.
+const (
+	SmallDir  = BoxDir + "/small"
+	SmallSize = 512 << 20
+)
+
 // Main is TestMain's body; newEngine is the tested package's New.
 func Main(m *testing.M, newEngine func(engine.Env) engine.Engine) {
 	runInitialize(newEngine)
@@ -172,6 +178,13 @@ func furnish(top, box string) error {
 	}
 	if err := os.Chown(filepath.Join(top, BoxDir), UID, UID); err != nil {
 		return err
+	}
+	small := filepath.Join(top, SmallDir)
+	if err := os.MkdirAll(small, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, fmt.Sprintf("mode=755,size=%d,uid=%d,gid=%d", SmallSize, UID, UID)); err != nil {
+		return fmt.Errorf("mounting the small volume: %w", err)
 	}
 	return nameUser(top)
 }

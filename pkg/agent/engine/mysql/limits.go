@@ -17,6 +17,6 @@ const ReadLimits = "SET SESSION autocommit = 1, SESSION completion_type = 0, SES
 // LoadLimits is the SET statement of a session that loads a dump: what a table was made
 // with is right, whatever the server asks of new ones. A key, a row format or a foreign
 // key that was legal then is legal now.
-const LoadLimits = ReadLimits + ", SESSION innodb_strict_mode = 0, SESSION explicit_defaults_for_timestamp = 1" +
+const LoadLimits = ReadLimits + ", SESSION lock_wait_timeout = 60, SESSION innodb_strict_mode = 0, SESSION explicit_defaults_for_timestamp = 1" +
 	"/*!80013 , SESSION sql_require_primary_key = 0 *//*!80030 , SESSION sql_generate_invisible_primary_key = 0 */" +
 	"/*!80400 , SESSION restrict_fk_on_non_standard_key = 0 */"

@@ -62,20 +62,23 @@ WHERE k.referenced_table_schema = ? ORDER BY 1, 2, 3, k.ordinal_position`, d.Tar
 
 // rejoin the key to the table that is in its place now. refused says why the server does
 // not take it.
-func (k foreignKey) rejoin(ctx context.Context, s *session) (refused string, err error) {
+func (k foreignKey) rejoin(ctx context.Context, u unit, s *session) (refused string, err error) {
 	table := tableName(k.Schema, k.Table)
 	to, err := s.column(ctx, `SELECT DISTINCT referenced_table_schema FROM information_schema.key_column_usage
 WHERE constraint_schema = ? AND table_name = ? AND constraint_name = ? AND referenced_table_name IS NOT NULL`, k.Schema, k.Table, k.Name)
 	if err != nil || slices.Contains(to, k.Parent) {
 		return "", err
 	}
+	alter := func(what string) error {
+		return u.insist(ctx, s, []string{k.Schema, k.Parent}, func() error { return s.exec(ctx, "ALTER TABLE "+table+" "+what) }, nil)
+	}
 	if len(to) > 0 {
-		if err := s.exec(ctx, "ALTER TABLE "+table+" DROP FOREIGN KEY "+mysql.Identifier(k.Name)); err != nil {
+		if err := alter("DROP FOREIGN KEY " + mysql.Identifier(k.Name)); err != nil {
 			return "", err
 		}
 	}
-	err = s.exec(ctx, "ALTER TABLE "+table+" ADD CONSTRAINT "+mysql.Identifier(k.Name)+" FOREIGN KEY ("+identifiers(k.Columns)+") REFERENCES "+
-		tableName(k.Parent, k.Referenced)+" ("+identifiers(k.Keys)+") ON UPDATE "+k.OnUpdate+" ON DELETE "+k.OnDelete)
+	err = alter("ADD CONSTRAINT " + mysql.Identifier(k.Name) + " FOREIGN KEY (" + identifiers(k.Columns) + ") REFERENCES " +
+		tableName(k.Parent, k.Referenced) + " (" + identifiers(k.Keys) + ") ON UPDATE " + k.OnUpdate + " ON DELETE " + k.OnDelete)
 	if number(err) != 0 {
 		// What was restored may have no such column.
 		return fmt.Sprintf("foreign key %s.%s.%s (%s)", k.Schema, k.Table, k.Name, err), nil

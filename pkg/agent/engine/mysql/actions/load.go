@@ -249,7 +249,7 @@ func (l *load) beside(ctx context.Context, op operations.Op, room room) error {
 	}
 	defer s.close()
 	for _, d := range l.Databases {
-		if err := dropPrograms(ctx, s, d.Into); err != nil {
+		if err := l.dropPrograms(ctx, s, d.Into); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,9 @@ const (
 	patientTries, lockTries = 3, 10
 )
 
+// reasonLocked of a failure: somebody holds a lock and does not give it up.
+const reasonLocked = "Locked"
+
 // errLockWait: a lock was not had in time.
 const errLockWait = 1205
 
@@ -43,7 +46,7 @@ func (u unit) insist(ctx context.Context, s *session, in []string, do func() err
 			return lookErr
 		}
 		if try >= lockTries {
-			return operations.Failed("Locked", "no lock on tables of %s could be had in %d tries of %d s: %s",
+			return operations.Failed(reasonLocked, "no lock on tables of %s could be had in %d tries of %d s: %s",
 				strings.Join(in, ", "), lockTries, lockWait, sayHolders(holders))
 		}
 		if try >= patientTries {

@@ -15,7 +15,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 )
 
@@ -81,6 +80,7 @@ type programs struct {
 	left []string
 
 	ctx context.Context
+	u   unit
 	s   *session
 	in  string
 }
@@ -101,7 +101,7 @@ func (p *programs) run(ctx context.Context, u unit, logged bool) error {
 		return err
 	}
 	defer p.s.close()
-	p.ctx = ctx
+	p.ctx, p.u = ctx, u
 	var failed error
 	reader := newDumpReader(io.Discard, nil)
 	reader.decide = func(statement []byte, ended bool) (verdict, []byte) {
@@ -142,14 +142,18 @@ func (p *programs) execute(statement string) error {
 	case p.proof && (o.kind == kindView || o.kind == kindEvent):
 		return nil
 	}
-	err := p.s.exec(p.ctx, statement)
+	if !o.isProgram() {
+		return p.s.exec(p.ctx, statement)
+	}
+	// Clients may have the tables in use already.
+	err := p.insist(statement)
 	if number(err) == errTriggerExists && o.kind == kindTrigger {
 		// Of a table that stayed, or of an earlier try.
-		if err = p.s.exec(p.ctx, "DROP TRIGGER "+mysql.Identifier(p.in)+"."+mysql.Identifier(o.name)); err == nil {
-			err = p.s.exec(p.ctx, statement)
+		if err = p.insist("DROP TRIGGER " + tableName(p.in, o.name)); err == nil {
+			err = p.insist(statement)
 		}
 	}
-	if err == nil || !o.isProgram() {
+	if err == nil || operations.ReasonOf(err) == reasonLocked {
 		return err
 	}
 	if number(err) == 0 {
@@ -163,6 +167,10 @@ func (p *programs) execute(statement string) error {
 		p.left = append(p.left, fmt.Sprintf("%s (%s)", what, err))
 	}
 	return nil
+}
+
+func (p *programs) insist(statement string) error {
+	return p.u.insist(p.ctx, p.s, []string{p.in}, func() error { return p.s.exec(p.ctx, statement) }, nil)
 }
 
 const errTriggerExists = 1359
@@ -200,13 +208,14 @@ func programsOf(ctx context.Context, s *session, database string) ([]object, err
 }
 
 // dropPrograms of a database.
-func dropPrograms(ctx context.Context, s *session, database string) error {
+func (u unit) dropPrograms(ctx context.Context, s *session, database string) error {
 	all, err := programsOf(ctx, s, database)
 	if err != nil {
 		return err
 	}
 	for _, o := range all {
-		if err := s.exec(ctx, "DROP "+o.kind+" IF EXISTS "+mysql.Identifier(database)+"."+mysql.Identifier(o.name)); err != nil {
+		statement := "DROP " + o.kind + " IF EXISTS " + tableName(database, o.name)
+		if err := u.insist(ctx, s, []string{database}, func() error { return s.exec(ctx, statement) }, nil); err != nil {
 			return err
 		}
 	}

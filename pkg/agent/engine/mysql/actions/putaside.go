@@ -116,8 +116,6 @@ func (u unit) readPutAside() ([]putAside, error) {
 	return all, json.Unmarshal(content, &all)
 }
 
-const errTableExists = 1050
-
 // putBack what was put aside for an exchange that did not take place.
 func (u unit) putBack(ctx context.Context, b begun) error {
 	all, err := u.readPutAside()
@@ -129,13 +127,27 @@ func (u unit) putBack(ctx context.Context, b begun) error {
 		return err
 	}
 	defer s.close()
+	there := map[putAside]bool{}
+	for _, d := range b.replaced() {
+		objects, err := programsOf(ctx, s, d.Target)
+		if err != nil {
+			return err
+		}
+		for _, o := range objects {
+			there[putAside{Kind: o.kind, Database: d.Target, Name: o.name}] = true
+		}
+	}
 	for _, o := range all {
+		// What was not dropped yet is not to be waited for.
+		if there[putAside{Kind: o.Kind, Database: o.Database, Name: o.Name}] {
+			continue
+		}
 		err := s.exec(ctx, "USE "+mysql.Identifier(o.Database), "SET SESSION sql_mode = '"+o.SQLMode+"', SESSION character_set_client = "+o.Client+
 			", SESSION collation_connection = "+o.Collation)
 		if err != nil {
 			return err
 		}
-		if err := s.exec(ctx, o.Statement); err != nil && number(err) != errTriggerExists && number(err) != errTableExists {
+		if err := u.insist(ctx, s, []string{o.Database}, func() error { return s.exec(ctx, o.Statement) }, nil); err != nil {
 			return fmt.Errorf("the %s %s.%s: %w", strings.ToLower(o.Kind), o.Database, o.Name, err)
 		}
 	}

@@ -259,7 +259,7 @@ func (u unit) completeReplacement(ctx context.Context, b begun) (left []string, 
 	}
 	defer s.close()
 	for _, c := range b.Children {
-		refused, err := c.rejoin(ctx, s)
+		refused, err := c.rejoin(ctx, u, s)
 		if err != nil {
 			return nil, err
 		}
@@ -272,7 +272,7 @@ func (u unit) completeReplacement(ctx context.Context, b begun) (left []string, 
 			return nil, err
 		}
 		if b.Whole {
-			if err := dropPrograms(ctx, s, d.Target); err != nil {
+			if err := u.dropPrograms(ctx, s, d.Target); err != nil {
 				return nil, err
 			}
 		}
