@@ -151,6 +151,13 @@ func (d *decision) neededNow(m *Member) bool {
 	return last || r != nil && r.Rule.Has(m.Name)
 }
 
+// replaceable: commits wait for the member, and will not once the source has its next
+// rule. That comes first. Where nobody else could acknowledge, commits wait for the member
+// to come back.
+func (d *decision) replaceable(m *Member) bool {
+	return d.neededNow(m) && !d.rule().Has(m.Name)
+}
+
 // inDurability: an entry names the member.
 func (d *decision) inDurability(m *Member) bool {
 	for _, e := range d.Recorded.Durability {
@@ -168,7 +175,7 @@ func (d *decision) dropped(m *Member) bool { return !d.inDurability(m) }
 // receiver is stopped, the transactions are kept as evidence, and it is made anew once a
 // person has given its data up.
 func (d *decision) convergeErrant(m *Member) {
-	if d.neededNow(m) {
+	if d.replaceable(m) {
 		return
 	}
 	if !d.isolatedRecord(m) {
@@ -246,7 +253,7 @@ func (d *decision) anyNeedsCopy() bool {
 // trouble of a replica: a reason, and what ends it.
 func (d *decision) trouble(m *Member) (reason, message string) {
 	switch {
-	case m.Leaving, m.Isolated:
+	case !m.staysMember():
 		return "", ""
 	case !m.Owned:
 		return ReasonNotOwned, "its Unit is missing, or does not name this replication as its owner yet"

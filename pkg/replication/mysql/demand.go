@@ -16,11 +16,14 @@ func (d *decision) demand() bool {
 	if d.Request.Force != "" && d.Request.ForceEpoch == d.Recorded.Epoch && d.Request.Force != d.Recorded.Source {
 		return d.beginFailover(cause{reason: ReasonForced, to: d.Request.Force, forced: true})
 	}
-	if d.Request.Replacing {
-		return false
-	}
 	s := d.source
 	failing := s == nil || !s.answers() || d.lost(s)
+	if d.Request.Replacing {
+		if failing {
+			d.state(SourceInOperation, ReasonReplacing, "the data of %s is being replaced on request; no failover is made before that is over", d.Recorded.Source)
+		}
+		return false
+	}
 	if !failing {
 		d.mem.FailingSince = time.Time{}
 		return d.demandSwitchover()

@@ -77,7 +77,7 @@ func (d *decision) mayCopy(m *Member) bool {
 // provision makes the member a copy of another one, one at a time for each donor.
 func (d *decision) provision(m *Member) {
 	s := d.source
-	if !d.mayCopy(m) || d.neededNow(m) || !s.answers() {
+	if !d.mayCopy(m) || d.replaceable(m) || !s.answers() {
 		return
 	}
 	if m.Provision != nil || d.copying(m) {

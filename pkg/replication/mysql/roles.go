@@ -213,9 +213,10 @@ func (d *decision) lost(m *Member) bool {
 	if !m.Server.Executed.IsEmpty() {
 		return false
 	}
-	// An empty source among members that have data.
+	// An empty source among members that have data. Its own first transactions wait for
+	// their acknowledgement by them.
 	for i := range d.Members {
-		if o := &d.Members[i]; o != m && o.answers() && !o.holds().IsEmpty() {
+		if o := &d.Members[i]; o != m && o.answers() && !o.holds().NotOf(m.Server.UUID).IsEmpty() {
 			return true
 		}
 	}

@@ -162,7 +162,8 @@ func (d *decision) departed(list []v1alpha1.ReplicationDurabilityEntry) bool {
 }
 
 // rule that the present members allow: those that it had stay in it as long as they are
-// wanted, whether they answer or not; others come in once they have caught up.
+// wanted, whether they answer or not, so that it never degrades by itself; others come in
+// once they have caught up.
 func (d *decision) rule() topology.Rule {
 	if !d.Request.Sync {
 		return topology.Rule{}
@@ -192,7 +193,12 @@ func (d *decision) rule() topology.Rule {
 		}
 		r.Members = append(r.Members, entry)
 	}
-	r.W = d.Request.Durability.Waits(len(r.Members))
+	if len(r.Members) == 0 && last.W > 0 && d.wantsMembers() {
+		// Nobody that is left can acknowledge: that is no reason not to wait for it.
+		r = last
+	} else {
+		r.W = d.Request.Durability.Waits(len(r.Members))
+	}
 	if d.Request.Durability.Preferred && d.unacknowledged(able, int(r.W), last.W) {
 		return topology.Rule{}
 	}
@@ -232,8 +238,10 @@ func (d *decision) counts(m *Member, last topology.Rule) bool {
 	if !m.answers() {
 		return in
 	}
-	if in && (was.ServerUUID == "" || was.ServerUUID == m.Seen.ServerID) && !d.needsCopy(m) {
-		return true
+	if in {
+		// One with another server, whose data was lost, stays by its name: what the one
+		// before acknowledged is in the entry before, until the new one has it all.
+		return d.of(m).empty || !d.needsCopy(m)
 	}
 	// It comes in once it has what the source had at the last look.
 	return d.follows(m) && m.receiving() && d.of(m).received && !d.needsCopy(m)

@@ -130,7 +130,7 @@ func notPromised(i int) edit {
 		e.W = v.Request.Durability.Waits(len(kept))
 		s := &v.Members[0]
 		s.Seen.Record.Rule = topology.RuleOf(*e)
-		s.Server.SemiSync.WaitFor = e.W
+		s.Server.SemiSync.WaitFor, s.Server.SemiSync.Enabled = e.W, e.W > 0
 	}
 }
 

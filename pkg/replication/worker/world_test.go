@@ -161,6 +161,9 @@ func (w *world) run(passes int) Outcome {
 		var err error
 		if out, err = w.worker().Run(w.t.Context(), &w.memory); err != nil {
 			w.t.Logf("pass: %v", err)
+		} else {
+			// What the controller writes after a pass.
+			w.loaded.Recorded.Members = out.Plan.Members
 		}
 		w.check()
 		w.now = w.now.Add(max(time.Second, out.Plan.Requeue))
