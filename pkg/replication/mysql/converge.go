@@ -40,7 +40,7 @@ func (d *decision) converge() {
 	d.conclude()
 }
 
-// convergeSource gives the source its role and its rule. It tells whether that comes
+// convergeSource gives the source its role and its rule. It reports whether that comes
 // before everything else.
 func (d *decision) convergeSource() bool {
 	s := d.source
@@ -109,7 +109,7 @@ func (d *decision) convergeReplica(m *Member) {
 	case s == nil || !s.reachable() || d.ours(s) == nil || d.ours(s).Role != topology.RoleSource:
 		// Nobody to follow yet.
 	case !s.answers() || d.lost(s):
-		// Roles stay as they are recorded: the receiver goes on by itself.
+		// Roles stay as they are recorded: the receiver continues.
 	case !m.answers():
 	case d.errantOf(m):
 		d.convergeErrant(m)
@@ -172,7 +172,7 @@ func (d *decision) inDurability(m *Member) bool {
 func (d *decision) dropped(m *Member) bool { return !d.inDurability(m) }
 
 // convergeErrant keeps a member with transactions of its own away from the others: its
-// receiver is stopped, the transactions are kept as evidence, and it is made anew once a
+// receiver is stopped, the transactions are kept as evidence, and it is rebuilt once a
 // person has given its data up.
 func (d *decision) convergeErrant(m *Member) {
 	if d.replaceable(m) {
@@ -207,7 +207,7 @@ func (d *decision) conclude() {
 			if !s.open() {
 				what = s.Name + " is closed"
 			}
-			d.state(WritesBlocked, reason, "%s until %d of %s can acknowledge, %d can; it goes on when they replicate again, or with durability.policy: Preferred", what, r.W, names(r), able)
+			d.state(WritesBlocked, reason, "%s until %d of %s can acknowledge, %d can; it continues when they replicate again, or with durability.policy: Preferred", what, r.W, names(r), able)
 		case r.W == 0 && d.wantsMembers():
 			d.state(SemiSyncDegraded, ReasonUnacknowledged, "commits are acknowledged before any replica has them, and are lost if %s is; they are waited for again when a replica has caught up", s.Name)
 		}
@@ -272,9 +272,9 @@ func (d *decision) trouble(m *Member) (reason, message string) {
 			return ReasonErrant, "it has transactions that the source has not (" + shorten(d.of(m).errant.String()) + "), and they are not kept as evidence yet: " + shorten(message)
 		}
 		return ReasonErrant, "it has transactions that the source has not (" + shorten(d.of(m).errant.String()) +
-			"): look at them, then annotate its Unit with unit-operator.io/reinit: " + m.Seen.ServerID + " to make it anew"
+			"): look at them, then annotate its Unit with unit-operator.io/reinit: " + m.Seen.ServerID + " to rebuild it"
 	case d.needsCopy(m) && !d.mayCopy(m):
-		return ReasonNeedsPermission, "the source has purged what it lacks, and it is the last other copy: annotate its Unit with unit-operator.io/reinit: " + m.Seen.ServerID + " to make it anew"
+		return ReasonNeedsPermission, "the source has purged what it lacks, and it is the last other copy: annotate its Unit with unit-operator.io/reinit: " + m.Seen.ServerID + " to rebuild it"
 	case d.needsCopy(m):
 		return ReasonProvisioning, "its data is to be copied from another member"
 	}

@@ -28,7 +28,7 @@ func Decide(v View) topology.Plan {
 	d := &decision{View: v, mem: v.Memory}
 	d.keepLast()
 	d.source = d.member(v.Recorded.Source)
-	d.learn()
+	d.derive()
 	d.decide()
 	d.report()
 	d.plan.Memory = d.mem
@@ -133,5 +133,5 @@ func (d *decision) blind() bool {
 	return true
 }
 
-// isSource tells whether the member is the recorded source.
+// isSource reports whether the member is the recorded source.
 func (d *decision) isSource(m *Member) bool { return m != nil && m == d.source }

@@ -11,7 +11,7 @@ import (
 )
 
 // demand begins an operation if one is due and possible; else it says what is waited
-// for. It tells whether it did begin one.
+// for. It reports whether it did begin one.
 func (d *decision) demand() bool {
 	if d.Request.Force != "" && d.Request.ForceEpoch == d.Recorded.Epoch && d.Request.Force != d.Recorded.Source {
 		return d.beginFailover(cause{reason: ReasonForced, to: d.Request.Force, forced: true})

@@ -7,7 +7,7 @@
 //
 // The states are those of docs/replication.md, and the first that fits is the state.
 // Every decision is made again from what was observed after each batch of its steps, so
-// that whoever takes over, at any point, goes on from what there is.
+// that whoever takes over, at any point, continues from what there is.
 //
 // Invariants:
 //
@@ -16,6 +16,6 @@
 //   - In rpl_semi_sync nobody is promoted but who holds all that was acknowledged, by
 //     every recorded entry of durability, unless a person forced it.
 //   - Nothing that a member alone has executed or received is given up: it is kept as
-//     evidence, and the member is made anew only with a person's permission.
+//     evidence, and the member is rebuilt only with a person's permission.
 //   - Up to the commit an operation can be taken back, and is when its time is over.
 package mysql

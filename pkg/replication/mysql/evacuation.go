@@ -69,7 +69,7 @@ func (d *decision) evacuationForGood(m *Member, answer answerFunc) *v1alpha1.Mem
 	case d.inDurability(m):
 		return answer(v1alpha1.EvacuationInProgress, ReasonDurability, "commits still wait for it")
 	case m.reachable() && !(m.Seen.Record != nil && m.Seen.Record.Released && m.Seen.Record.Role == topology.RoleIsolated):
-		return answer(v1alpha1.EvacuationInProgress, ReasonWaiting, "its agent is told to receive nothing any more")
+		return answer(v1alpha1.EvacuationInProgress, ReasonWaiting, "its agent is asked to receive nothing any more")
 	case !m.reachable() && !d.silent(m):
 		return answer(v1alpha1.EvacuationInProgress, ReasonUnreachable, "its agent does not answer: "+waitingFor(m))
 	case d.errantOf(m):

@@ -31,11 +31,11 @@ type facts struct {
 	lag               time.Duration
 }
 
-// learn the facts, and remember the source's position.
-func (d *decision) learn() {
+// derive the facts, and remember the source's position.
+func (d *decision) derive() {
 	d.facts = make([]facts, len(d.Members))
 	for i := range d.Members {
-		d.facts[i] = d.learnOf(&d.Members[i])
+		d.facts[i] = d.deriveOf(&d.Members[i])
 	}
 	if d.source == nil || !d.source.answers() {
 		return
@@ -62,7 +62,7 @@ func (d *decision) learn() {
 	d.mem.Positions = ps
 }
 
-func (d *decision) learnOf(m *Member) facts {
+func (d *decision) deriveOf(m *Member) facts {
 	var f facts
 	if !m.answers() {
 		return f

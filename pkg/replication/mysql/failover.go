@@ -170,7 +170,7 @@ func (d *decision) fencing() {
 }
 
 // callVotes asks every member to receive nothing any more, and stops the former source
-// if its agent answers. It tells whether there was anything to ask.
+// if its agent answers. It reports whether there was anything to ask.
 func (d *decision) callVotes(from *Member) bool {
 	asked := false
 	for i := range d.Members {
@@ -214,7 +214,7 @@ func (d *decision) votes(m, from *Member) bool {
 	return m.answers() && d.fence().Vote(m.Member, m.Seen, m.receiving())
 }
 
-// copies: in this operation the member was told to follow another one than the former
+// copies: in this operation the member was asked to follow another one than the former
 // source, which is as good as a vote.
 func (d *decision) copies(m, from *Member) bool {
 	r := d.ours(m)
@@ -246,7 +246,7 @@ func (d *decision) reportedErrant(m *Member) bool {
 	return r != nil && r.Errant != nil && (r.UnitUID == "" || r.UnitUID == m.UnitUID)
 }
 
-// fenced tells what proves that the former source acknowledges nothing.
+// fenced returns what proves that the former source acknowledges nothing.
 func (d *decision) fenced(from *Member, voters topology.Voters, forced bool) v1alpha1.FenceProof {
 	if how := d.proof(from); how != "" {
 		return how

@@ -44,7 +44,7 @@ func (d *decision) opening() {
 	case to.open() && r.Open:
 		d.succeed()
 	case d.expired():
-		// It goes on as a closed source: it is opened when they are attached, or made a
+		// It continues as a closed source: it is opened when they are attached, or made a
 		// copy of.
 		d.end(EventOpenedLater, true, "%s is the source and stays closed until %d of %s replicate from it", to.Name, rule.W, names(rule))
 	default:
@@ -53,7 +53,7 @@ func (d *decision) opening() {
 }
 
 // willAttach counts the members of the rule that replicate from the new source, or will
-// once they are told: it need not be kept closed for them, for until they do no commit is
+// once they are asked to: it need not be kept closed for them, for until they do no commit is
 // acknowledged.
 func (d *decision) willAttach(to *Member, rule topology.Rule) int {
 	n := 0

@@ -51,7 +51,7 @@ func (d *decision) begin(t v1alpha1.ReplicationOperationType, phase string, c ca
 	}
 	now := metav1.NewTime(d.Now)
 	to.Operation = &v1alpha1.ReplicationOperation{
-		// The reason is told by the identity, so that whoever resumes it knows it.
+		// The reason is part of the identity, so that whoever resumes it knows it.
 		ID: fmt.Sprintf("%s-%d-%s", kind, to.Epoch, c.reason), Type: t, Phase: phase, From: d.Recorded.Source, To: c.to, Epoch: to.Epoch,
 		StartedAt: &now, Deadline: new(metav1.NewTime(d.Now.Add(within))),
 	}
@@ -81,7 +81,7 @@ func (d *decision) operate() {
 		to := d.Recorded.Clone()
 		to.Epoch = d.highestEpoch() + 1
 		to.Operation.Epoch = to.Epoch
-		d.change(topology.ChangeResume, to, EventResumed, "%s goes on in the phase %s, at epoch %d", op.ID, op.Phase, to.Epoch)
+		d.change(topology.ChangeResume, to, EventResumed, "%s continues in the phase %s, at epoch %d", op.ID, op.Phase, to.Epoch)
 		d.mem.Own(to.Operation)
 		return
 	}
@@ -190,7 +190,7 @@ func later(a, b time.Time) time.Time {
 }
 
 // entryAfter is what the new source promises: it waits for those that its predecessor
-// waited for, and for the predecessor if that goes on as a replica. After a failover the
+// waited for, and for the predecessor if that continues as a replica. After a failover the
 // predecessor counts only if there is nobody else: it has to prove itself first.
 func (d *decision) entryAfter(to *Member) v1alpha1.ReplicationDurabilityEntry {
 	e := v1alpha1.ReplicationDurabilityEntry{Source: to.Seen.ServerID}

@@ -35,7 +35,7 @@ func (d *decision) needsCopy(m *Member) bool {
 	case !f.empty || s.Server.Executed.IsEmpty():
 		return false
 	case d.ours(m) != nil && d.ours(m).Role == topology.RoleReplica:
-		// It was told to replay.
+		// It was asked to replay.
 		return false
 	}
 	return s.Server.Executed.Count() > replayMost && topology.CompareVersions(m.Seen.Version, cloneSince) >= 0
@@ -57,7 +57,7 @@ func (d *decision) outdated(m *Member) bool {
 func (d *decision) permitted(m *Member) bool { return m.Reinit != "" && m.Reinit == m.Seen.ServerID }
 
 // mayCopy: the member's data may be replaced. An empty one has none; one whose data all
-// is on others needs nobody's permission, unless it is the last copy beside the source.
+// is on others needs nobody's permission, unless it is the last copy but the source.
 func (d *decision) mayCopy(m *Member) bool {
 	if d.of(m).empty || d.permitted(m) || d.outdated(m) {
 		return true
@@ -84,7 +84,7 @@ func (d *decision) provision(m *Member) {
 		return
 	}
 	if !d.isolatedRecord(m) && !d.of(m).empty {
-		d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "its data is made anew"})
+		d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "its data is rebuilt"})
 		return
 	}
 	donor := d.donor(m)
@@ -140,7 +140,7 @@ func (d *decision) donor(m *Member) *Member {
 		}
 	}
 	if d.Request.Durability.Preferred {
-		// It goes on without waiting in a moment.
+		// It continues without waiting in a moment.
 		if n := len(d.Recorded.Durability); n > 0 && d.Recorded.Durability[n-1].W > 0 {
 			return nil
 		}
@@ -163,12 +163,12 @@ func (d *decision) blocked() bool {
 // follow nobody, with the data that they have.
 func (d *decision) yieldSource() bool {
 	s := d.source
-	d.state(SourceInOperation, ReasonReplacing, "the data of %s is being replaced on request; the others are made anew after that, and no failover is made", s.Name)
+	d.state(SourceInOperation, ReasonReplacing, "the data of %s is being replaced on request; the others are rebuilt after that, and no failover is made", s.Name)
 	if len(d.Recorded.Durability) > 0 {
 		to := d.Recorded.Clone()
 		to.Durability = nil
 		to.Data.Generation = max(to.Data.Generation, s.Seen.Generation) + 1
-		d.warn(topology.ChangeData, to, EventDataReplaced, "the data of %s is replaced; no failover is possible before a replica has been made anew", s.Name)
+		d.warn(topology.ChangeData, to, EventDataReplaced, "the data of %s is replaced; no failover is possible before a replica has been rebuilt", s.Name)
 		return true
 	}
 	all := true

@@ -10,7 +10,7 @@ import (
 
 // closeStrays closes whoever is, or may become, a second source: a member other than
 // the recorded one that takes writes, or whose agent would open it. spare is left alone.
-// It tells whether there is anything to do for it.
+// It reports whether there is anything to do for it.
 func (d *decision) closeStrays(spare *Member) bool {
 	open := 0
 	for i := range d.Members {

@@ -171,7 +171,7 @@ func (d *decision) rule() topology.Rule {
 	var last topology.Rule
 	if n := len(d.Recorded.Durability); n > 0 && d.source != nil {
 		// After a transition it is the new source's entry; of a source whose server is
-		// another now, the members are judged anew.
+		// another now, the members are judged again.
 		last = topology.RuleOf(d.Recorded.Durability[n-1])
 	}
 	var r topology.Rule
@@ -205,7 +205,7 @@ func (d *decision) rule() topology.Rule {
 	return r
 }
 
-// unacknowledged: with the policy Preferred the source goes on without waiting once too
+// unacknowledged: with the policy Preferred the source continues without waiting once too
 // few members have been able for a while, and waits again as soon as enough are.
 func (d *decision) unacknowledged(able, w int, lastW int32) bool {
 	if able >= w {

@@ -23,7 +23,7 @@ func TestRules(t *testing.T) {
 		want         string
 		reason, text string
 	}{
-		"A1 a former source returns open: it is closed by its agent, not told to follow": {
+		"A1 a former source returns open: it is closed by its agent, not asked to follow": {
 			with(healthy(3), member(1, func(m *Member) {
 				m.Seen.ReadOnly = false
 				m.Seen.Record = &topology.Record{Replication: testUID, Epoch: 6, Role: topology.RoleSource, Open: true}
@@ -107,7 +107,7 @@ func TestRules(t *testing.T) {
 			with(healthy(3), pristine, formerSource(1, 5), formerSource(2, 6)), "Uninitialised/NoSource save Adopt", "", ""},
 		"A9 a member with data that is away may be the later one": {
 			with(healthy(3), pristine, formerSource(1, 5), away(2)), "Uninitialised/Waiting", "", ""},
-		"A10 a backup on a voter: the vote is asked for all the same": {
+		"A10 a backup on a voter: the vote is asked for anyway": {
 			failing(member(1, func(m *Member) { m.Seen.Busy = "a backup" })), "InOperation/Fencing Hold(u0) Isolate(u1) Isolate(u2)", "", ""},
 		"A11 a restore on the source: durability goes before it may begin": {
 			with(healthy(3), func(v *View) { v.Request.Replacing = true }), "SourceInOperation/SourceInOperation save Data", "", ""},
@@ -115,7 +115,7 @@ func TestRules(t *testing.T) {
 			with(healthy(3), func(v *View) { v.Request.Replacing, v.Recorded.Durability = true, nil }), "SourceInOperation/SourceInOperation Isolate(u1) Isolate(u2)", "", ""},
 		"A11 no failover meanwhile": {
 			with(healthy(3), serverDown(0), enabled, failingFor(time.Hour), func(v *View) { v.Request.Replacing, v.Recorded.Durability = true, nil }), "SourceInOperation/SourceInOperation", "", ""},
-		"A11 a member with the data from before is made anew": {
+		"A11 a member with the data from before is rebuilt": {
 			with(healthy(3), func(v *View) {
 				v.Recorded.Data.Generation = 2
 				v.Recorded.Durability = []v1alpha1.ReplicationDurabilityEntry{{Source: uuid(0)}}
@@ -135,10 +135,10 @@ func TestRules(t *testing.T) {
 		"A15 a request that a failover has overtaken is none": {
 			with(healthy(3), func(v *View) { v.Request.Source, v.Recorded.LastTransition.Requested = "u1", "u1" }), "Healthy/Healthy", "", ""},
 
-		"B2 the only replica is made anew while commits wait for it: another source is closed first": {
-			with(healthy(2), manyTransactions, member(1, empty), unattached(1), blockedOn(1), anew(1)), "WritesBlocked/ReplicaBeingMade Demote(u0)", "", ""},
+		"B2 the only replica is rebuilt while commits wait for it: another source is closed first": {
+			with(healthy(2), manyTransactions, member(1, empty), unattached(1), blockedOn(1), renewed(1)), "WritesBlocked/ReplicaBeingMade Demote(u0)", "", ""},
 		"B2 and copied closed": {
-			with(healthy(2), manyTransactions, member(1, empty), unattached(1), blockedOn(1), anew(1), member(0, func(m *Member) { m.Seen.ReadOnly = true })), "WritesBlocked/ReplicaBeingMade Provision(u1<-u0)", "", ""},
+			with(healthy(2), manyTransactions, member(1, empty), unattached(1), blockedOn(1), renewed(1), member(0, func(m *Member) { m.Seen.ReadOnly = true })), "WritesBlocked/ReplicaBeingMade Provision(u1<-u0)", "", ""},
 		"B4 the commit was not confirmed: the source is opened by a call, not by a write": {
 			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), isolatedAt(0, 8), func(v *View) { v.Memory.CommitUnknown = true }),
 			"InOperation/Preparing Promote(u0 w=1 open)", "", ""},
@@ -160,7 +160,7 @@ func TestRules(t *testing.T) {
 			with(healthy(3), member(1, func(m *Member) { m.Server.Executed = gtids(0, "1-11") })), "Healthy/Healthy", "", ""},
 		"errant transactions: the member leaves durability, is isolated, and they are kept": {
 			with(healthy(3), notPromised(2), isolatedAt(2, 7), member(2, errant)), "Degraded/ErrantTransactions Evidence(u2)", "", ""},
-		"errant transactions: the member is made anew with permission only": {
+		"errant transactions: the member is rebuilt with permission only": {
 			with(healthy(3), notPromised(2), isolatedAt(2, 7), member(2, errant), evidenced(2)), "Degraded/ErrantTransactions", ReasonErrant, "reinit: " + uuid(2)},
 		"errant transactions: with permission it is": {
 			with(healthy(3), notPromised(2), isolatedAt(2, 7), member(2, errant), evidenced(2), member(2, func(m *Member) { m.Reinit = uuid(2) })), "Degraded/ErrantTransactions Provision(u2<-u0)", "", ""},
@@ -170,7 +170,7 @@ func TestRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := decideTwice(t, tc.view)
-			if got := told(p); got != tc.want {
+			if got := line(p); got != tc.want {
 				t.Errorf("got  %s: %s\nwant %s", got, p.Message, tc.want)
 			}
 			if tc.reason != "" && !found(p, tc.reason, tc.text) {
@@ -241,8 +241,8 @@ func blockedOn(i int) edit {
 	}
 }
 
-// anew: the entry knows the new server of u<i>.
-func anew(i int) edit {
+// renewed: the entry knows the new server of u<i>.
+func renewed(i int) edit {
 	return func(v *View) {
 		v.Recorded.Durability[0].Members[0].ServerUUID = v.Members[i].Seen.ServerID
 		v.Members[0].Seen.Record.Rule = topology.RuleOf(v.Recorded.Durability[0])

@@ -45,7 +45,7 @@ const (
 	Healthy topology.State = "Healthy"
 )
 
-// Writes tells whether commits of clients are acknowledged in a state; known is false
+// Writes reports whether commits of clients are acknowledged in a state; known is false
 // where that cannot be seen.
 func Writes(s topology.State) (acknowledged, known bool) {
 	switch s {

@@ -71,7 +71,7 @@ func TestStates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := decideTwice(t, tc.view)
-			if got := told(p); got != tc.want {
+			if got := line(p); got != tc.want {
 				t.Errorf("got  %s: %s\nwant %s", got, p.Message, tc.want)
 			}
 			if tc.reason != "" && !found(p, tc.reason, tc.text) {

@@ -192,7 +192,7 @@ func (d *decision) whyNot(m *Member, kind topology.StepKind) string {
 	return waitingFor(m)
 }
 
-// mustTakeBack tells whether the switchover cannot go on, and remembers why.
+// mustTakeBack reports whether the switchover cannot go on, and remembers why.
 func (d *decision) mustTakeBack(from, to *Member) bool {
 	op := d.Recorded.Operation
 	closed := from != nil && d.proof(from) != ""

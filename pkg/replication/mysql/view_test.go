@@ -159,8 +159,8 @@ func operating(t v1alpha1.ReplicationOperationType, phase, to, reason string) ed
 	}
 }
 
-// told is a plan in one line: state, reason, then what is changed or called.
-func told(p topology.Plan) string {
+// line is a plan in one line: state, reason, then what is changed or called.
+func line(p topology.Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s/%s", p.State, p.Reason)
 	if c := p.Change; c != nil {
@@ -188,7 +188,7 @@ func told(p topology.Plan) string {
 	return b.String()
 }
 
-// found tells whether a plan's message or one of its findings has the reason and text.
+// found reports whether a plan's message or one of its findings has the reason and text.
 func found(p topology.Plan, reason, text string) bool {
 	if p.Reason == reason && strings.Contains(p.Message, text) {
 		return true
@@ -204,9 +204,9 @@ func found(p topology.Plan, reason, text string) bool {
 // decideTwice checks that equal views give equal plans, and that none is changed.
 func decideTwice(t *testing.T, v View) topology.Plan {
 	t.Helper()
-	first := told(Decide(v))
+	first := line(Decide(v))
 	p := Decide(v)
-	if second := told(p); first != second {
+	if second := line(p); first != second {
 		t.Errorf("the same view gives %s, then %s", first, second)
 	}
 	return p

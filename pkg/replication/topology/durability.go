@@ -12,7 +12,7 @@ import (
 // RuleOf is the rule that an entry records.
 func RuleOf(e v1alpha1.ReplicationDurabilityEntry) Rule { return Rule{W: e.W, Members: e.Members} }
 
-// Equal tells whether two rules wait for as many of the same servers.
+// Equal reports whether two rules wait for as many of the same servers.
 func (r Rule) Equal(o Rule) bool {
 	if r.W != o.W || len(r.Members) != len(o.Members) {
 		return false
@@ -25,12 +25,12 @@ func (r Rule) Equal(o Rule) bool {
 	return true
 }
 
-// Has tells whether the member is one of those that acknowledge.
+// Has reports whether the member is one of those that acknowledge.
 func (r Rule) Has(name string) bool {
 	return slices.ContainsFunc(r.Members, func(m v1alpha1.DurabilityMember) bool { return m.Name == name })
 }
 
-// Waits tells how many members a commit waits for, of n that can acknowledge.
+// Waits is how many members a commit waits for, of n that can acknowledge.
 func (d Durability) Waits(n int) int32 {
 	switch {
 	case n == 0:
@@ -57,10 +57,10 @@ func (v Voters) counts(e v1alpha1.ReplicationDurabilityEntry) int32 {
 	return n
 }
 
-// In tells whether one of the voters is a member of the entry.
+// In reports whether one of the voters is a member of the entry.
 func (v Voters) In(e v1alpha1.ReplicationDurabilityEntry) bool { return v.counts(e) > 0 }
 
-// has tells whether the server that an entry's commits were made on is itself a voter.
+// has reports whether the server that an entry's commits were made on is itself a voter.
 func (v Voters) has(server string) bool {
 	for _, id := range v {
 		if id != "" && id == server {
@@ -70,7 +70,7 @@ func (v Voters) has(server string) bool {
 	return false
 }
 
-// HoldAll tells whether the voters must hold every commit that was acknowledged by the
+// HoldAll reports whether the voters must hold every commit that was acknowledged by the
 // entries, which is when R + W > N for each of them: any W of the N share a member with
 // any R of them. The server that committed holds it all by itself. Without an entry
 // nothing is promised.

@@ -46,7 +46,7 @@ func (f Fence) harmless(o *Observed) bool {
 		o.Record.Role != RoleSource && o.Record.Role != RoleNone
 }
 
-// Vote tells whether a member has promised, in this operation, not to acknowledge
+// Vote reports whether a member has promised, in this operation, not to acknowledge
 // anything of the former source any more, and whether its receiver was seen stopped
 // after that. receiving says whether it receives now.
 func (f Fence) Vote(m Member, o *Observed, receiving bool) bool {

@@ -168,7 +168,7 @@ type Observed struct {
 	LowOnDisk bool
 }
 
-// Held tells whether a hold is set.
+// Held reports whether a hold is set.
 func (o *Observed) Held(hold string) bool {
 	if o == nil {
 		return false
@@ -181,7 +181,7 @@ func (o *Observed) Held(hold string) bool {
 	return false
 }
 
-// Stopped tells whether it is proven that no process of the server runs, nor will while
+// Stopped reports whether it is proven that no process of the server runs, nor will while
 // the holds stay.
 func (o *Observed) Stopped() bool {
 	return o != nil && len(o.Holds) > 0 && o.StopProven && o.StopOrder >= o.HoldsOrder

@@ -14,11 +14,11 @@ type State string
 
 // Plan is what a decision comes to.
 type Plan struct {
-	// State is empty where a change or a step comes before it can be told.
+	// State is empty where a change or a step comes before it can be known.
 	State State
 	// Reason in one word, Message for people: what it waits for, and what ends that.
 	Reason, Message string
-	// Findings beside the state, in the order in which they matter.
+	// Findings in addition to the state, in the order in which they matter.
 	Findings []Finding
 	// Change of what is recorded. It comes before everything else: a plan has a Change or
 	// Steps, not both.
@@ -52,7 +52,7 @@ type Change struct {
 	Kind ChangeKind
 	// To is what is recorded next.
 	To Recorded
-	// Reason and Message of the event that tells of it; empty: none.
+	// Reason and Message of the event that reports it; empty: none.
 	Reason, Message string
 	// Warning: the event is one.
 	Warning bool
@@ -94,7 +94,7 @@ const (
 	StepUnhold StepKind = "Unhold"
 	// StepWait waits on the member until it has executed Position, at most Timeout.
 	StepWait StepKind = "Wait"
-	// StepProvision makes the member's data anew from Upstream.
+	// StepProvision copies the data of Upstream to the member.
 	StepProvision StepKind = "Provision"
 	// StepEvidence keeps the transactions Position of the member as evidence.
 	StepEvidence StepKind = "Evidence"

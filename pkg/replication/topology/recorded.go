@@ -67,7 +67,7 @@ func (r *Recorded) Clone() Recorded {
 	return c
 }
 
-// Owns tells whether this process has itself recorded the operation at its epoch.
+// Owns reports whether this process has itself recorded the operation at its epoch.
 func (m *Memory) Owns(op *v1alpha1.ReplicationOperation) bool {
 	return m.Operation == op.ID && m.Epoch == op.Epoch
 }

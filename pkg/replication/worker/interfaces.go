@@ -36,7 +36,7 @@ var ErrConflict = errors.New("the replication's status was changed by somebody e
 // Journal is the status of one Replication, and what the API knows of its members.
 type Journal interface {
 	// Load reads the Replication from the API server itself, not from a cache, and its
-	// members. The ends of pods that it tells may be older, never invented: an end is
+	// members. The ends of pods that it reports may be older, never invented: an end is
 	// proven for ever, but a pod that a cache does not show yet may exist.
 	Load(ctx context.Context) (*Loaded, error)
 	// Save records to, if what is recorded is still from; else it returns ErrConflict and
@@ -62,7 +62,7 @@ type Loaded struct {
 	LeaseRenewed time.Time
 }
 
-// Clock tells the time and lets it pass.
+// Clock has the time and lets it pass.
 type Clock interface {
 	Now() time.Time
 	// Sleep returns when d has passed, or ctx has ended with its error.

@@ -61,7 +61,7 @@ func (m *members) index(name string) int {
 	return -1
 }
 
-// open tells whether the member was seen open.
+// open reports whether the member was seen open.
 func (m *members) open(name string) bool {
 	i := m.index(name)
 	return i >= 0 && m.list[i].Seen != nil && m.list[i].Seen.Answered && !m.list[i].Seen.ReadOnly
@@ -202,7 +202,7 @@ var errNoMySQL = errors.New("it is not that of a MySQL")
 // server is what the MySQL said; nil: it did not answer.
 func server(o *agentclient.Observation) (*mysql.Server, error) {
 	if !o.Answered {
-		return nil, nil //nolint:nilnil // No answer is no error: the agent told why.
+		return nil, nil //nolint:nilnil // No answer is no error: the agent said why.
 	}
 	in := o.MySQL
 	if in == nil {

@@ -24,7 +24,7 @@ const (
 	WriteTimeout = 5 * time.Second
 	// leaseFresh is how old the last renewal of the lease may be when a switchover begins.
 	leaseFresh = 5 * time.Second
-	// rounds of one pass at most; a pass that needs more goes on in the next.
+	// rounds of one pass at most; a pass that needs more continues in the next.
 	rounds = 64
 	// repeats of one and the same call that took no effect.
 	repeats = 2
@@ -76,7 +76,7 @@ type pass struct {
 
 // Run makes one pass. memory is kept by the caller from one pass to the next of the same
 // replication. An error means that the pass ended early and should be made again soon;
-// the outcome tells what was done until then.
+// the outcome has what was done until then.
 func (w *Worker) Run(ctx context.Context, memory *topology.Memory) (Outcome, error) {
 	p := &pass{Worker: w, memory: memory, made: map[string]int{}}
 	if err := p.load(ctx); err != nil {
@@ -189,7 +189,7 @@ func (p *pass) save(ctx context.Context, plan topology.Plan) error {
 		}
 		return nil
 	case errors.Is(err, ErrConflict):
-		// Somebody else goes on, or changed what this was decided from.
+		// Somebody else continues, or changed what this was decided from.
 		p.memory.Forget()
 		return err
 	case change.Kind == topology.ChangeCommit:

@@ -119,7 +119,7 @@ func (w *world) upstream(s *host) *host {
 	return w.server(s.record.Upstream.Name)
 }
 
-// commit n transactions on a server, if it takes writes; it tells how many were
+// commit n transactions on a server, if it takes writes; it returns how many were
 // acknowledged.
 func (w *world) commit(s *host, n int) int {
 	if s.readOnly || s.down || s.stopped {
