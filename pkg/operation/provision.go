@@ -9,6 +9,9 @@ import "slices"
 // for it: the Replication that owns the unit does.
 const ActionProvision = "provision"
 
+// SecretSourcePassword is the name of the secret that logs in where data is copied from.
+const SecretSourcePassword = "source.password"
+
 // Provision are the parameters of provision.
 type Provision struct {
 	// Donor is the server that the copy is taken of.

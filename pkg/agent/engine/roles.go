@@ -6,6 +6,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // RoleRecord is what the owning Replication recorded with the agent: what the
@@ -197,6 +198,7 @@ type MySQLReplication struct {
 	Channel          *MySQLChannel
 	SemiSync         MySQLSemiSync
 	DumpThreads      []MySQLDumpThread
+	Version          string
 }
 
 // MySQLChannel is the agent's replication channel.
@@ -211,17 +213,24 @@ type MySQLChannel struct {
 	ReceiverError       string
 	ApplierErrorNumber  int
 	ApplierError        string
+	Unapplied           string
+	// Lag is nil where the server does not tell.
+	Lag   *time.Duration
+	Delay time.Duration
 }
 
 // MySQLSemiSync is the state of semi-synchronous replication.
 type MySQLSemiSync struct {
 	SourceEnabled, SourceActive, ReplicaEnabled bool
 	WaitFor, Clients, WaitingSessions           int
-	Unacknowledged                              int64
+	Unacknowledged, Acknowledged                int64
 }
 
 // MySQLDumpThread is a replica that receives from this server.
-type MySQLDumpThread struct{ ServerUUID, Host string }
+type MySQLDumpThread struct {
+	ServerUUID, Host string
+	Acknowledging    bool
+}
 
 // PostgreSQLReplication is what a PostgreSQL says; roles.proto explains the fields.
 type PostgreSQLReplication struct {

@@ -217,11 +217,11 @@ func (m *Manager) commit(ctx context.Context, commit Commit, c change) (state.De
 }
 
 // leaves says whether a server becomes something else by a record: one whose
-// durability or order alone has changed does not, nor one that is made the source of
-// the data that it serves already.
+// durability or order alone has changed does not, nor one that gets its first role and
+// keeps the data that it serves.
 func leaves(before, next engine.RoleRecord) bool {
 	if before.Role != next.Role {
-		return before.Role != "" || next.Role != engine.RoleSource
+		return before.Role != "" || next.Role == engine.RoleReplica
 	}
 	if before.Upstream == nil || next.Upstream == nil {
 		return false

@@ -88,6 +88,7 @@ type Manager struct {
 	operations Operations
 	clock      clock.WithTicker
 	turn       *turn
+	evidence   evidence
 
 	mu sync.Mutex
 	// enforced is what the running server was last made.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/journal"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
 
@@ -44,6 +45,9 @@ func (s *operationService) Info(ctx context.Context, _ *agentv1.InfoRequest) (*a
 }
 
 func (s *operationService) Start(ctx context.Context, request *agentv1.StartRequest) (*agentv1.StartResponse, error) {
+	if request.GetAction() == operation.ActionProvision {
+		return nil, status.Error(codes.InvalidArgument, "action provision: it belongs to the Replication, which starts it by RoleService.Provision")
+	}
 	view, err := s.change(ctx, request.GetFence(), request.GetJournalId(), func() (operations.View, error) {
 		return s.manager.Start(ctx, operations.Start{
 			ID: request.GetId(), JournalID: request.GetJournalId(), Action: request.GetAction(),

@@ -4,6 +4,8 @@
 package serve
 
 import (
+	"time"
+
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	agentv1 "github.com/upmio/unit-operator/proto/agent/v1"
 )
@@ -86,18 +88,23 @@ func mysqlMessage(in *engine.MySQLReplication) *agentv1.MySQLObservation {
 		SemiSync: &agentv1.MySQLSemiSync{
 			SourceEnabled: in.SemiSync.SourceEnabled, SourceActive: in.SemiSync.SourceActive, ReplicaEnabled: in.SemiSync.ReplicaEnabled,
 			WaitFor: int32(in.SemiSync.WaitFor), Clients: int32(in.SemiSync.Clients), WaitingSessions: int32(in.SemiSync.WaitingSessions),
-			Unacknowledged: in.SemiSync.Unacknowledged,
+			Unacknowledged: in.SemiSync.Unacknowledged, Acknowledged: in.SemiSync.Acknowledged,
 		},
+		Version: in.Version,
 	}
 	if c := in.Channel; c != nil {
 		out.Channel = &agentv1.MySQLChannel{
 			Host: c.Host, Port: int32(c.Port), User: c.User, SourceUuid: c.SourceUUID, Receiving: c.Receiving, Applying: c.Applying,
 			Retrieved: c.Retrieved, ReceiverErrorNumber: int32(c.ReceiverErrorNumber), ReceiverError: c.ReceiverError,
 			ApplierErrorNumber: int32(c.ApplierErrorNumber), ApplierError: c.ApplierError,
+			Unapplied: c.Unapplied, DelaySeconds: int64(c.Delay / time.Second),
+		}
+		if c.Lag != nil {
+			out.Channel.LagMilliseconds = new(c.Lag.Milliseconds())
 		}
 	}
 	for _, d := range in.DumpThreads {
-		out.DumpThreads = append(out.DumpThreads, &agentv1.MySQLDumpThread{ServerUuid: d.ServerUUID, Host: d.Host})
+		out.DumpThreads = append(out.DumpThreads, &agentv1.MySQLDumpThread{ServerUuid: d.ServerUUID, Host: d.Host, Acknowledging: d.Acknowledging})
 	}
 	return out
 }

@@ -42,6 +42,8 @@ type roleService struct {
 	agentv1.UnimplementedRoleServiceServer
 	unit    *unitService
 	manager *roles.Manager
+	// operations has what takes long.
+	operations *operations.Manager
 	// asking counts the observations that have not come back.
 	asking atomic.Int32
 }
@@ -65,6 +67,7 @@ func (s *roleService) Observe(ctx context.Context, _ *agentv1.ObserveRequest) (*
 		response.Error = err.Error()
 	}
 	replicationMessage(observation, response)
+	response.FreeBytes, response.TotalBytes = s.unit.status.volume.space()
 	return response, nil
 }
 
@@ -115,7 +118,7 @@ func (s *roleService) Promote(ctx context.Context, r *agentv1.PromoteRequest) (*
 }
 
 func (s *roleService) Demote(ctx context.Context, r *agentv1.DemoteRequest) (*agentv1.RoleResponse, error) {
-	return s.answer(ctx, s.manager.Demote(ctx, s.unit.commit(r.GetFence(), r)))
+	return s.vote(ctx, s.manager.Demote(ctx, s.unit.commit(r.GetFence(), r)))
 }
 
 func (s *roleService) Follow(ctx context.Context, r *agentv1.FollowRequest) (*agentv1.RoleResponse, error) {
@@ -136,7 +139,7 @@ func (s *roleService) Follow(ctx context.Context, r *agentv1.FollowRequest) (*ag
 }
 
 func (s *roleService) Isolate(ctx context.Context, r *agentv1.IsolateRequest) (*agentv1.RoleResponse, error) {
-	return s.answer(ctx, s.manager.Isolate(ctx, s.unit.commit(r.GetFence(), r)))
+	return s.vote(ctx, s.manager.Isolate(ctx, s.unit.commit(r.GetFence(), r)))
 }
 
 func (s *roleService) Release(ctx context.Context, r *agentv1.ReleaseRequest) (*agentv1.RoleResponse, error) {
@@ -175,6 +178,16 @@ func (s *roleService) answer(ctx context.Context, err error) (*agentv1.RoleRespo
 	return &agentv1.RoleResponse{Observation: observation}, nil
 }
 
+// vote is answer for calls by which others decide: where the server has come to stands in
+// it, read after it was closed or stopped receiving, unless it is proven down.
+func (s *roleService) vote(ctx context.Context, err error) (*agentv1.RoleResponse, error) {
+	response, err := s.answer(ctx, err)
+	if o := response.GetObservation(); err == nil && !o.GetAnswered() && o.GetStatus().GetStopProof() == nil {
+		return nil, roleError(fmt.Errorf("%w: the server has not said where it has come to: %s", engine.ErrNotYet, o.GetError()))
+	}
+	return response, err
+}
+
 func validDurability(d *agentv1.Durability) error {
 	switch {
 	case d.GetW() < 0:
@@ -202,8 +215,10 @@ func roleError(err error) error {
 	switch {
 	case errors.Is(err, engine.ErrWouldLose):
 		return status.Error(codes.Aborted, err.Error())
-	case errors.Is(err, roles.ErrRefused):
+	case errors.Is(err, roles.ErrRefused), errors.Is(err, engine.ErrInvalid):
 		return status.Error(codes.InvalidArgument, err.Error())
+	case errors.Is(err, roles.ErrUnsupported):
+		return status.Error(codes.Unimplemented, err.Error())
 	case errors.Is(err, roles.ErrOtherServer):
 		return status.Error(codes.FailedPrecondition, err.Error())
 	case errors.Is(err, operations.ErrBusy):

@@ -154,7 +154,7 @@ func services(unit *unitService, manager *operations.Manager, roleManager *roles
 		{&agentv1.OperationService_ServiceDesc, &operationService{unit: unit, manager: manager}},
 	}
 	if roleManager != nil {
-		all = append(all, service{&agentv1.RoleService_ServiceDesc, &roleService{unit: unit, manager: roleManager}})
+		all = append(all, service{&agentv1.RoleService_ServiceDesc, &roleService{unit: unit, manager: roleManager, operations: manager}})
 	}
 	return all
 }

@@ -327,5 +327,8 @@ func (r *statusReader) capabilities() []string {
 	if _, ok := r.engine.(engine.Replicator); ok {
 		all = append(all, capabilityRoles)
 	}
+	if _, ok := r.engine.(engine.Member); ok {
+		all = append(all, capabilityMembers)
+	}
 	return all
 }

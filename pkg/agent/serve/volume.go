@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
@@ -30,6 +31,8 @@ type contents struct {
 	identity  *state.DataIdentity
 	data      engine.Data
 	journalID string
+	// free and total bytes of the file system; 0 if it did not tell.
+	free, total int64
 	// err joins what could not be read; the rest is there.
 	err error
 	// at is when it was read.
@@ -70,7 +73,21 @@ func lookAtVolume(ctx context.Context, env engine.Env, eng engine.Engine) (c con
 	c.journalID, journalErr = journal.ID(env.AgentDir())
 	c.data, dataErr = eng.Inspect(ctx)
 	c.err = errors.Join(identityErr, dataErr, journalErr)
+	var fs unix.Statfs_t
+	if err := unix.Statfs(env.DataMount, &fs); err == nil {
+		c.free, c.total = int64(fs.Bavail)*fs.Bsize, int64(fs.Blocks)*fs.Bsize //nolint:gosec // file systems are smaller
+	}
 	return c
+}
+
+// space of the file system when it was last read, unless that is too long ago.
+func (v *volume) space() (free, total int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.done != nil && time.Since(v.since) > volumeTimeout {
+		return 0, 0
+	}
+	return v.last.free, v.last.total
 }
 
 // read returns what a reading that began after the call has found, or, where none ends

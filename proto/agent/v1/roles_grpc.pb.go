@@ -86,8 +86,7 @@ type RoleServiceClient interface {
 	// and running DDL of clients (MySQL). It changes nothing.
 	Activity(ctx context.Context, in *ActivityRequest, opts ...grpc.CallOption) (*ActivityResponse, error)
 	// WaitExecuted waits until the server has executed a GTID set, 5 seconds at most, and
-	// tells what it had then (MySQL). It changes nothing; the same call again goes on. A
-	// wait that a demotion or a hold ends is answered with contained = false.
+	// tells what it had then (MySQL). It changes nothing; the same call again goes on.
 	WaitExecuted(ctx context.Context, in *WaitExecutedRequest, opts ...grpc.CallOption) (*WaitExecutedResponse, error)
 	// EnsureAccounts makes the accounts on an open source, with their grants and
 	// passwords, by ordinary transactions that replicas apply. It writes only what
@@ -277,8 +276,7 @@ type RoleServiceServer interface {
 	// and running DDL of clients (MySQL). It changes nothing.
 	Activity(context.Context, *ActivityRequest) (*ActivityResponse, error)
 	// WaitExecuted waits until the server has executed a GTID set, 5 seconds at most, and
-	// tells what it had then (MySQL). It changes nothing; the same call again goes on. A
-	// wait that a demotion or a hold ends is answered with contained = false.
+	// tells what it had then (MySQL). It changes nothing; the same call again goes on.
 	WaitExecuted(context.Context, *WaitExecutedRequest) (*WaitExecutedResponse, error)
 	// EnsureAccounts makes the accounts on an open source, with their grants and
 	// passwords, by ordinary transactions that replicas apply. It writes only what

@@ -23,14 +23,16 @@ const (
 	errNoSuchThread = 1094
 )
 
-// clientSessions selects the sessions of clients and of running events. Senders of the
-// binary log and of clones stay: others need what this server has; the agent's own
-// stay too.
-const clientSessions = `SELECT processlist_id FROM performance_schema.threads
-WHERE processlist_id IS NOT NULL AND processlist_id <> CONNECTION_ID()
+// clientSession is true of the sessions of clients and of running events. Senders of the
+// binary log and of clones are none: others need what this server has; nor are the
+// agent's own.
+const clientSession = `processlist_id IS NOT NULL AND processlist_id <> CONNECTION_ID()
   AND (name IN ('thread/sql/one_connection', 'thread/sql/event_worker', 'thread/mysqlx/worker') OR name LIKE 'thread/thread\_pool/%')
   AND processlist_user IS NOT NULL AND NOT (processlist_user = '` + engine.AgentUser + `' AND processlist_host = 'localhost')
   AND COALESCE(processlist_command, '') NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Clone', 'Daemon')`
+
+// clientSessions selects them.
+const clientSessions = "SELECT processlist_id FROM performance_schema.threads WHERE " + clientSession
 
 // Close implements engine.Replicator. Semi-synchronous replication stays as it is:
 // switching it off would acknowledge what waits.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
@@ -47,6 +48,12 @@ const applierError = `(SELECT CONCAT(e.last_error_number, ' ', e.last_error_mess
     SELECT 2, channel_name, last_error_number, last_error_message FROM performance_schema.replication_applier_status_by_coordinator) e
   WHERE e.channel_name = '' AND e.last_error_number <> 0 ORDER BY e.place LIMIT 1)`
 
+// applierLag selects for how many microseconds the oldest transaction that is applied now
+// has been committed on the source where it began. Servers since 8.0 say that; others do
+// not read the comment.
+const applierLag = `COALESCE(NULL /*!80001 , (SELECT MAX(TIMESTAMPDIFF(MICROSECOND, applying_transaction_original_commit_timestamp, NOW(6)))
+    FROM performance_schema.replication_applier_status_by_worker WHERE channel_name = '' AND applying_transaction <> '') */)`
+
 // replicationQuery asks everything at once. It is the same for all versions since 5.7.
 var replicationQuery = `SELECT @@global.version, @@global.server_uuid, @@global.gtid_executed, @@global.gtid_purged,
   @@global.read_only, @@global.super_read_only, @@global.event_scheduler,
@@ -63,6 +70,8 @@ var replicationQuery = `SELECT @@global.version, @@global.server_uuid, @@global.
 	statusValue("Rpl_semi_sync_source_wait_sessions", "Rpl_semi_sync_master_wait_sessions"),
 	statusValue("Rpl_semi_sync_source_no_tx", "Rpl_semi_sync_master_no_tx"),
 	statusValue("Rpl_semi_sync_source_yes_tx", "Rpl_semi_sync_master_yes_tx"),
+	"(SELECT MAX(desired_delay) FROM performance_schema.replication_applier_configuration WHERE channel_name = '')",
+	applierLag,
 	dumpThreads,
 }, ",\n  ") + `
 FROM (SELECT 1) one
@@ -82,9 +91,7 @@ type observed struct {
 	unapplied string
 	// acknowledging is true while the running receiver may acknowledge.
 	acknowledging bool
-	// acknowledged counts commits that were.
-	acknowledged int64
-	dumps        []dumpThread
+	dumps         []dumpThread
 }
 
 // dumpThread is a session that sends the binary log.
@@ -147,14 +154,14 @@ func observe(ctx context.Context, db rowQuerier) (observed, error) {
 		receiverMessage, applier, applierMessage  sql.NullString
 		unapplied, dumps                          sql.NullString
 		enabled, replicaEnabled, active, replica  sql.NullString
-		port, receiverNumber, waitFor             sql.NullInt64
+		port, receiverNumber, waitFor, delay, lag sql.NullInt64
 		clients, waiting, unacknowledged, yesText sql.NullInt64
 	)
 	err := db.QueryRowContext(ctx, replicationQuery).Scan(&text, &o.serverID, &o.Executed, &o.Purged,
 		&o.readOnly, &o.SuperReadOnly, &scheduler,
 		&host, &port, &user, &source, &receiver, &retrieved, &receiverNumber, &receiverMessage,
 		&applier, &applierMessage, &unapplied,
-		&enabled, &waitFor, &replicaEnabled, &active, &replica, &clients, &waiting, &unacknowledged, &yesText, &dumps)
+		&enabled, &waitFor, &replicaEnabled, &active, &replica, &clients, &waiting, &unacknowledged, &yesText, &delay, &lag, &dumps)
 	if err != nil {
 		return observed{}, err
 	}
@@ -164,11 +171,11 @@ func observe(ctx context.Context, db rowQuerier) (observed, error) {
 	o.Executed, o.Purged = gtids(o.Executed), gtids(o.Purged)
 	o.EventScheduler = scheduler == "ON"
 	o.receiver, o.unapplied = receiver.String, gtids(unapplied.String)
-	o.acknowledging, o.acknowledged = isOn(replica.String), yesText.Int64
+	o.acknowledging, o.Version = isOn(replica.String), o.version.String()
 	o.SemiSync = engine.MySQLSemiSync{
 		SourceEnabled: isOn(enabled.String), SourceActive: isOn(active.String), ReplicaEnabled: isOn(replicaEnabled.String),
 		WaitFor: int(waitFor.Int64), Clients: int(clients.Int64), WaitingSessions: int(waiting.Int64),
-		Unacknowledged: unacknowledged.Int64,
+		Unacknowledged: unacknowledged.Int64, Acknowledged: yesText.Int64,
 	}
 	// A server that never had a channel may have an empty one.
 	if host.String != "" {
@@ -179,10 +186,15 @@ func observe(ctx context.Context, db rowQuerier) (observed, error) {
 			ReceiverErrorNumber: int(receiverNumber.Int64), ReceiverError: receiverMessage.String,
 		}
 		o.Channel.ApplierErrorNumber, o.Channel.ApplierError = splitError(applierMessage.String)
+		o.Channel.Unapplied, o.Channel.Delay = o.unapplied, time.Duration(delay.Int64)*time.Second
+		if o.version.atLeast(8, 0, 1) {
+			// Clocks differ: what was committed in the future has no lag.
+			o.Channel.Lag = new(time.Duration(max(0, lag.Int64)) * time.Microsecond)
+		}
 	}
 	o.dumps, err = parseDumpThreads(dumps.String)
 	for _, d := range o.dumps {
-		o.DumpThreads = append(o.DumpThreads, engine.MySQLDumpThread{ServerUUID: d.serverUUID, Host: d.host})
+		o.DumpThreads = append(o.DumpThreads, engine.MySQLDumpThread{ServerUUID: d.serverUUID, Host: d.host, Acknowledging: d.acknowledging})
 	}
 	return o, err
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,12 +110,12 @@ func (e *Engine) ensureChannelAccount(ctx context.Context, db *sql.DB, c engine.
 		// A released source in a new pod has none, and nobody to make it for.
 		return nil
 	}
-	if e.channelAccountWorks(ctx, c) {
-		return nil
-	}
 	o, err := observe(ctx, db)
 	if err != nil {
 		return err
+	}
+	if e.channelAccountWorks(ctx, o.version, c) {
+		return nil
 	}
 	if o.SuperReadOnly {
 		// read_only stays on: ordinary clients do not get in.
@@ -122,7 +123,7 @@ func (e *Engine) ensureChannelAccount(ctx context.Context, db *sql.DB, c engine.
 			return err
 		}
 	}
-	err = execControl(ctx, db, channelAccountStatements(c)...)
+	err = execControl(ctx, db, channelAccountStatements(o.version, c)...)
 	if err != nil {
 		err = fmt.Errorf("account %q: %w", c.User, withoutPassword(err, c))
 	}
@@ -138,16 +139,27 @@ func (e *Engine) ensureChannelAccount(ctx context.Context, db *sql.DB, c engine.
 }
 
 // channelAccountWorks logs in with the account: a password cannot be read back.
-func (e *Engine) channelAccountWorks(ctx context.Context, c engine.ChannelAccount) bool {
+func (e *Engine) channelAccountWorks(ctx context.Context, v version, c engine.ChannelAccount) bool {
 	db, err := openChannelAccount("unix", e.socket(), c)
 	if err != nil {
 		return false
 	}
 	defer db.Close()
-	var grant string
-	err = db.QueryRowContext(ctx, "SHOW GRANTS").Scan(&grant)
-	return err == nil && strings.Contains(grant, "REPLICATION SLAVE") &&
-		strings.Contains(strings.NewReplacer("`", "", "'", "").Replace(grant), c.User+"@%")
+	var granted []string
+	err = eachRow(ctx, db, "SHOW GRANTS", func(scan func(...any) error) error {
+		var grant string
+		err := scan(&grant)
+		if strings.Contains(strings.NewReplacer("`", "", "'", "").Replace(grant), c.User+"@%") {
+			granted = append(granted, grant)
+		}
+		return err
+	})
+	for _, p := range channelPrivileges(v) {
+		if !slices.ContainsFunc(granted, func(grant string) bool { return strings.Contains(grant, p) }) {
+			return false
+		}
+	}
+	return err == nil
 }
 
 // Open implements engine.Replicator. Events run last: what they write is as durable as

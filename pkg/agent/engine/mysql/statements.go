@@ -66,13 +66,23 @@ func stopApplier(v version) string {
 	return "STOP " + wordsOf(v).replica + " SQL_THREAD" + channelSuffix
 }
 
+// channelPrivileges are what the account of channels may do: receive, and copy the
+// server as a new replica does. PROCESS tells the size of the copy before it is taken.
+func channelPrivileges(v version) []string {
+	p := []string{"REPLICATION SLAVE", "PROCESS"}
+	if v.atLeast(8, 0, 17) {
+		p = append(p, "BACKUP_ADMIN")
+	}
+	return p
+}
+
 // channelAccountStatements make the account that replicas log in with.
-func channelAccountStatements(c engine.ChannelAccount) []string {
+func channelAccountStatements(v version, c engine.ChannelAccount) []string {
 	name, password := accountName(c.User, "%"), literal(c.Password)
 	return []string{
 		"CREATE USER IF NOT EXISTS " + name + " IDENTIFIED BY " + password,
 		"ALTER USER " + name + " IDENTIFIED BY " + password + " ACCOUNT UNLOCK",
-		"GRANT REPLICATION SLAVE ON *.* TO " + name,
+		grantStatement(grant{channelPrivileges(v), "*.*", false}, name),
 	}
 }
 

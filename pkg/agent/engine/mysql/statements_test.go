@@ -109,13 +109,21 @@ func TestDifferingSettings(t *testing.T) {
 }
 
 func TestChannelAccountStatements(t *testing.T) {
-	want := []string{
-		`CREATE USER IF NOT EXISTS 'unit_replication'@'%' IDENTIFIED BY 'p\'w'`,
-		`ALTER USER 'unit_replication'@'%' IDENTIFIED BY 'p\'w' ACCOUNT UNLOCK`,
-		`GRANT REPLICATION SLAVE ON *.* TO 'unit_replication'@'%'`,
-	}
-	if diff := cmp.Diff(want, channelAccountStatements(engine.ChannelAccount{User: "unit_replication", Password: "p'w"})); diff != "" {
-		t.Error(diff)
+	for _, tc := range []struct {
+		version version
+		grant   string
+	}{
+		{version{5, 7, 44}, "REPLICATION SLAVE, PROCESS"},
+		{version{8, 4, 6}, "REPLICATION SLAVE, PROCESS, BACKUP_ADMIN"},
+	} {
+		want := []string{
+			`CREATE USER IF NOT EXISTS 'unit_replication'@'%' IDENTIFIED BY 'p\'w'`,
+			`ALTER USER 'unit_replication'@'%' IDENTIFIED BY 'p\'w' ACCOUNT UNLOCK`,
+			`GRANT ` + tc.grant + ` ON *.* TO 'unit_replication'@'%'`,
+		}
+		if diff := cmp.Diff(want, channelAccountStatements(tc.version, engine.ChannelAccount{User: "unit_replication", Password: "p'w"})); diff != "" {
+			t.Error(diff)
+		}
 	}
 }
 

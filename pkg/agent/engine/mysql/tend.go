@@ -105,8 +105,8 @@ func (a *acknowledgements) lost(now time.Time, o observed) bool {
 	case !s.SourceActive || s.WaitingSessions == 0 || s.Clients < max(1, s.WaitFor):
 		a.since = time.Time{}
 		return false
-	case a.since.IsZero() || o.acknowledged != a.count:
-		a.count, a.since = o.acknowledged, now
+	case a.since.IsZero() || s.Acknowledged != a.count:
+		a.count, a.since = s.Acknowledged, now
 		return false
 	}
 	return !a.committing && now.Sub(a.since) >= lostAfter

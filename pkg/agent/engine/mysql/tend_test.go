@@ -50,8 +50,8 @@ func TestForeignReceivers(t *testing.T) {
 func TestLostAcknowledgement(t *testing.T) {
 	at := time.Unix(1000, 0)
 	waits := func(acknowledged int64, sessions, clients int) observed {
-		o := observed{acknowledged: acknowledged}
-		o.SemiSync = engine.MySQLSemiSync{SourceActive: true, WaitFor: 1, WaitingSessions: sessions, Clients: clients}
+		o := observed{}
+		o.SemiSync = engine.MySQLSemiSync{SourceActive: true, WaitFor: 1, WaitingSessions: sessions, Clients: clients, Acknowledged: acknowledged}
 		return o
 	}
 	type look struct {

@@ -33,6 +33,7 @@ func New(deps operations.Deps) map[string]operations.Action {
 		operation.ActionRestore:        restore{u},
 		operation.ActionClone:          clone{u},
 		operation.ActionGTIDPurge:      gtidPurge{u},
+		operation.ActionProvision:      provision{u},
 	}
 }
 
