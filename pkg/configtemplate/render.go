@@ -65,7 +65,7 @@ func Render(in Input) (Output, error) {
 		}
 		files[names[key]] = content
 	}
-	return Output{Files: files, Hash: hashFiles(files)}, nil
+	return OutputOf(files), nil
 }
 
 // Check parses the templates of a ConfigMap without rendering them. A package
@@ -109,6 +109,11 @@ func fileNames(unitType string, files map[string]string) (map[string]string, err
 		}
 	}
 	return names, nil
+}
+
+// OutputOf files that were rendered before.
+func OutputOf(files map[string][]byte) Output {
+	return Output{Files: files, Hash: hashFiles(files)}
 }
 
 func hashFiles(files map[string][]byte) string {

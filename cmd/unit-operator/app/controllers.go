@@ -79,6 +79,7 @@ var table = []descriptor{{
 			PostgresReplications: p.informers.postgresReplications,
 			Calls:                p.informers.grpcCalls,
 			Children:             p.informers.children,
+			Revisions:            p.informers.revisions,
 			Packages:             p.informers.packages,
 			PackageInformers:     p.informers.packageInformers,
 			References:           p.informers.references.Scope(unitset.ControllerName),
@@ -94,6 +95,7 @@ var table = []descriptor{{
 		return unit.NewController(ctx, unit.Config{
 			Kube: p.clients.kube, Upm: p.clients.upm,
 			Children:             p.informers.children,
+			Revisions:            p.informers.revisions,
 			MysqlReplications:    p.informers.mysqlReplications,
 			PostgresReplications: p.informers.postgresReplications,
 			Calls:                p.informers.grpcCalls,

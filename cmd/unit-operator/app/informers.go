@@ -19,6 +19,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/packages"
 )
@@ -30,6 +31,7 @@ type informers struct {
 	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
 	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
 	children             *slim.Informers
+	revisions            *revision.Reader
 	nodes                *slim.Informer[*slim.Node]
 	references           *slim.References
 
@@ -56,6 +58,7 @@ func newInformers(c *clients, o *Options, changed func(owner cache.ObjectName)) 
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
+	i.revisions = revision.NewReader(c.kube, i.children)
 	i.references = slim.NewReferences(c.metadata, watched, changed)
 
 	factory := coreinformers.NewSharedInformerFactoryWithOptions(c.kube, 0,

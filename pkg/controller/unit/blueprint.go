@@ -8,9 +8,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
-	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
@@ -18,7 +16,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
-	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 	"github.com/upmio/unit-operator/pkg/packages"
 )
 
@@ -145,41 +142,10 @@ func (c *Controller) readDefaults(ctx context.Context, s *state) (defaults, erro
 	if s.pkg != nil {
 		return defaults{s.pkg.ConfigFiles, s.pkg.Values}, nil
 	}
-	if name := s.unit.Annotations[v1alpha2.AnnotationRevision]; name != "" {
-		stored, err := c.readRevision(ctx, cache.NewObjectName(s.unit.Namespace, name))
-		if err == nil {
-			data, err := revision.Decode(stored)
-			if err != nil {
-				return defaults{}, err
-			}
-			return defaults{data.ConfigFiles, data.Values}, nil
-		}
-		if !apierrors.IsNotFound(err) {
-			return defaults{}, err
-		}
-	}
-	edition := v1alpha2.Edition(strings.ToLower(s.unit.Annotations[v1alpha2.AnnotationEdition]))
-	pkg, err := packages.Resolve(c.packages, packages.Request{
-		Type: s.unit.Type, Edition: edition, Version: s.blueprint.facts.Version.Full,
-	})
+	key := cache.NewObjectName(s.unit.Namespace, s.unit.Annotations[v1alpha2.AnnotationRevision])
+	data, err := c.revisions.Get(ctx, key, func(metav1.Object) error { return nil })
 	if err != nil {
 		return defaults{}, err
 	}
-	return defaults{pkg.ConfigFiles, pkg.Values}, nil
-}
-
-// readRevision that has just come by, or was read for another unit of the set.
-func (c *Controller) readRevision(ctx context.Context, key cache.ObjectName) (*appsv1.ControllerRevision, error) {
-	if c.children.Revisions != nil {
-		if seen, there := c.children.Revisions.Get(key); there {
-			if stored, ok := c.children.NewRevisions.Get(key, seen.ResourceVersion); ok {
-				return stored, nil
-			}
-		}
-	}
-	stored, err := c.control.kube.AppsV1().ControllerRevisions(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
-	if err == nil {
-		c.children.NewRevisions.Read(stored)
-	}
-	return stored, err
+	return defaults{data.ConfigFiles, data.Values}, nil
 }

@@ -24,6 +24,7 @@ func (c *Controller) syncClaims(ctx context.Context, s *state) error {
 	if s.blueprint == nil {
 		return nil
 	}
+	var failures child.Failures
 	for i, t := range s.unit.Claims {
 		claim := s.claims[t.Name]
 		if claim == nil {
@@ -31,8 +32,8 @@ func (c *Controller) syncClaims(ctx context.Context, s *state) error {
 				s.retryAfter(child.ConflictRecheck)
 				continue
 			}
-			if err := c.makeClaim(ctx, s, i); err != nil {
-				return err
+			if !failures.Tolerate(c.makeClaim(ctx, s, i)) {
+				break
 			}
 			continue
 		}
@@ -41,11 +42,11 @@ func (c *Controller) syncClaims(ctx context.Context, s *state) error {
 				"PersistentVolumeClaim %s is being deleted and goes when no pod uses it; a new one is made then", claim.Name)
 			continue
 		}
-		if err := c.followClaim(ctx, s, t, claim); err != nil {
-			return err
+		if !failures.Tolerate(c.followClaim(ctx, s, t, claim)) {
+			break
 		}
 	}
-	return nil
+	return failures.Err()
 }
 
 func (c *Controller) makeClaim(ctx context.Context, s *state, i int) error {

@@ -17,6 +17,7 @@ var conditionsOfUnit = findings.Kind{
 		v1alpha2.ConditionSecretMissing,
 		v1alpha2.ConditionSharedConfigMissing,
 		v1alpha2.ConditionConfigMissing,
+		v1alpha2.ConditionRevisionLost,
 		v1alpha2.ConditionConfigInvalid,
 		v1alpha2.ConditionQuotaExceeded,
 		v1alpha2.ConditionRefused,
@@ -59,17 +60,11 @@ var conditionsOfUnit = findings.Kind{
 	},
 }
 
-// preventers are the blockers without which no pod can be made.
+// preventers are the blockers without which no pod can be made, whatever is there.
 var preventers = []string{
 	v1alpha2.ConditionPackageNotFound,
 	v1alpha2.ConditionInvalidTemplate,
 	v1alpha2.ConditionNameConflict,
-	v1alpha2.ConditionSecretMissing,
-	v1alpha2.ConditionSharedConfigMissing,
-	v1alpha2.ConditionConfigMissing,
-	v1alpha2.ConditionConfigInvalid,
-	v1alpha2.ConditionQuotaExceeded,
-	v1alpha2.ConditionRefused,
 	v1alpha2.ConditionClaimTerminating,
 	v1alpha2.ConditionPodEndUnproven,
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,15 +15,18 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/configtemplate"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
-	"github.com/upmio/unit-operator/pkg/packages"
 )
 
-// syncConfig renders the configuration. What does not render changes nothing: a
-// server that runs keeps what it has.
+// syncConfig renders the configuration. What does not render changes nothing: a server
+// keeps the configuration that it has, and so does its next pod.
 func (c *Controller) syncConfig(ctx context.Context, s *state) error {
-	if s.blueprint == nil || s.unit.OwnCommand || s.missesConfig() {
+	if s.blueprint == nil || s.unit.OwnCommand {
 		return nil
+	}
+	if s.missesValues {
+		return c.useKept(ctx, s)
 	}
 	key, err := c.configKey(ctx, s)
 	if err != nil {
@@ -31,29 +35,36 @@ func (c *Controller) syncConfig(ctx context.Context, s *state) error {
 	m := c.memory(cache.MetaObjectToName(s.unit))
 	if m.configKey != key {
 		out, err := c.render(ctx, s)
-		if err != nil && !isConfigError(err) {
+		_, lost := errors.AsType[*revision.LostError](err)
+		if err != nil && !isConfigError(err) && !lost {
 			return err
 		}
 		m.config, m.configErr, m.configKey = out, err, key
+		if lost {
+			m.configKey = "" // no event tells when it is back
+		}
 	}
-	if m.configErr != nil {
-		s.found.Because(v1alpha2.ConditionConfigInvalid, "%v; a server that runs keeps what it has", m.configErr)
-		return nil
+	if err := m.configErr; err != nil {
+		condition := v1alpha2.ConditionConfigInvalid
+		if _, lost := errors.AsType[*revision.LostError](err); lost {
+			condition = v1alpha2.ConditionRevisionLost
+			s.retryAfter(lostRecheck)
+		}
+		s.found.Because(condition, "%v; the server keeps the configuration that it has", err)
+		return c.useKept(ctx, s)
 	}
 	s.config = m.config
 	s.status.ConfigSyncStatus.WantedHash = m.config.Hash
 	return nil
 }
 
-// missesConfig says whether one of the ConfigMaps is missing.
-func (s *state) missesConfig() bool {
-	return s.found.Has(v1alpha2.ConditionSharedConfigMissing) || s.found.Has(v1alpha2.ConditionConfigMissing)
-}
+// lostRecheck is how soon a revision that is lost is looked for again.
+const lostRecheck = time.Minute
 
 // configKey names all that a rendering depends on.
 func (c *Controller) configKey(ctx context.Context, s *state) (string, error) {
 	parts := []any{s.blueprint.key, s.blueprint.certificateVersion, s.managed()}
-	for _, name := range []string{s.unit.SharedConfigName, s.unit.ConfigTemplateName, s.unit.ConfigValueName} {
+	for _, name := range []string{s.unit.SharedConfigName, templatesOf(s.unit), s.unit.ConfigValueName} {
 		if name == "" {
 			parts = append(parts, "")
 			continue
@@ -77,20 +88,28 @@ func isConfigError(err error) bool {
 	return ok
 }
 
+// templatesOf a Unit are in the ConfigMap of this name; empty for those of its package,
+// or of its revision. A set's own ConfigMap of them shows the ones of the revision that
+// most units have.
+func templatesOf(unit *slim.Unit) string {
+	if set := slim.SetOf(unit); set != "" && unit.ConfigTemplateName == revision.TemplatesName(set) {
+		return ""
+	}
+	return unit.ConfigTemplateName
+}
+
 // render reads the ConfigMaps and renders.
 func (c *Controller) render(ctx context.Context, s *state) (*configtemplate.Output, error) {
 	base, err := c.readDefaults(ctx, s)
 	if err != nil {
-		if _, ok := errors.AsType[*packages.NotFoundError](err); ok {
-			err = configError{err}
-		}
 		return nil, err
 	}
 	shared, err := c.readConfigMap(ctx, s, s.unit.SharedConfigName)
 	if err != nil {
 		return nil, err
 	}
-	files, err := c.readConfigMap(ctx, s, s.unit.ConfigTemplateName)
+	templates := templatesOf(s.unit)
+	files, err := c.readConfigMap(ctx, s, templates)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +117,7 @@ func (c *Controller) render(ctx context.Context, s *state) (*configtemplate.Outp
 	if err != nil {
 		return nil, err
 	}
-	if s.unit.ConfigTemplateName == "" {
+	if templates == "" {
 		files = base.files
 	}
 	values, err := configtemplate.ParseValues(own[string(s.unit.Type)])
@@ -118,8 +137,8 @@ func (c *Controller) render(ctx context.Context, s *state) (*configtemplate.Outp
 		Facts: facts,
 	})
 	if err != nil {
-		if s.unit.ConfigTemplateName != "" {
-			err = fmt.Errorf("ConfigMap %s: %w", s.unit.ConfigTemplateName, err)
+		if templates != "" {
+			err = fmt.Errorf("ConfigMap %s: %w", templates, err)
 		}
 		return nil, configError{err}
 	}

@@ -37,11 +37,12 @@ const (
 var controllerKind = v1alpha2.SchemeGroupVersion.WithKind("Unit")
 
 var (
-	unitsResource   = v1alpha2.Resource("units")
-	callsResource   = v1alpha1.Resource("grpccalls")
-	podsResource    = corev1.Resource("pods")
-	claimsResource  = corev1.Resource("persistentvolumeclaims")
-	secretsResource = corev1.Resource("secrets")
+	unitsResource      = v1alpha2.Resource("units")
+	callsResource      = v1alpha1.Resource("grpccalls")
+	podsResource       = corev1.Resource("pods")
+	claimsResource     = corev1.Resource("persistentvolumeclaims")
+	secretsResource    = corev1.Resource("secrets")
+	configMapsResource = corev1.Resource("configmaps")
 )
 
 // control is the only part of the controller that writes to the API.
@@ -50,10 +51,11 @@ type control struct {
 	kube kubernetes.Interface
 	upm  versioned.Interface
 
-	units   child.Children[*slim.Unit, *v1alpha2.Unit]
-	pods    child.Children[*slim.Unit, *corev1.Pod]
-	claims  child.Children[*slim.Unit, *corev1.PersistentVolumeClaim]
-	secrets child.Children[*slim.Unit, *corev1.Secret]
+	units      child.Children[*slim.Unit, *v1alpha2.Unit]
+	pods       child.Children[*slim.Unit, *corev1.Pod]
+	claims     child.Children[*slim.Unit, *corev1.PersistentVolumeClaim]
+	secrets    child.Children[*slim.Unit, *corev1.Secret]
+	configMaps child.Children[*slim.Unit, *corev1.ConfigMap]
 }
 
 func newControl(kube kubernetes.Interface, upm versioned.Interface, wrote *consistency.Store, recorder events.EventRecorder) *control {
@@ -61,10 +63,11 @@ func newControl(kube kubernetes.Interface, upm versioned.Interface, wrote *consi
 	core := kube.CoreV1()
 	c := &control{
 		Writer: w, kube: kube, upm: upm,
-		units:   child.Of(w, child.Kind{Name: "Unit", Resource: unitsResource}, upm.UpmV1alpha2().Units),
-		pods:    child.Of(w, child.Kind{Name: "Pod", Resource: podsResource}, core.Pods),
-		claims:  child.Of(w, child.Kind{Name: "PersistentVolumeClaim", Resource: claimsResource}, core.PersistentVolumeClaims),
-		secrets: child.Of(w, child.Kind{Name: "Secret", Resource: secretsResource}, core.Secrets),
+		units:      child.Of(w, child.Kind{Name: "Unit", Resource: unitsResource}, upm.UpmV1alpha2().Units),
+		pods:       child.Of(w, child.Kind{Name: "Pod", Resource: podsResource}, core.Pods),
+		claims:     child.Of(w, child.Kind{Name: "PersistentVolumeClaim", Resource: claimsResource}, core.PersistentVolumeClaims),
+		secrets:    child.Of(w, child.Kind{Name: "Secret", Resource: secretsResource}, core.Secrets),
+		configMaps: child.Of(w, child.Kind{Name: "ConfigMap", Resource: configMapsResource}, core.ConfigMaps),
 	}
 	c.claims.Ours, c.claims.Hint = isClaimOf, hintForClaim
 	return c

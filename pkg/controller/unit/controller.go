@@ -24,6 +24,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/loop"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -54,7 +55,7 @@ type Config struct {
 	Kube kubernetes.Interface
 	Upm  versioned.Interface
 
-	// Children are the informers of Units, Pods, claims, Secrets and
+	// Children are the informers of Units, Pods, claims, Secrets, ConfigMaps and
 	// ControllerRevisions.
 	Children             *slim.Informers
 	MysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
@@ -64,6 +65,9 @@ type Config struct {
 	// Nodes is nil where the operator may not read nodes: then bindings are not
 	// released by themselves and the phase Unknown comes from pods alone.
 	Nodes *slim.Informer[*slim.Node]
+
+	// Revisions reads what the ControllerRevisions of sets store.
+	Revisions *revision.Reader
 
 	// Packages reads the installed packages, PackageInformers tell when they
 	// change.
@@ -111,6 +115,7 @@ type Controller struct {
 	nodes      *slim.Informer[*slim.Node]
 	packages   packages.Lister
 	references References
+	revisions  *revision.Reader
 	agents     agentclient.Interface
 	contacts   *contacts
 	order      func() (term, seq int64)
@@ -140,11 +145,12 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		cfg.Order = func() (term, seq int64) { return 0, 0 }
 	}
 	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{
-		unitsResource:   cfg.Children.Units,
-		podsResource:    cfg.Children.Pods,
-		claimsResource:  cfg.Children.Claims,
-		secretsResource: cfg.Children.Secrets,
-		callsResource:   cfg.Calls,
+		unitsResource:      cfg.Children.Units,
+		podsResource:       cfg.Children.Pods,
+		claimsResource:     cfg.Children.Claims,
+		secretsResource:    cfg.Children.Secrets,
+		configMapsResource: cfg.Children.ConfigMaps,
+		callsResource:      cfg.Calls,
 	})
 	c := &Controller{
 		control:       newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
@@ -156,6 +162,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		nodes:         cfg.Nodes,
 		packages:      cfg.Packages,
 		references:    cfg.References,
+		revisions:     cfg.Revisions,
 		agents:        cfg.Agents,
 		order:         cfg.Order,
 		givesRoles:    cfg.GivesRoles,
@@ -168,7 +175,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	}
 	synced := []cache.InformerSynced{
 		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Claims.HasSynced,
-		cfg.Children.Secrets.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced,
+		cfg.Children.Secrets.HasSynced, cfg.Children.ConfigMaps.HasSynced, cfg.Children.Revisions.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced,
 		cfg.Calls.HasSynced,
 	}
 	if cfg.Nodes != nil {

@@ -40,6 +40,7 @@ func TestAUnitIsMadeInTheOrderInWhichItsPodNeedsThingsAndThenRests(t *testing.T)
 		"create secrets/orders-0-agent-tls",
 		"create persistentvolumeclaims/orders-0-data",
 		"create pods/orders-0",
+		"create configmaps/orders-0-config-applied",
 	}, got); d != "" {
 		t.Errorf("writes (-want +got):\n%s", d)
 	}
@@ -264,6 +265,8 @@ func TestAUnitOfASetFollowsItsLabelsAndSaysItsRevision(t *testing.T) {
 			v1alpha2.AnnotationRevision: "orders-1", v1alpha2.AnnotationVersion: "8.4.6", v1alpha2.AnnotationEdition: "community",
 		}
 	}))
+	w.givenRevision("orders-1", "port = {{ .Port }}\n")
+	w.givenRevision("orders-2", "port = {{ .Port }}\n")
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
 	pod := w.pod()

@@ -36,6 +36,12 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 		}),
 		c.children.Claims.AddHandler(handler(func(p *slim.Claim) { c.enqueueOwner(p) })),
 		c.children.Secrets.AddHandler(handler(func(o *slim.Object) { c.enqueueOwner(o) })),
+		c.children.ConfigMaps.AddHandler(handler(func(o *slim.Object) {
+			// Those of a set wake the Unit as references.
+			if _, _, ofUnit := ownerref.Controller(o, controllerKind); ofUnit {
+				c.enqueueOwner(o)
+			}
+		})),
 		c.members.AddHandlers(func(names, sets []string) {
 			c.enqueueMembers(names)
 			for _, set := range sets {

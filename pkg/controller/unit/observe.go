@@ -56,6 +56,9 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 			s.secret = secret
 		}
 	}
+	if kept, ok := c.children.ConfigMaps.Get(cache.NewObjectName(unit.Namespace, keptName(unit.Name))); ok && c.control.configMaps.IsOurs(unit, kept) {
+		s.kept = kept
+	}
 	s.member = c.members.Of(membership.Of(unit))
 	s.node = c.observeNode(s)
 	s.standing = conditions.IsTrue(unit.Status.Conditions, v1alpha2.ConditionReinitAccepted)

@@ -29,6 +29,7 @@ func ofOrders(u *v1alpha2.Unit) {
 // Services' selectors stay, and must go on finding the pods.
 func TestAUnitWhoseSetWasDeletedWithoutItStaysWhatItIs(t *testing.T) {
 	w := newWorld(t, newUnit(ofOrders))
+	w.givenRevision("orders-1", "port = {{ .Port }}\n")
 	w.live()
 	w.wantPhase(v1alpha2.UnitReady)
 	pod, claim := w.pod(), controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")

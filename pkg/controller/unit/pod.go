@@ -165,13 +165,25 @@ func (s *state) prevented() string {
 	if _, f, ok := s.found.First(preventers); ok {
 		return f.Message
 	}
+	// What a condition says is nearer to the cause.
+	because := func(otherwise string, conditions ...string) string {
+		if _, f, ok := s.found.First(conditions); ok {
+			return f.Message
+		}
+		return otherwise
+	}
 	switch {
 	case s.blueprint == nil:
 		return "the template cannot be used"
+	case s.unmountable != "":
+		return s.unmountable
 	case s.secret == nil || s.secret.DeletionTimestamp != nil:
-		return "the Secret of the agent's certificate is being made"
+		return because("the Secret of the agent's certificate is being made", v1alpha2.ConditionQuotaExceeded, v1alpha2.ConditionRefused)
 	case len(s.claims) < len(s.unit.Claims):
-		return "claims are being made"
+		return because("claims are being made", v1alpha2.ConditionQuotaExceeded, v1alpha2.ConditionRefused)
+	case s.config == nil && !s.unit.OwnCommand:
+		return because("the configuration cannot be rendered", v1alpha2.ConditionSharedConfigMissing, v1alpha2.ConditionConfigMissing,
+			v1alpha2.ConditionRevisionLost, v1alpha2.ConditionConfigInvalid)
 	}
 	return ""
 }

@@ -4,7 +4,9 @@
 package unit
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,25 +23,30 @@ type need struct {
 	condition string
 	// why the unit needs it, for the message.
 	why string
+	// mounted: its pods cannot start without it. What is not is only rendered into the
+	// configuration.
+	mounted bool
 }
 
 // needsOf a Unit, each object once.
 func needsOf(unit *slim.Unit) []need {
 	var needs []need
-	add := func(kind slim.Kind, name, condition, why string) {
+	add := func(kind slim.Kind, name, condition, why string, mounted bool) {
 		ref := slim.Reference{Kind: kind, Key: cache.NewObjectName(unit.Namespace, name)}
-		if name != "" && !slices.ContainsFunc(needs, func(n need) bool { return n.ref == ref }) {
-			needs = append(needs, need{ref, condition, why})
+		if i := slices.IndexFunc(needs, func(n need) bool { return n.ref == ref }); i >= 0 {
+			needs[i].mounted = needs[i].mounted || mounted
+		} else if name != "" {
+			needs = append(needs, need{ref, condition, why, mounted})
 		}
 	}
 	for _, name := range unit.Secrets {
-		add(slim.Secret, name, v1alpha2.ConditionSecretMissing, "spec.template refers to it")
+		add(slim.Secret, name, v1alpha2.ConditionSecretMissing, "spec.template refers to it", true)
 	}
-	add(slim.ConfigMap, unit.SharedConfigName, v1alpha2.ConditionSharedConfigMissing, "spec.sharedConfigName")
-	add(slim.ConfigMap, unit.ConfigTemplateName, v1alpha2.ConditionConfigMissing, "spec.configTemplateName")
-	add(slim.ConfigMap, unit.ConfigValueName, v1alpha2.ConditionConfigMissing, "spec.configValueName")
+	add(slim.ConfigMap, unit.SharedConfigName, v1alpha2.ConditionSharedConfigMissing, "spec.sharedConfigName", false)
+	add(slim.ConfigMap, templatesOf(unit), v1alpha2.ConditionConfigMissing, "spec.configTemplateName", false)
+	add(slim.ConfigMap, unit.ConfigValueName, v1alpha2.ConditionConfigMissing, "spec.configValueName", false)
 	for _, name := range unit.ConfigMaps {
-		add(slim.ConfigMap, name, v1alpha2.ConditionConfigMissing, "spec.template refers to it")
+		add(slim.ConfigMap, name, v1alpha2.ConditionConfigMissing, "spec.template refers to it", true)
 	}
 	return needs
 }
@@ -58,8 +65,15 @@ func (c *Controller) syncReferences(ctx context.Context, s *state) error {
 		if err != nil {
 			return err
 		}
-		if !seen.Exists {
-			s.found.Because(n.condition, "%s %s does not exist (%s); the unit goes on when it does", n.ref.Kind, n.ref.Key.Name, n.why)
+		if seen.Exists {
+			continue
+		}
+		message := fmt.Sprintf("%s %s does not exist (%s); the unit goes on when it does", n.ref.Kind, n.ref.Key.Name, n.why)
+		s.found.Because(n.condition, "%s", message)
+		if n.mounted {
+			s.unmountable = cmp.Or(s.unmountable, message)
+		} else {
+			s.missesValues = true
 		}
 	}
 	return nil

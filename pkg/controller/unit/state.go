@@ -43,6 +43,14 @@ type state struct {
 	newestAgent string
 	// config is what the server shall run with; nil if it cannot be rendered.
 	config *configtemplate.Output
+	// kept is the ConfigMap that keeps the one with which the unit last was Ready;
+	// fallback says that config is that one.
+	kept     *slim.Object
+	fallback bool
+	// missesValues says that a ConfigMap is missing from which the configuration is
+	// rendered; unmountable names something that pods cannot start without.
+	missesValues bool
+	unmountable  string
 	// offer is the configuration that the agent is given now; nil if it keeps the one
 	// it has. See Controller.offer.
 	offer *configtemplate.Output
@@ -134,6 +142,8 @@ type memory struct {
 	config    *configtemplate.Output
 	configKey string
 	configErr error
+	// kept is the configuration that the ConfigMap of useKept had.
+	kept *configtemplate.Output
 	// applied is the configuration that the agent has acknowledged.
 	applied *configtemplate.Output
 	// owner is what was seen last of the Replication that owns the unit: where it is

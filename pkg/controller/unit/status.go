@@ -75,7 +75,7 @@ func configSync(s *state) v1alpha2.SyncStatus {
 	switch {
 	case s.unit.OwnCommand:
 		return ""
-	case s.found.Has(v1alpha2.ConditionConfigInvalid), s.config == nil, s.behind() && s.answered():
+	case s.fallback, s.config == nil, s.behind() && s.answered():
 		return v1alpha2.NotSynced
 	case s.pod != nil && s.status.ConfigSyncStatus.PodUID == s.pod.UID && s.status.ConfigSyncStatus.AppliedHash == s.config.Hash:
 		return v1alpha2.Synced

@@ -59,27 +59,35 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	return s.again, nil
 }
 
-// work makes the children what they should be and tells the agent.
+// work makes the children what they should be and tells the agent. A child that cannot
+// be written keeps neither the others nor the agent from that; what is recorded of the
+// unit itself comes before whatever follows from it.
 func (c *Controller) work(ctx context.Context, s *state) error {
-	for _, step := range []func(context.Context, *state) error{
-		c.syncReferences,
-		c.syncEnd,
-		c.syncOwnership,
-		c.syncBlueprint,
-		c.syncBinding,
-		c.syncIdentity,
-		c.syncTLS,
-		c.syncClaims,
-		c.syncConfig,
-		c.syncPod,
-		c.syncAgent,
+	var failures child.Failures
+	for _, step := range []struct {
+		run func(context.Context, *state) error
+		// apart: what follows does not rely on it, or looks whether it is done.
+		apart bool
+	}{
+		{c.syncReferences, false},
+		{c.syncEnd, false},
+		{c.syncOwnership, false},
+		{c.syncBlueprint, false},
+		{c.syncBinding, false},
+		{c.syncIdentity, false},
+		{c.syncTLS, true},
+		{c.syncClaims, true},
+		{c.syncConfig, true},
+		{c.syncPod, true},
+		{c.syncAgent, false},
+		{c.syncKept, true},
 	} {
-		if err := step(ctx, s); err != nil {
-			return err
+		if err := step.run(ctx, s); !failures.Tolerate(err) || err != nil && !step.apart {
+			break
 		}
 		if s.statusFirst {
-			return nil
+			break
 		}
 	}
-	return nil
+	return failures.Err()
 }

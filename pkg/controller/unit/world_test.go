@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -25,6 +26,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -77,6 +79,7 @@ func newWorld(t *testing.T, unit *v1alpha2.Unit) *world {
 			Claims:     slim.NewStatic(slim.LabelIndexes[*slim.Claim]()),
 			Secrets:    slim.NewStatic(slim.LabelIndexes[*slim.Object]()),
 			ConfigMaps: slim.NewStatic(slim.LabelIndexes[*slim.Object]()),
+			Revisions:  slim.NewStatic(slim.LabelIndexes[*slim.Object]()),
 		},
 		packages:   controllertest.Packages{},
 		clock:      testingclock.NewFakeClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
@@ -103,13 +106,28 @@ func newWorld(t *testing.T, unit *v1alpha2.Unit) *world {
 	return w
 }
 
+// givenRevision of the unit's set, with the configuration of the installed package.
+func (w *world) givenRevision(name, templates string) {
+	w.t.Helper()
+	raw, err := revision.Encode(&revision.Data{
+		Inputs:      revision.Inputs{Type: v1alpha2.UnitTypeMySQL},
+		Template:    corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "mysql"}}}},
+		ConfigFiles: map[string]string{"mysql": templates},
+		Values:      map[string]any{"max_connections": 500},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Given(&appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: controllertest.Namespace}, Data: raw, Revision: 1})
+}
+
 // restart the operator: nothing that it kept in memory is left.
 func (w *world) restart() {
 	w.t.Helper()
 	w.references = controllertest.NewReferences()
 	c, err := NewController(w.t.Context(), Config{
 		Kube: w.Kube, Upm: w.Upm, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Calls: w.calls, Nodes: w.nodes,
-		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
+		Children: w.children, Revisions: revision.NewReader(w.Kube, w.children), Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
 		Agents: w.agents, CA: w.ca, AgentImage: w.agentImage, ClusterUID: w.clusterUID,
 		Order: func() (term, seq int64) { w.seq++; return 7, w.seq }, GivesRoles: w.givesRoles,
 	})

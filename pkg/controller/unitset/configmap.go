@@ -12,8 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
-	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 )
 
 // annotationDataHash of it is the hash of the files as they were applied, so that

@@ -24,7 +24,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
-	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 )
 

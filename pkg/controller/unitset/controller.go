@@ -20,6 +20,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/loop"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -52,6 +53,9 @@ type Config struct {
 	// and PodDisruptionBudgets.
 	Children *slim.Informers
 
+	// Revisions reads what the ControllerRevisions of sets store.
+	Revisions *revision.Reader
+
 	// Packages reads the installed packages, PackageInformers tell when they
 	// change.
 	Packages         packages.Lister
@@ -82,6 +86,7 @@ type Controller struct {
 	packages             packages.Lister
 	references           References
 	replications         membership.Resolver
+	revisions            *revision.Reader
 
 	clusterDomain string
 
@@ -121,6 +126,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		children:             cfg.Children,
 		packages:             cfg.Packages,
 		references:           cfg.References,
+		revisions:            cfg.Revisions,
 		replications:         membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
 		clusterDomain:        cfg.ClusterDomain,
 		ports:                map[cache.ObjectName]pinnedPorts{},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 )
 
 // Names of a set's children. docs/architecture.md lists them.
@@ -21,7 +22,7 @@ func externalServiceName(set string) string { return set + "-svc" }
 
 func unitServiceName(unit string) string { return unit + "-svc" }
 
-func configTemplateName(set string) string { return set + "-config-template" }
+func configTemplateName(set string) string { return revision.TemplatesName(set) }
 
 func configValueName(unit string) string { return unit + "-config-value" }
 

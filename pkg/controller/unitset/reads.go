@@ -5,7 +5,6 @@ package unitset
 
 import (
 	"context"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,44 +12,11 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
-	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
 )
 
 // What is read live: the content of objects of which informers keep the metadata
 // only, and a child that is about to be written.
-
-// lostRevisionError says that trying again does not bring a revision back.
-type lostRevisionError struct {
-	name string
-	err  error
-}
-
-func (e *lostRevisionError) Error() string {
-	return fmt.Sprintf("ControllerRevision %s, which units are made from, is lost: %v", e.name, e.err)
-}
-
-func (e *lostRevisionError) Unwrap() error { return e.err }
-
-// readRevision reads what a revision stores.
-func (c *control) readRevision(ctx context.Context, set *v1alpha2.UnitSet, name string) (*revision.Data, error) {
-	r, there, err := c.revisions.Get(ctx, set, name)
-	_, conflict := child.AsNameConflict(err)
-	switch {
-	case err == nil && !there:
-		return nil, &lostRevisionError{name, apierrors.NewNotFound(kindRevision.Resource, name)}
-	case conflict:
-		return nil, &lostRevisionError{name, err}
-	case err != nil:
-		return nil, err
-	}
-	data, err := revision.Decode(r)
-	if err != nil {
-		return nil, &lostRevisionError{name, err}
-	}
-	return data, nil
-}
 
 // isAlive says whether the set as it was observed still exists and is not being
 // deleted.

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 )
 
 // revisionHistoryLimit is how many revisions that no unit uses are kept.

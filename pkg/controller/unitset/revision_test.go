@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 )
 
 func TestARevisionIsCutForTheSpecAndForNothingElse(t *testing.T) {

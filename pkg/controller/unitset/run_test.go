@@ -15,6 +15,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/packages"
 )
@@ -107,7 +108,7 @@ func TestTheControllerRunsOnInformers(t *testing.T) {
 	factory := informers.NewSharedInformerFactory(w.Kube, 0)
 	podTemplates, configMaps := factory.Core().V1().PodTemplates(), factory.Core().V1().ConfigMaps()
 	c, err := NewController(t.Context(), Config{
-		Kube: w.Kube, Upm: w.Upm, UnitSets: sets, MysqlReplications: mysqls, PostgresReplications: postgreses, Calls: calls, Children: children,
+		Kube: w.Kube, Upm: w.Upm, UnitSets: sets, MysqlReplications: mysqls, PostgresReplications: postgreses, Calls: calls, Children: children, Revisions: revision.NewReader(w.Kube, children),
 		Packages:         packages.NewLister(podTemplates.Lister().PodTemplates("upm-system"), configMaps.Lister().ConfigMaps("upm-system")),
 		PackageInformers: []cache.SharedInformer{podTemplates.Informer(), configMaps.Informer()}, References: w.references, Recorder: w.events,
 	})

@@ -8,12 +8,14 @@ import (
 	"errors"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/child"
-	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 )
 
 // syncRevision settles which revision units are to have, and stores it.
@@ -293,9 +295,11 @@ func (c *Controller) revisionData(ctx context.Context, s *state, name string) (*
 	if data := s.data[name]; data != nil {
 		return data, nil
 	}
-	data, err := c.control.readRevision(ctx, s.set, name)
+	data, err := c.revisions.Get(ctx, cache.NewObjectName(s.set.Namespace, name), func(obj metav1.Object) error {
+		return c.control.revisions.CheckOurs(s.set, obj)
+	})
 	if err != nil {
-		if lost, ok := errors.AsType[*lostRevisionError](err); ok {
+		if lost, ok := errors.AsType[*revision.LostError](err); ok {
 			s.found.Add(v1alpha2.ConditionRevisionLost, v1alpha2.ConditionRevisionLost,
 				"%v; it is needed until every unit has revision %s", lost, s.update)
 		}

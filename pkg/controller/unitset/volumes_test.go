@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/unitset/revision"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 )
 
 func TestDataLiesOnAStorageUnlessNothingElseIsAskedFor(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -81,7 +82,7 @@ func (w *world) restart() {
 	w.references = controllertest.NewReferences()
 	c, err := NewController(w.t.Context(), Config{
 		Kube: w.Kube, Upm: w.Upm, UnitSets: w.sets, MysqlReplications: w.mysqls, PostgresReplications: w.postgreses, Calls: w.calls,
-		Children: w.children, Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
+		Children: w.children, Revisions: revision.NewReader(w.Kube, w.children), Packages: w.packages, References: w.references, Recorder: w.events, Clock: w.clock,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -20,6 +20,9 @@ const (
 	// ConfigMap that the spec names does not exist.
 	ConditionSecretMissing       = "SecretMissing"
 	ConditionSharedConfigMissing = "SharedConfigMissing"
+	// ConditionRevisionLost: a ControllerRevision that units are made from is gone
+	// or cannot be read.
+	ConditionRevisionLost = "RevisionLost"
 	// ConditionQuotaExceeded: a quota of the namespace refused a child.
 	ConditionQuotaExceeded = "QuotaExceeded"
 	// ConditionRefused: the API server, a policy or a webhook refused a child.
@@ -48,7 +51,8 @@ const (
 	// ConditionConfigMissing: a ConfigMap that the unit needs does not exist.
 	ConditionConfigMissing = "ConfigMissing"
 	// ConditionConfigInvalid: the configuration cannot be rendered. The server keeps
-	// the one it has.
+	// the one it has, and so does its next pod if that is made for the same template, cpu
+	// and memory.
 	ConditionConfigInvalid = "ConfigInvalid"
 	// ConditionClaimTerminating: a claim of the unit is being deleted.
 	ConditionClaimTerminating = "ClaimTerminating"
@@ -108,9 +112,6 @@ const (
 	// ConditionCertificateSecretMissing: the Secret of spec.certificateSecret does not
 	// exist.
 	ConditionCertificateSecretMissing = "CertificateSecretMissing"
-	// ConditionRevisionLost: a ControllerRevision that units are made from is gone
-	// or cannot be read.
-	ConditionRevisionLost = "RevisionLost"
 	// ConditionInvalidNodeNameMap: the annotation upm.io/node-name-map cannot be
 	// read. No unit is made.
 	ConditionInvalidNodeNameMap = "InvalidNodeNameMap"

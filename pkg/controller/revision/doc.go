@@ -6,8 +6,9 @@
 // name, volumes and node are filled in.
 //
 // It owns that format and the two hashes that decide whether a database is
-// restarted. The UnitSet controller writes it; the Unit controller reads it for
-// the default values of the configuration.
+// restarted. The UnitSet controller writes it; the Unit controller renders a unit's
+// configuration from its templates and default values. Both read it through a Reader,
+// which keeps what it has read.
 //
 // Invariants:
 //
