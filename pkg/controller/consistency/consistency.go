@@ -26,14 +26,6 @@ type ResourceVersionReader interface {
 	SeenResourceVersion(namespace string) string
 }
 
-// StoreReader makes a reader of an informer's store.
-type StoreReader struct{ Store cache.Store }
-
-// SeenResourceVersion of any namespace: the store has them all.
-func (r StoreReader) SeenResourceVersion(string) string {
-	return r.Store.LastStoreSyncResourceVersion()
-}
-
 // StaleError says that an informer is behind what the controller wrote.
 type StaleError struct {
 	Resource schema.GroupResource

@@ -6,7 +6,6 @@ package grpccall
 import (
 	"errors"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -20,7 +19,7 @@ func (c *Controller) addHandlers() error {
 		c.calls.AddHandler(cache.TypedResourceEventHandlerFuncs[*v1alpha1.GrpcCall]{
 			AddFunc: c.enqueueCall,
 			UpdateFunc: func(old, current *v1alpha1.GrpcCall) {
-				if !changed(old, current) {
+				if !slim.Changed(old, current) {
 					return
 				}
 				c.enqueueCall(current)
@@ -36,9 +35,9 @@ func (c *Controller) addHandlers() error {
 				}
 			},
 		}),
-		c.units.AddHandler(handler(func(u *slim.Unit) { c.enqueueOpen(cache.MetaObjectToName(u)) })),
+		c.units.OnChange(func(u *slim.Unit) { c.enqueueOpen(cache.MetaObjectToName(u)) }),
 		// A pod has its unit's name.
-		c.pods.AddHandler(handler(func(p *slim.Pod) { c.enqueueOpen(cache.MetaObjectToName(p)) })),
+		c.pods.OnChange(func(p *slim.Pod) { c.enqueueOpen(cache.MetaObjectToName(p)) }),
 		c.members.AddHandlers(func(names, sets []string) {
 			c.enqueueMembers(names)
 			for _, set := range sets {
@@ -70,27 +69,4 @@ func (c *Controller) enqueueMembers(members []string) {
 			c.enqueueOpen(key)
 		}
 	}
-}
-
-// handler calls f with everything that appears, changes or goes.
-func handler[T slim.Type](f func(T)) cache.TypedResourceEventHandlerFuncs[T] {
-	return cache.TypedResourceEventHandlerFuncs[T]{
-		AddFunc: f,
-		UpdateFunc: func(old, current T) {
-			if changed(old, current) {
-				f(current)
-			}
-		},
-		DeleteFunc: func(deleted cache.DeletedObject[T]) {
-			var none T
-			if deleted.OptionalObj != none {
-				f(deleted.OptionalObj)
-			}
-		},
-	}
-}
-
-// changed is false for a resync.
-func changed(old, current metav1.Object) bool {
-	return old.GetResourceVersion() == "" || old.GetResourceVersion() != current.GetResourceVersion()
 }

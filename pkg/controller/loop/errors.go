@@ -26,20 +26,6 @@ func (e *retryAfterError) Unwrap() error { return e.err }
 // counted as a failure. err says what is waited for and may be nil.
 func RetryAfter(err error, d time.Duration) error { return &retryAfterError{err: err, after: d} }
 
-type terminalError struct{ err error }
-
-func (e *terminalError) Error() string { return e.err.Error() }
-func (e *terminalError) Unwrap() error { return e.err }
-
-// Terminal is an error that trying again cannot mend; a change of the object, or of
-// what it depends on, enqueues it anyway.
-func Terminal(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &terminalError{err: err}
-}
-
 type panicError struct {
 	value any
 	stack []byte

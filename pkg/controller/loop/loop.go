@@ -5,7 +5,6 @@
 //
 //	nil, 0            done until something changes
 //	nil, d            done, look again after d
-//	Terminal(err)     reported; not tried again until something changes
 //	RetryAfter(err,d) reported if err is not nil; tried again after d
 //	stale cache       tried again shortly, not an error
 //	conflict          tried again, not an error
@@ -86,9 +85,6 @@ func New(cfg Config) *Loop {
 // Enqueue asks for a sync of key.
 func (l *Loop) Enqueue(key cache.ObjectName) { l.queue.Add(key) }
 
-// EnqueueAfter asks for a sync of key after d, or earlier if one is due earlier.
-func (l *Loop) EnqueueAfter(key cache.ObjectName, d time.Duration) { l.queue.AddAfter(key, d) }
-
 // Len is how many keys wait.
 func (l *Loop) Len() int { return l.queue.Len() }
 
@@ -150,7 +146,6 @@ func (l *Loop) settle(ctx context.Context, key cache.ObjectName, after time.Dura
 		return "requeue"
 	}
 	_, stale := errors.AsType[*consistency.StaleError](err)
-	_, terminal := errors.AsType[*terminalError](err)
 	_, panicked := errors.AsType[*panicError](err)
 	switch {
 	case err == nil && after <= 0:
@@ -166,10 +161,6 @@ func (l *Loop) settle(ctx context.Context, key cache.ObjectName, after time.Dura
 		return "stale"
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		logger.V(4).Info("The namespace is being terminated", "reason", err.Error())
-		l.queue.Forget(key)
-		return "terminal"
-	case terminal:
-		utilruntime.HandleErrorWithContext(ctx, err, "Sync failed for good, waiting for a change")
 		l.queue.Forget(key)
 		return "terminal"
 	case apierrors.IsConflict(err):

@@ -31,7 +31,6 @@ func TestWhatASyncReturnsDecidesWhenItIsTriedAgain(t *testing.T) {
 		"success waits for a change":               {func() (time.Duration, error) { return 0, nil }, "success", 0},
 		"a requested delay is kept":                {func() (time.Duration, error) { return time.Minute, nil }, "requeue", time.Minute},
 		"a wait is no failure":                     {func() (time.Duration, error) { return 0, RetryAfter(boom, time.Second) }, "requeue", time.Second},
-		"a terminal error waits for a change":      {func() (time.Duration, error) { return 0, Terminal(boom) }, "terminal", 0},
 		"a stale cache is tried shortly":           {func() (time.Duration, error) { return 0, &consistency.StaleError{} }, "stale", StaleDelay},
 		"an error is tried with the first backoff": {func() (time.Duration, error) { return 0, boom }, "error", baseDelay},
 		"a panic is an error of one object":        {func() (time.Duration, error) { panic("oops") }, "panic", baseDelay},

@@ -68,27 +68,13 @@ func union[T comparable](a, b []T) []T {
 // meant.
 func (r Resolver) AddHandlers(wake func(names, sets []string)) error {
 	return errors.Join(
-		r.mysql.AddHandler(handler(slim.MysqlMembers(), wake)),
-		r.postgres.AddHandler(handler(slim.PostgresMembers(), wake)),
+		r.mysql.OnChange(func(m *v1alpha1.MysqlReplication) {
+			index := slim.MysqlMembers()
+			wake(index[slim.ByMember](m), index[slim.ByMemberSet](m))
+		}),
+		r.postgres.OnChange(func(p *v1alpha1.PostgresReplication) {
+			index := slim.PostgresMembers()
+			wake(index[slim.ByMember](p), index[slim.ByMemberSet](p))
+		}),
 	)
-}
-
-// handler wakes with both sides of a change: a unit may have been taken out.
-func handler[T slim.Type](index map[string]func(T) []string, wake func(names, sets []string)) cache.TypedResourceEventHandlerFuncs[T] {
-	f := func(obj T) { wake(index[slim.ByMember](obj), index[slim.ByMemberSet](obj)) }
-	return cache.TypedResourceEventHandlerFuncs[T]{
-		AddFunc: f,
-		UpdateFunc: func(old, current T) {
-			if old.GetResourceVersion() == "" || old.GetResourceVersion() != current.GetResourceVersion() {
-				f(old)
-				f(current)
-			}
-		},
-		DeleteFunc: func(deleted cache.DeletedObject[T]) {
-			var none T
-			if deleted.OptionalObj != none {
-				f(deleted.OptionalObj)
-			}
-		},
-	}
 }

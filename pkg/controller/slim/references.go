@@ -293,16 +293,6 @@ func (s *namespaceStore) Replace(list []any, _ string) error {
 // Resync is called by the reflector and has nothing to do.
 func (s *namespaceStore) Resync() error { return nil }
 
-// LearnFrom records a live read: obj as it was read, or its absence.
-func (r *References) LearnFrom(ref Reference, obj metav1.Object, exists bool) Seen {
-	seen := Seen{}
-	if exists {
-		seen = Seen{Exists: true, UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion()}
-	}
-	r.Learn(ref, seen)
-	return seen
-}
-
 // Transformer makes the reflector keep next to nothing of each object while it
 // gathers a list: a cluster may hold many.
 func (s *namespaceStore) Transformer() cache.TransformFunc {

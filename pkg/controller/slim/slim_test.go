@@ -153,7 +153,7 @@ func TestReferencesKeepOnlyWhatIsReferredToAndTellItsOwners(t *testing.T) {
 	if _, known := refs.Get(wanted); known {
 		t.Error("known before it was seen or learnt")
 	}
-	refs.LearnFrom(wanted, nil, false)
+	refs.Learn(wanted, Seen{})
 	if seen, known := refs.Get(wanted); !known || seen.Exists {
 		t.Error("its absence was not learnt")
 	}

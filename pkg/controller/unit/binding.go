@@ -28,7 +28,7 @@ func planBinding(unit *slim.Unit, pod *slim.Pod, node nodeState) bindingPlan {
 			return bindingPlan{release: "unbindNode is true"}
 		}
 	case unit.NodeName != "":
-		if recorded == unit.NodeName && node.Known && !node.Bound {
+		if recorded == unit.NodeName && !node.Bound {
 			return bindingPlan{release: "the node does not exist any more"}
 		}
 	case pod != nil && pod.DeletionTimestamp == nil && pod.NodeName != "" && !node.Gone:

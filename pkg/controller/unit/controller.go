@@ -5,7 +5,6 @@ package unit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -34,15 +33,6 @@ import (
 // metrics.
 const ControllerName = "unit"
 
-// References knows which of the user's Secrets and ConfigMaps exist. Its callback
-// must lead to Enqueue. slim.References and slim.Scope are such.
-type References interface {
-	Set(owner cache.ObjectName, refs []slim.Reference)
-	Forget(owner cache.ObjectName)
-	Get(ref slim.Reference) (seen slim.Seen, known bool)
-	Learn(ref slim.Reference, seen slim.Seen)
-}
-
 // CA signs the agents' certificates. *agenttls.CA is one.
 type CA interface {
 	Leaf(id agenttls.Identity, now time.Time) (map[string][]byte, error)
@@ -62,8 +52,6 @@ type Config struct {
 	PostgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
 	// Calls hold up what would disturb the unit that they run on.
 	Calls *slim.Informer[*v1alpha1.GrpcCall]
-	// Nodes is nil where the operator may not read nodes: then bindings are not
-	// released by themselves and the phase Unknown comes from pods alone.
 	Nodes *slim.Informer[*slim.Node]
 
 	// Revisions reads what the ControllerRevisions of sets store.
@@ -73,8 +61,10 @@ type Config struct {
 	// change.
 	Packages         packages.Lister
 	PackageInformers []cache.SharedInformer
-	References       References
-	Recorder         events.EventRecorder
+	// References knows which of the user's Secrets and ConfigMaps exist. Its callback
+	// must lead to Enqueue.
+	References slim.Watched
+	Recorder   events.EventRecorder
 
 	Agents agentclient.Interface
 	// Order gives each call that changes an agent its place among all such calls:
@@ -114,7 +104,7 @@ type Controller struct {
 	calls      *slim.Informer[*v1alpha1.GrpcCall]
 	nodes      *slim.Informer[*slim.Node]
 	packages   packages.Lister
-	references References
+	references slim.Watched
 	revisions  *revision.Reader
 	agents     agentclient.Interface
 	contacts   *contacts
@@ -176,10 +166,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	synced := []cache.InformerSynced{
 		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Claims.HasSynced,
 		cfg.Children.Secrets.HasSynced, cfg.Children.ConfigMaps.HasSynced, cfg.Children.Revisions.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced,
-		cfg.Calls.HasSynced,
-	}
-	if cfg.Nodes != nil {
-		synced = append(synced, cfg.Nodes.HasSynced)
+		cfg.Calls.HasSynced, cfg.Nodes.HasSynced,
 	}
 	for _, informer := range cfg.PackageInformers {
 		synced = append(synced, informer.HasSynced)
@@ -191,7 +178,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	if err := c.addHandlers(cfg.PackageInformers); err != nil {
 		return nil, fmt.Errorf("controller %s: %w", ControllerName, err)
 	}
-	return c, errors.Join(ctx.Err())
+	return c, ctx.Err()
 }
 
 // Run works until ctx ends and returns when the last worker has finished.

@@ -71,7 +71,7 @@ func (c *Controller) proof(ctx context.Context, uid types.UID, node string, pod 
 	case pod != nil && node == "":
 		// The API server binds no pod that is being deleted.
 		return v1alpha2.PodEndNodeGone, nil
-	case node == "" || c.nodes == nil:
+	case node == "":
 		return "", nil
 	}
 	if cached, ok := c.nodes.Get(cache.NewObjectName("", node)); ok && !cached.OutOfService {

@@ -19,8 +19,8 @@ import (
 
 func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error {
 	errs := []error{
-		c.children.Units.AddHandler(handler(func(u *slim.Unit) { c.loop.Enqueue(cache.MetaObjectToName(u)) })),
-		c.children.Pods.AddHandler(handler(func(p *slim.Pod) {
+		c.children.Units.OnChange(func(u *slim.Unit) { c.loop.Enqueue(cache.MetaObjectToName(u)) }),
+		c.children.Pods.OnChange((func(p *slim.Pod) {
 			c.enqueueOwner(p)
 			if held(p) && p.DeletionTimestamp != nil {
 				// Whether its Unit is there or not.
@@ -34,9 +34,9 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 				}
 			},
 		}),
-		c.children.Claims.AddHandler(handler(func(p *slim.Claim) { c.enqueueOwner(p) })),
-		c.children.Secrets.AddHandler(handler(func(o *slim.Object) { c.enqueueOwner(o) })),
-		c.children.ConfigMaps.AddHandler(handler(func(o *slim.Object) {
+		c.children.Claims.OnChange(func(p *slim.Claim) { c.enqueueOwner(p) }),
+		c.children.Secrets.OnChange(func(o *slim.Object) { c.enqueueOwner(o) }),
+		c.children.ConfigMaps.OnChange((func(o *slim.Object) {
 			// Those of a set wake the Unit as references.
 			if _, _, ofUnit := ownerref.Controller(o, controllerKind); ofUnit {
 				c.enqueueOwner(o)
@@ -51,50 +51,13 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 			}
 		}),
 		c.calls.AddHandler(interlock.Handler(c.enqueueMembers)),
-	}
-	if c.nodes != nil {
-		errs = append(errs, c.nodes.AddHandler(c.nodeHandler()))
+		c.nodes.AddHandler(c.nodeHandler()),
 	}
 	for _, informer := range packageInformers {
-		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { c.enqueueStandalone() },
-			UpdateFunc: func(old, current any) {
-				if changed(old, current) {
-					c.enqueueStandalone()
-				}
-			},
-			DeleteFunc: func(any) { c.enqueueStandalone() },
-		})
+		_, err := informer.AddEventHandler(slim.OnAny(c.enqueueStandalone))
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// handler calls f with everything that appears, changes or goes; with both sides
-// of a change, since an owner or a list of members may have been taken out of it.
-func handler[T slim.Type](f func(T)) cache.TypedResourceEventHandlerFuncs[T] {
-	return cache.TypedResourceEventHandlerFuncs[T]{
-		AddFunc: f,
-		UpdateFunc: func(old, current T) {
-			if changed(old, current) {
-				f(old)
-				f(current)
-			}
-		},
-		DeleteFunc: func(deleted cache.DeletedObject[T]) {
-			var none T
-			if deleted.OptionalObj != none {
-				f(deleted.OptionalObj)
-			}
-		},
-	}
-}
-
-// changed is false for a resync.
-func changed(old, current any) bool {
-	o, oldOK := old.(metav1.Object)
-	n, newOK := current.(metav1.Object)
-	return !oldOK || !newOK || o.GetResourceVersion() == "" || o.GetResourceVersion() != n.GetResourceVersion()
 }
 
 // nodeHandler looks only at what matters: a node that comes or goes, falls silent or

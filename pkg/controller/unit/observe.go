@@ -70,10 +70,7 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 }
 
 func (c *Controller) observeNode(s *state) nodeState {
-	if c.nodes == nil {
-		return nodeState{}
-	}
-	n := nodeState{Known: true}
+	var n nodeState
 	if s.unit.NodeName != "" {
 		_, n.Bound = c.nodes.Get(cache.NewObjectName("", s.unit.NodeName))
 	}

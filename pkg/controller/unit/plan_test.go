@@ -223,18 +223,17 @@ func TestPlanBinding(t *testing.T) {
 		node nodeState
 		want bindingPlan
 	}{
-		"binds to the node of its pod":                 {bound("", "", false), slimPod(), nodeState{Known: true}, bindingPlan{bind: "n1"}},
-		"does not bind to a node that is gone":         {bound("", "", false), slimPod(), nodeState{Known: true, Gone: true}, bindingPlan{}},
-		"keeps the node that the user named":           {bound("n2", "", false), slimPod(), nodeState{Known: true}, bindingPlan{}},
-		"keeps one that the user named over the bound": {bound("n2", "n1", false), slimPod(), nodeState{Known: true}, bindingPlan{}},
-		"waits for the scheduler":                      {bound("", "", false), pending, nodeState{Known: true}, bindingPlan{}},
-		"does not bind to the node of a pod that goes": {bound("", "", false), slimPod(deleting), nodeState{Known: true}, bindingPlan{}},
-		"stays bound":                                         {bound("n1", "n1", false), nil, nodeState{Known: true, Bound: true}, bindingPlan{}},
-		"is released from a node that is gone":                {bound("n1", "n1", false), slimPod(), nodeState{Known: true}, bindingPlan{release: "the node does not exist any more"}},
-		"stays bound where nodes cannot be read":              {bound("n1", "n1", false), slimPod(), nodeState{}, bindingPlan{}},
-		"never binds with unbindNode":                         {bound("", "", true), slimPod(), nodeState{Known: true}, bindingPlan{}},
-		"is released by unbindNode":                           {bound("n1", "n1", true), slimPod(), nodeState{Known: true, Bound: true}, bindingPlan{release: "unbindNode is true"}},
-		"keeps the node that the user named, with unbindNode": {bound("n2", "", true), slimPod(), nodeState{Known: true, Bound: true}, bindingPlan{}},
+		"binds to the node of its pod":                 {bound("", "", false), slimPod(), nodeState{}, bindingPlan{bind: "n1"}},
+		"does not bind to a node that is gone":         {bound("", "", false), slimPod(), nodeState{Gone: true}, bindingPlan{}},
+		"keeps the node that the user named":           {bound("n2", "", false), slimPod(), nodeState{}, bindingPlan{}},
+		"keeps one that the user named over the bound": {bound("n2", "n1", false), slimPod(), nodeState{}, bindingPlan{}},
+		"waits for the scheduler":                      {bound("", "", false), pending, nodeState{}, bindingPlan{}},
+		"does not bind to the node of a pod that goes": {bound("", "", false), slimPod(deleting), nodeState{}, bindingPlan{}},
+		"stays bound":                                         {bound("n1", "n1", false), nil, nodeState{Bound: true}, bindingPlan{}},
+		"is released from a node that is gone":                {bound("n1", "n1", false), slimPod(), nodeState{}, bindingPlan{release: "the node does not exist any more"}},
+		"never binds with unbindNode":                         {bound("", "", true), slimPod(), nodeState{}, bindingPlan{}},
+		"is released by unbindNode":                           {bound("n1", "n1", true), slimPod(), nodeState{Bound: true}, bindingPlan{release: "unbindNode is true"}},
+		"keeps the node that the user named, with unbindNode": {bound("n2", "", true), slimPod(), nodeState{Bound: true}, bindingPlan{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := planBinding(tc.unit, tc.pod, tc.node); got != tc.want {

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"slices"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -79,29 +77,13 @@ func (c *Controller) syncReferences(ctx context.Context, s *state) error {
 	return nil
 }
 
-// see asks the API only for what no watch has told yet.
+// see a referenced object. Those that a set made are watched by their label.
 func (c *Controller) see(ctx context.Context, ref slim.Reference) (slim.Seen, error) {
-	if seen, known := c.references.Get(ref); known {
-		return seen, nil
-	}
-	var obj metav1.Object
-	var err error
-	switch ref.Kind {
-	case slim.Secret:
-		obj, err = c.control.kube.CoreV1().Secrets(ref.Key.Namespace).Get(ctx, ref.Key.Name, metav1.GetOptions{})
-	default:
-		// Those that a set made are watched by their label.
-		if ours, ok := c.children.ConfigMaps.Get(ref.Key); ok {
-			return slim.Seen{Exists: true, UID: ours.UID, ResourceVersion: ours.ResourceVersion}, nil
+	if ours, ok := c.children.ConfigMaps.Get(ref.Key); ok && ref.Kind == slim.ConfigMap {
+		if seen, known := c.references.Get(ref); known {
+			return seen, nil
 		}
-		obj, err = c.control.kube.CoreV1().ConfigMaps(ref.Key.Namespace).Get(ctx, ref.Key.Name, metav1.GetOptions{})
+		return slim.Seen{Exists: true, UID: ours.UID, ResourceVersion: ours.ResourceVersion}, nil
 	}
-	seen := slim.Seen{}
-	if err == nil {
-		seen = slim.Seen{Exists: true, UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion()}
-	} else if !apierrors.IsNotFound(err) {
-		return seen, err
-	}
-	c.references.Learn(ref, seen)
-	return seen, nil
+	return slim.See(ctx, c.references, c.control.kube, ref)
 }

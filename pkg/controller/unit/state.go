@@ -81,8 +81,6 @@ type state struct {
 
 // nodeState is what is known of the node that matters to the unit.
 type nodeState struct {
-	// Known is false where nodes cannot be read.
-	Known bool
 	// Bound is whether the node of spec.nodeName exists.
 	Bound bool
 	// Silent is whether the kubelet of the pod's node does not report, Gone whether

@@ -30,15 +30,6 @@ import (
 // metrics.
 const ControllerName = "unitset"
 
-// References knows which of the user's Secrets and ConfigMaps exist. Its callback
-// must lead to Enqueue. slim.References is one.
-type References interface {
-	Set(owner cache.ObjectName, refs []slim.Reference)
-	Forget(owner cache.ObjectName)
-	Get(ref slim.Reference) (seen slim.Seen, known bool)
-	Learn(ref slim.Reference, seen slim.Seen)
-}
-
 // Config is what the controller is made from.
 type Config struct {
 	Kube kubernetes.Interface
@@ -60,8 +51,10 @@ type Config struct {
 	// change.
 	Packages         packages.Lister
 	PackageInformers []cache.SharedInformer
-	References       References
-	Recorder         events.EventRecorder
+	// References knows which of the user's Secrets and ConfigMaps exist. Its callback
+	// must lead to Enqueue.
+	References slim.Watched
+	Recorder   events.EventRecorder
 
 	// ClusterDomain of the cluster's DNS. Default cluster.local.
 	ClusterDomain string
@@ -84,7 +77,7 @@ type Controller struct {
 	calls                *slim.Informer[*v1alpha1.GrpcCall]
 	children             *slim.Informers
 	packages             packages.Lister
-	references           References
+	references           slim.Watched
 	replications         membership.Resolver
 	revisions            *revision.Reader
 

@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
@@ -21,61 +20,28 @@ import (
 
 func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error {
 	errs := []error{
-		c.unitSets.AddHandler(handler(func(set *v1alpha2.UnitSet) { c.loop.Enqueue(cache.MetaObjectToName(set)) })),
-		c.children.Units.AddHandler(handler(func(u *slim.Unit) { c.enqueueOwner(u) })),
-		c.mysqlReplications.AddHandler(handler(func(r *v1alpha1.MysqlReplication) {
-			c.enqueueMembers(slim.MysqlMembers()[slim.ByMember](r))
-		})),
-		c.postgresReplications.AddHandler(handler(func(r *v1alpha1.PostgresReplication) {
-			c.enqueueMembers(slim.PostgresMembers()[slim.ByMember](r))
-		})),
+		c.unitSets.OnChange(func(set *v1alpha2.UnitSet) { c.loop.Enqueue(cache.MetaObjectToName(set)) }),
+		c.children.Units.OnChange(func(u *slim.Unit) { c.enqueueOwner(u) }),
+		c.replications.AddHandlers(func(names, sets []string) {
+			c.enqueueMembers(names)
+			for _, set := range sets {
+				if key, err := cache.ParseObjectName(set); err == nil {
+					c.loop.Enqueue(key)
+				}
+			}
+		}),
 		c.calls.AddHandler(interlock.Handler(c.enqueueMembers)),
 	}
 	for _, informer := range []*slim.Informer[*slim.Object]{
 		c.children.Services, c.children.ConfigMaps, c.children.Revisions, c.children.Disruptions,
 	} {
-		errs = append(errs, informer.AddHandler(handler(func(o *slim.Object) { c.enqueueOwner(o) })))
+		errs = append(errs, informer.OnChange(func(o *slim.Object) { c.enqueueOwner(o) }))
 	}
 	for _, informer := range packageInformers {
-		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc: func(any) { c.enqueueAll() },
-			UpdateFunc: func(old, current any) {
-				if changed(old, current) {
-					c.enqueueAll()
-				}
-			},
-			DeleteFunc: func(any) { c.enqueueAll() },
-		})
+		_, err := informer.AddEventHandler(slim.OnAny(c.enqueueAll))
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
-}
-
-// handler calls f with everything that appears, changes or goes; with both sides
-// of a change, since an owner or a list of members may have been taken out of it.
-func handler[T slim.Type](f func(T)) cache.TypedResourceEventHandlerFuncs[T] {
-	return cache.TypedResourceEventHandlerFuncs[T]{
-		AddFunc: f,
-		UpdateFunc: func(old, current T) {
-			if changed(old, current) {
-				f(old)
-				f(current)
-			}
-		},
-		DeleteFunc: func(deleted cache.DeletedObject[T]) {
-			var none T
-			if deleted.OptionalObj != none {
-				f(deleted.OptionalObj)
-			}
-		},
-	}
-}
-
-// changed is false for a resync.
-func changed(old, current any) bool {
-	o, oldOK := old.(metav1.Object)
-	n, newOK := current.(metav1.Object)
-	return !oldOK || !newOK || o.GetResourceVersion() == "" || o.GetResourceVersion() != n.GetResourceVersion()
 }
 
 // enqueueOwner of a child: the set that controls it, or the one whose label it

@@ -9,8 +9,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -254,27 +252,9 @@ func referencesOf(set *v1alpha2.UnitSet) []slim.Reference {
 	return refs
 }
 
-// secretExists asks the API only for what the watch has not told yet.
 func (c *Controller) secretExists(ctx context.Context, set *v1alpha2.UnitSet, name string) (bool, error) {
-	ref := slim.Reference{Kind: slim.Secret, Key: cache.NewObjectName(set.Namespace, name)}
-	if seen, known := c.references.Get(ref); known {
-		return seen.Exists, nil
-	}
-	secret, err := c.control.readSecret(ctx, set.Namespace, name)
-	return c.learn(ref, secret, err)
-}
-
-// learn tells the references what a live read has shown.
-func (c *Controller) learn(ref slim.Reference, obj metav1.Object, err error) (bool, error) {
-	if apierrors.IsNotFound(err) {
-		c.references.Learn(ref, slim.Seen{})
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	c.references.Learn(ref, slim.Seen{Exists: true, UID: obj.GetUID(), ResourceVersion: obj.GetResourceVersion()})
-	return true, nil
+	seen, err := slim.See(ctx, c.references, c.control.kube, slim.Reference{Kind: slim.Secret, Key: cache.NewObjectName(set.Namespace, name)})
+	return seen.Exists, err
 }
 
 // readSharedPorts reads the shared ConfigMap when it changed since the last time.
@@ -292,7 +272,7 @@ func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet,
 		return shared, true, nil
 	}
 	cm, err := c.control.readConfigMap(ctx, set.Namespace, name)
-	if there, err := c.learn(ref, cm, err); !there || err != nil {
+	if seen, err := slim.LearnRead(c.references, ref, cm, err); !seen.Exists || err != nil {
 		return pinnedPorts{}, false, err
 	}
 	shared = pinnedPorts{name: name, version: cm.ResourceVersion}

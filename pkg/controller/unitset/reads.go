@@ -82,8 +82,3 @@ func ignoreNotFound(err error) error {
 func (c *control) readConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
 	return c.kube.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 }
-
-// readSecret reads a Secret of the user's.
-func (c *control) readSecret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
-	return c.kube.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
-}

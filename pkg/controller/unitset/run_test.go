@@ -67,7 +67,7 @@ func TestHandlersWakeTheSetThatIsMeant(t *testing.T) {
 
 func TestBothSidesOfAChangeAreHandledAndAResyncIsNot(t *testing.T) {
 	var got []string
-	h := handler(func(u *slim.Unit) { got = append(got, u.ResourceVersion) })
+	h := slim.OnChange(func(u *slim.Unit) { got = append(got, u.ResourceVersion) })
 	unit := func(version string) *slim.Unit {
 		return &slim.Unit{ObjectMeta: metav1.ObjectMeta{Name: "u", ResourceVersion: version}}
 	}
