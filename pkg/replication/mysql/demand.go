@@ -59,7 +59,7 @@ func (d *decision) demandSwitchover() bool {
 		c.reason = ReasonEvacuated
 	}
 	if !d.mem.NotBefore.IsZero() && d.Now.Before(d.mem.NotBefore) {
-		d.state(SwitchoverDue, ReasonTargetUnfit, "the last attempt was taken back: %s; the next is made in %d seconds", d.mem.Refusal, 1+int(d.mem.NotBefore.Sub(d.Now)/time.Second))
+		d.state(SwitchoverDue, ReasonTargetUnfit, "the last attempt was taken back: %s; the next is made at %s", d.mem.Refusal, d.mem.NotBefore.UTC().Format(time.TimeOnly))
 		d.requeue(d.mem.NotBefore.Sub(d.Now))
 		return false
 	}

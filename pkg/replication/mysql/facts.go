@@ -84,24 +84,27 @@ func (d *decision) deriveOf(m *Member) facts {
 		}
 		f.received = holds.Contains(s.Server.Executed)
 	}
+	latest := true
 	for i := len(d.mem.Positions) - 1; i >= 0; i-- {
 		p := d.mem.Positions[i]
 		executed, ok := p.Executed.(gtid.Set)
-		if !ok {
+		if !ok || p.At.After(m.Seen.At) {
+			// The source was asked after the member: more than the member could have.
 			continue
 		}
-		latest := i == len(d.mem.Positions)-1
 		if latest && holds.Contains(executed) {
 			f.received = true
 		}
 		if m.Server.Executed.Contains(executed) {
 			f.applied = latest
-			f.lag = max(0, m.Seen.At.Sub(p.At))
-			if latest {
+			if !latest {
+				f.lag = max(0, m.Seen.At.Sub(p.At))
+			} else {
 				f.lag = 0
 			}
 			break
 		}
+		latest = false
 	}
 	return f
 }

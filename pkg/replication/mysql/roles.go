@@ -203,8 +203,12 @@ func (d *decision) inForce(m *Member) bool {
 // lost: the member has other data than the source it is recorded as, or none.
 func (d *decision) lost(m *Member) bool {
 	r := d.Recorded.Member(m.Name)
-	if r == nil || !m.answers() || r.UnitUID != "" && r.UnitUID != m.UnitUID {
+	if r == nil || !m.answers() {
 		return false
+	}
+	if r.UnitUID != "" && r.UnitUID != m.UnitUID {
+		// Another unit has the name of the source now.
+		return d.isSource(m)
 	}
 	if r.ServerID != "" && m.Seen.ServerID != r.ServerID {
 		// Replaced on request, or by accident.

@@ -49,6 +49,10 @@ func (d *decision) changeDurability() (done bool) {
 		return true
 	case !d.enforced(want):
 		d.mem.Settled = time.Time{}
+		if want.W == 0 && s.open() && s.Server.SemiSync.Waiting > 0 {
+			// To switch the wait off would acknowledge those commits.
+			return d.step(s, topology.Step{Kind: topology.StepDemote, Why: "commits wait for an acknowledgement, and those to come are not to"})
+		}
 		return d.promoteSource(want)
 	case d.mem.Settled.IsZero():
 		d.mem.Settled = s.Seen.At

@@ -139,6 +139,12 @@ func TestRules(t *testing.T) {
 			with(healthy(2), manyTransactions, member(1, empty), unattached(1), blockedOn(1), renewed(1)), "WritesBlocked/ReplicaBeingMade Demote(u0)", "", ""},
 		"B2 and copied closed": {
 			with(healthy(2), manyTransactions, member(1, empty), unattached(1), blockedOn(1), renewed(1), member(0, func(m *Member) { m.Seen.ReadOnly = true })), "WritesBlocked/ReplicaBeingMade Provision(u1<-u0)", "", ""},
+		"A1 commits wait and the policy is to wait for nobody: the source is closed first, for switching the wait off would acknowledge them": {
+			with(healthy(2), deaf(1), unattached(1), blockedOn(1), func(v *View) {
+				v.Request.Durability.Preferred = true
+				v.Recorded.Durability = append(v.Recorded.Durability, v1alpha1.ReplicationDurabilityEntry{Source: uuid(0)})
+				v.Members[0].Server.SemiSync.Waiting = 1
+			}), "/ Demote(u0)", "", ""},
 		"B4 the commit was not confirmed: the source is opened by a call, not by a write": {
 			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), isolatedAt(0, 8), func(v *View) { v.Memory.CommitUnknown = true }),
 			"InOperation/Preparing Promote(u0 w=1 open)", "", ""},
@@ -149,6 +155,17 @@ func TestRules(t *testing.T) {
 		"B8 a member with a full volume is no candidate": {
 			failing(away(0), isolatedAt(1, 8), isolatedAt(2, 8), member(1, func(m *Member) { m.Seen.LowOnDisk = true })), "InOperation/Fencing save Commit failover-8-SourceFailed u0->u2", "", ""},
 
+		"under load the target is judged by what the source had before it was asked": {
+			with(healthy(3), func(v *View) {
+				v.Request.Source = "u1"
+				v.Memory.Positions = []topology.Position{{At: testNow.Add(-time.Second), ServerID: uuid(0), Executed: gtids(0, "1-10")}}
+			}, member(0, func(m *Member) { m.Server.Executed, m.Seen.At = gtids(0, "1-20"), testNow.Add(time.Millisecond) })), "InOperation/Preparing save Begin switchover-8-Requested u0->u1", "", ""},
+		"under load it is not taken back by a newer look at the source": {
+			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), func(v *View) {
+				v.Memory.Positions = []topology.Position{{At: testNow.Add(-time.Second), ServerID: uuid(0), Executed: gtids(0, "1-10")}, {At: testNow.Add(time.Millisecond), ServerID: uuid(0), Executed: gtids(0, "1-20")}}
+			}, member(0, func(m *Member) { m.Server.Executed, m.Seen.At = gtids(0, "1-20"), testNow.Add(time.Millisecond) })), "InOperation/Preparing Demote(u0)", "", ""},
+		"a unit that was created again under the source's name is not the source": {
+			with(healthy(3), member(0, func(m *Member) { m.UnitUID, m.Seen.ReadOnly, m.Seen.Record = "unit-new", true, nil })), "SourceLostData/LostData", "", ""},
 		"force: a person accepts the loss, at this epoch only": {
 			with(healthy(3), async, away(0), deaf(1), deaf(2), failingFor(time.Minute), func(v *View) { v.Request.Force, v.Request.ForceEpoch = "u2", 7 }), "InOperation/Fencing save Begin failover-8-Forced u0->u2", "", ""},
 		"force: at another epoch it is none": {
