@@ -30,6 +30,15 @@ type Endpoints interface {
 	Publish(ctx context.Context, source string, epoch int64) error
 }
 
+// Withdrawer is what Endpoints may do as well.
+type Withdrawer interface {
+	// Withdraw takes the source's label off a member that is about to be closed for a
+	// switchover, so that clients whose sessions end there are refused until Publish,
+	// instead of connecting to a server that only reads. It returns within ctx; the
+	// switchover does not depend on it.
+	Withdraw(ctx context.Context, source string, epoch int64) error
+}
+
 // ErrConflict: what is recorded is not what the caller had read. Nothing was written.
 var ErrConflict = errors.New("the replication's status was changed by somebody else")
 

@@ -22,6 +22,8 @@ const (
 	CommitTimeout = 2 * time.Second
 	// WriteTimeout bounds any other write.
 	WriteTimeout = 5 * time.Second
+	// withdrawTimeout bounds what is done for clients right before a source is closed.
+	withdrawTimeout = 500 * time.Millisecond
 	// leaseFresh is how old the last renewal of the lease may be when a switchover begins.
 	leaseFresh = 5 * time.Second
 	// rounds of one pass at most; a pass that needs more continues in the next.
@@ -72,6 +74,8 @@ type pass struct {
 	out     Outcome
 	// made counts calls that were made and changed nothing in what is decided.
 	made map[string]int
+	// withdrawn: the source's label was taken off in this pass.
+	withdrawn bool
 }
 
 // Run makes one pass. memory is kept by the caller from one pass to the next of the same
@@ -95,6 +99,7 @@ func (w *Worker) Run(ctx context.Context, memory *topology.Memory) (Outcome, err
 				return p.out, err
 			}
 		case len(plan.Steps) > 0:
+			p.withdraw(ctx, plan.Steps)
 			p.apply(ctx, plan.Steps)
 		case takingBack && memory.CommitUnknown && round < takeBackRounds:
 			// The old source must be opened again; nobody else does it as soon.
@@ -199,6 +204,21 @@ func (p *pass) save(ctx context.Context, plan topology.Plan) error {
 	}
 	p.memory.Forget()
 	return fmt.Errorf("recording %s: %w", change.Kind, err)
+}
+
+// withdraw the source of a switchover right before its fence, once.
+func (p *pass) withdraw(ctx context.Context, steps []topology.Step) {
+	w, ok := p.Endpoints.(Withdrawer)
+	op := p.loaded.Recorded.Operation
+	if !ok || p.withdrawn || op == nil || op.Phase != topology.PhasePreparing || steps[0].Kind != topology.StepDemote || steps[0].Member != op.From {
+		return
+	}
+	p.withdrawn = true
+	ctx, cancel := p.Clock.WithTimeout(ctx, withdrawTimeout)
+	defer cancel()
+	if err := w.Withdraw(ctx, op.From, op.Epoch); err != nil {
+		klog.FromContext(ctx).Info("The source is closed although its label is still there", "unit", op.From, "error", err.Error())
+	}
 }
 
 // publish the source that was opened. A failure is made good by whoever labels pods by

@@ -105,6 +105,35 @@ func (w *world) lost(of *host, n int) bool {
 	return false
 }
 
+// labels records what becomes of the source's label.
+type labels struct{ w *world }
+
+func (l labels) Publish(_ context.Context, source string, _ int64) error {
+	l.w.calls = append(l.w.calls, "publish "+source)
+	return nil
+}
+
+func (l labels) Withdraw(_ context.Context, source string, _ int64) error {
+	l.w.calls = append(l.w.calls, "withdraw "+source)
+	return errors.New("the API server is slow")
+}
+
+func TestTheLabelIsWithdrawnBeforeTheFence(t *testing.T) {
+	w := converged(t, 3)
+	w.loaded.Request.Source = "u1"
+	worker := w.worker()
+	worker.Endpoints = labels{w}
+	if _, err := worker.Run(t.Context(), &w.memory); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"withdraw u0", "Demote u0"}, w.calls[1:3]); d != "" {
+		t.Error(d)
+	}
+	if got := w.calls[len(w.calls)-1]; got != "publish u1" {
+		t.Errorf("the last call is %s", got)
+	}
+}
+
 func TestSwitchoverIsTakenBack(t *testing.T) {
 	t.Run("the commit is not confirmed: by calls to agents alone", func(t *testing.T) {
 		w := converged(t, 3)
