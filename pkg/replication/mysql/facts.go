@@ -37,7 +37,7 @@ func (d *decision) derive() {
 	for i := range d.Members {
 		d.facts[i] = d.deriveOf(&d.Members[i])
 	}
-	if d.source == nil || !d.source.answers() {
+	if d.source == nil || !d.source.answers() || d.lost(d.source) {
 		return
 	}
 	s := d.source
@@ -74,7 +74,7 @@ func (d *decision) deriveOf(m *Member) facts {
 	}
 	f.lag = -1
 	holds := m.holds()
-	if s.answers() {
+	if s.answers() && !d.lost(s) {
 		f.known = true
 		f.errant = gtid.Errant(holds, s.Server.Executed, s.Server.UUID)
 		f.purged = !holds.Contains(s.Server.Purged)

@@ -43,6 +43,9 @@ func (d *decision) foreseeable(c cause) (reason, message string) {
 	if len(voters) == 0 {
 		return ReasonNoCandidate, "no other member answers"
 	}
+	if c.to == "" && !d.anyCandidate(voters) {
+		return ReasonNoCandidate, "no member that answers may become the source" + d.whyNone(voters)
+	}
 	if d.Request.Sync {
 		return d.lossRisk(voters)
 	}
@@ -52,6 +55,16 @@ func (d *decision) foreseeable(c cause) (reason, message string) {
 			"wait for the kubelet to report the end of its pod, taint its node out-of-service, or annotate the replication with unit-operator.io/force-promote"
 	}
 	return d.tooFarBehind(c)
+}
+
+// anyCandidate: one of the voters may become the source.
+func (d *decision) anyCandidate(voters topology.Voters) bool {
+	for i := range d.Members {
+		if m := &d.Members[i]; d.isVoter(voters, m) && m.Priority > 0 && d.unableInFailover(m) == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // podEnded: the end of the pod that was the source is proven.

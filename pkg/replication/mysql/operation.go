@@ -16,8 +16,11 @@ import (
 const (
 	// switchoverTime and failoverTime are how long an operation may take before it is
 	// taken back, or given up waiting for.
-	switchoverTime = 30 * time.Second
+	switchoverTime = 60 * time.Second
 	failoverTime   = 60 * time.Second
+	// finishTime is how long transactions that change rows have to finish by themselves
+	// before the source is closed and ends them.
+	finishTime = 30 * time.Second
 	// closedMost is how long the source may be closed before the switchover is taken back.
 	closedMost = 10 * time.Second
 	// waitSlice bounds one wait for transactions to be applied.

@@ -83,7 +83,7 @@ func (d *decision) provision(m *Member) {
 	if m.Provision != nil || d.copying(m) {
 		return
 	}
-	if !d.isolatedRecord(m) && !d.of(m).empty {
+	if !d.isolatedRecord(m) && (m.Seen.Record != nil || !d.of(m).empty) {
 		d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "its data is rebuilt"})
 		return
 	}

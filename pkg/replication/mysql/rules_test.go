@@ -163,7 +163,11 @@ func TestRules(t *testing.T) {
 		"under load it is not taken back by a newer look at the source": {
 			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), func(v *View) {
 				v.Memory.Positions = []topology.Position{{At: testNow.Add(-time.Second), ServerID: uuid(0), Executed: gtids(0, "1-10")}, {At: testNow.Add(time.Millisecond), ServerID: uuid(0), Executed: gtids(0, "1-20")}}
-			}, member(0, func(m *Member) { m.Server.Executed, m.Seen.At = gtids(0, "1-20"), testNow.Add(time.Millisecond) })), "InOperation/Preparing Demote(u0)", "", ""},
+			}, member(0, func(m *Member) {
+				m.Server.Executed, m.Seen.At, m.Activity = gtids(0, "1-20"), testNow.Add(time.Millisecond), &Activity{}
+			})), "InOperation/Preparing Demote(u0)", "", ""},
+		"before the fence the source's clients are asked for": {
+			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested)), "InOperation/Preparing Activity(u0)", "", ""},
 		"a unit that was created again under the source's name is not the source": {
 			with(healthy(3), member(0, func(m *Member) { m.UnitUID, m.Seen.ReadOnly, m.Seen.Record = "unit-new", true, nil })), "SourceLostData/LostData", "", ""},
 		"force: a person accepts the loss, at this epoch only": {

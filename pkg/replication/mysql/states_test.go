@@ -41,6 +41,8 @@ func TestStates(t *testing.T) {
 		})), "/ Demote(u1)", "", ""},
 		"SourceLostData: an empty source is not opened": {with(healthy(3), lostData), "SourceLostData/LostData", ReasonNotEnabled, "not enabled"},
 		"SourceLostData: another one is promoted":       {with(healthy(3), lostData, enabled, failingFor(time.Minute)), "InOperation/Fencing save Begin failover-8-SourceFailed u0->", "", ""},
+		"SourceLostData: none begins while the only other member is isolated": {with(healthy(2), lostData, enabled, failingFor(time.Minute), member(1, func(m *Member) { m.Isolated = true })),
+			"SourceLostData/LostData", ReasonNoCandidate, "u1: it is isolated"},
 		"SourceStoppedByUser: no failover": {with(healthy(3), serverDown(0), enabled, failingFor(time.Hour), member(0, func(m *Member) { m.StoppedByUser = true })),
 			"SourceStoppedByUser/StoppedByUser", "", ""},
 		"SourceStoppedByUser: naming another source is a failover": {with(healthy(3), serverDown(0), member(0, func(m *Member) { m.StoppedByUser = true }), func(v *View) { v.Request.Source = "u2" }),
@@ -96,7 +98,8 @@ func pristine(v *View) {
 func lostData(v *View) {
 	m := &v.Members[0]
 	m.Seen.ServerID, m.Seen.ReadOnly, m.Seen.Record = uuid(9), true, nil
-	m.Server = &Server{}
+	empty(m)
+	m.Seen.ReadOnly, m.Seen.Record = true, nil
 	for i := 1; i < len(v.Members); i++ {
 		v.Members[i].Server.Channel.Receiving = false
 	}

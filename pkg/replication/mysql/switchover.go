@@ -5,6 +5,7 @@ package mysql
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
@@ -163,6 +164,9 @@ func (d *decision) preparing() {
 	}
 	how := d.proof(from)
 	if how == "" {
+		if d.mem.ClosedAt.IsZero() && d.busy(from) {
+			return
+		}
 		if d.mem.ClosedAt.IsZero() {
 			d.mem.ClosedAt = d.Now
 		}
@@ -178,6 +182,30 @@ func (d *decision) preparing() {
 		return
 	}
 	d.commit(to, how, rest.String())
+}
+
+// busy asks what the source's clients are doing while writes still flow: a definition
+// that is being changed ends the switchover, transactions are waited for a while.
+func (d *decision) busy(from *Member) bool {
+	if !from.open() {
+		return false
+	}
+	if from.Activity == nil {
+		// An agent that cannot say leaves it to the fence, which ends all sessions.
+		return d.step(from, topology.Step{Kind: topology.StepActivity, Why: "its clients may be in the middle of something"})
+	}
+	op := d.Recorded.Operation
+	switch {
+	case from.Activity.Definition != "":
+		d.abort("a definition is being changed on %s: %s", from.Name, from.Activity.Definition)
+		d.takeBack(from)
+		return true
+	case from.Activity.Writing > 0 && !from.PodTerminating && op.StartedAt != nil && d.Now.Sub(op.StartedAt.Time) < finishTime:
+		d.plan.Message += "; waiting for " + count(from.Activity.Writing) + " transactions to finish, until " + op.StartedAt.Add(finishTime).UTC().Format(time.TimeOnly)
+		d.requeue(workInterval)
+		return true
+	}
+	return false
 }
 
 // await waits until a member has executed a position.

@@ -37,6 +37,8 @@ type Member struct {
 	// Evidence is where its errant transactions were kept in this pass; empty: they were
 	// not.
 	Evidence string
+	// Activity of its clients, if it was asked for in this pass.
+	Activity *Activity
 
 	// kept: it is asked to be removed and stays, for it is the last that acknowledges.
 	kept bool
@@ -84,6 +86,15 @@ type SemiSync struct {
 type Receiver struct {
 	ServerUUID    string
 	Acknowledging bool
+}
+
+// Activity is what a switchover would have to end.
+type Activity struct {
+	// Definition that is being changed, and by whom, in words; empty: none.
+	Definition string
+	// Writing counts transactions that have changed rows and are open for a second or
+	// longer.
+	Writing int
 }
 
 // Provision is the operation that makes a member a copy of a donor.

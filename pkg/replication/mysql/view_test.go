@@ -22,7 +22,7 @@ const testUID types.UID = "replication"
 var testNow = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // uuid of the server of u<i>.
-func uuid(i int) string { return fmt.Sprintf("%08d-0000-0000-0000-000000000000", i) }
+func uuid(i int) string { return fmt.Sprintf("%08d-0000-0000-0000-000000000000", i+1) }
 
 // gtids of u<i>: "1-5".
 func gtids(i int, intervals string) gtid.Set { return gtid.MustParse(uuid(i) + ":" + intervals) }

@@ -98,6 +98,8 @@ const (
 	StepProvision StepKind = "Provision"
 	// StepEvidence keeps the transactions Position of the member as evidence.
 	StepEvidence StepKind = "Evidence"
+	// StepActivity asks what the member's clients are doing.
+	StepActivity StepKind = "Activity"
 	// StepObserve asks the member again.
 	StepObserve StepKind = "Observe"
 )

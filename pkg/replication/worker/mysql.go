@@ -5,6 +5,7 @@ package worker
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
@@ -139,6 +140,9 @@ func (m *members) merge(s topology.Step, at time.Time, r result) {
 	if r.evidence != nil {
 		member.Evidence = r.evidence.Path
 	}
+	if r.activity != nil {
+		member.Activity = activity(r.activity)
+	}
 	if op := r.operation; op != nil {
 		member.Provision = &mysql.Provision{
 			Running: !op.State.Final(),
@@ -150,6 +154,21 @@ func (m *members) merge(s topology.Step, at time.Time, r result) {
 			m.ended[s.Member]++
 		}
 	}
+}
+
+// activity of a server's clients, as far as a switchover cares.
+func activity(a *agentclient.Activity) *mysql.Activity {
+	out := &mysql.Activity{}
+	for _, t := range a.Transactions {
+		if t.RowsModified > 0 {
+			out.Writing++
+		}
+	}
+	if len(a.Definitions) > 0 {
+		d := a.Definitions[0]
+		out.Definition = fmt.Sprintf("%s by %s@%s (session %d)", d.Kind, d.User, d.Host, d.Session)
+	}
+	return out
 }
 
 // observed is what is the same for all engines.

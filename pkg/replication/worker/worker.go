@@ -270,6 +270,7 @@ type result struct {
 	executed    *agentclient.Executed
 	operation   *agentclient.Operation
 	evidence    *agentclient.Evidence
+	activity    *agentclient.Activity
 	err         error
 }
 
@@ -313,6 +314,8 @@ func (p *pass) make(ctx context.Context, s topology.Step) (r result) {
 		r.operation, r.err = p.provision(ctx, target, s, fence)
 	case topology.StepEvidence:
 		r.evidence, r.err = p.Agents.SaveErrant(ctx, target, agentclient.SaveErrantRequest{Fence: fence, GTIDSet: s.Position})
+	case topology.StepActivity:
+		r.activity, r.err = p.Agents.Activity(ctx, target)
 	case topology.StepObserve:
 		if s.Timeout > 0 {
 			if r.err = p.Clock.Sleep(ctx, s.Timeout); r.err != nil {

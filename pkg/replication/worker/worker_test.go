@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/replication/mysql"
 	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
@@ -214,6 +215,33 @@ func TestSwitchoverIsTakenBack(t *testing.T) {
 		out := w.run(1)
 		if out.Recorded.Source != "u0" || out.Recorded.Operation != nil || w.server("u0").readOnly {
 			t.Errorf("source %s, %+v\n%s", out.Recorded.Source, out.Recorded.Operation, w.trace())
+		}
+	})
+}
+
+func TestClientsBeforeASwitchover(t *testing.T) {
+	t.Run("a table that is being altered is not interrupted", func(t *testing.T) {
+		w := converged(t, 3)
+		w.loaded.Request.Source = "u1"
+		w.activity.Definitions = []agentclient.Statement{{Kind: "ALTER TABLE", User: "app", Host: "10.0.0.9", Session: 7}}
+		out := w.run(1)
+		if out.Recorded.Source != "u0" || !strings.Contains(out.Plan.Message, "ALTER TABLE by app@10.0.0.9 (session 7)") {
+			t.Errorf("source %s: %s", out.Recorded.Source, out.Plan.Message)
+		}
+		w.called("save Begin: u1 is to become the source in place of u0 (Requested)", w.calls[1])
+	})
+	t.Run("a transaction has 30 seconds to finish, while writes flow", func(t *testing.T) {
+		w := converged(t, 3)
+		w.loaded.Request.Source = "u1"
+		w.activity.Transactions = []agentclient.Transaction{{RowsModified: 9, Open: time.Minute}, {Open: time.Hour}}
+		begun := w.now
+		for w.loaded.Recorded.Source == "u0" && w.now.Sub(begun) < time.Hour {
+			if out := w.run(1); out.Plan.State == mysql.InOperation && !strings.Contains(out.Plan.Message, "waiting for 1 transactions") {
+				t.Fatal(out.Plan.Message)
+			}
+		}
+		if took := w.now.Sub(begun); took < 30*time.Second || took > 35*time.Second {
+			t.Errorf("it took %s\n%s", took, w.trace())
 		}
 	})
 }

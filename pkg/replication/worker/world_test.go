@@ -29,6 +29,8 @@ type world struct {
 	servers []*host
 	loaded  Loaded
 	memory  topology.Memory
+	// activity of clients on every server.
+	activity agentclient.Activity
 	// calls that were made, in their order.
 	calls []string
 	// saves that were made; onSave decides about the next one.
@@ -387,7 +389,8 @@ func (w *world) SetHold(_ context.Context, t agentclient.Target, h agentclient.H
 
 // Activity implements Agents.
 func (w *world) Activity(context.Context, agentclient.Target) (*agentclient.Activity, error) {
-	return &agentclient.Activity{}, nil
+	a := w.activity
+	return &a, nil
 }
 
 // WaitExecuted implements Agents.
