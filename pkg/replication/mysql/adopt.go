@@ -4,8 +4,6 @@
 package mysql
 
 import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
@@ -30,7 +28,7 @@ func (d *decision) adopt() {
 	to.Epoch = d.highestEpoch() + 1
 	to.Data = v1alpha1.ReplicationData{SystemID: s.Seen.ServerID, Generation: s.Seen.Generation}
 	to.Durability = []v1alpha1.ReplicationDurabilityEntry{{Source: s.Seen.ServerID}}
-	to.LastTransition = &v1alpha1.ReplicationTransition{To: s.Name, At: metav1.NewTime(d.Now), Requested: s.Name}
+	to.LastTransition = &v1alpha1.ReplicationTransition{To: s.Name, At: stamp(d.Now), Requested: s.Name}
 	setPod(&to, s)
 	d.state(Uninitialised, ReasonNoSource, "%s becomes the first source", s.Name)
 	d.change(topology.ChangeAdopt, to, EventAdopted, "%s is the source", s.Name)

@@ -31,7 +31,7 @@ const (
 	// attachPause is how long to wait before asking again whether they are attached.
 	attachPause = 50 * time.Millisecond
 	// retryAfter one that was taken back.
-	retryAfter = 30 * time.Second
+	retryAfter = 15 * time.Second
 )
 
 // cause of an operation.
@@ -52,11 +52,11 @@ func (d *decision) begin(t v1alpha1.ReplicationOperationType, phase string, c ca
 	if t == v1alpha1.OperationFailover {
 		kind = "failover"
 	}
-	now := metav1.NewTime(d.Now)
+	now := stamp(d.Now)
 	to.Operation = &v1alpha1.ReplicationOperation{
 		// The reason is part of the identity, so that whoever resumes it knows it.
 		ID: fmt.Sprintf("%s-%d-%s", kind, to.Epoch, c.reason), Type: t, Phase: phase, From: d.Recorded.Source, To: c.to, Epoch: to.Epoch,
-		StartedAt: &now, Deadline: new(metav1.NewTime(d.Now.Add(within))),
+		StartedAt: &now, Deadline: new(stamp(d.Now.Add(within))),
 	}
 	if c.forced {
 		to.Operation.Fence = &v1alpha1.ReplicationFence{How: v1alpha1.FenceForced, At: &now}
@@ -169,11 +169,11 @@ func (d *decision) proof(from *Member) v1alpha1.FenceProof {
 func (d *decision) commit(to *Member, how v1alpha1.FenceProof, position string) {
 	op := d.Recorded.Operation
 	next := d.Recorded.Clone()
-	now := metav1.NewTime(d.Now)
+	now := stamp(d.Now)
 	next.Source = to.Name
 	next.Operation.Phase, next.Operation.To, next.Operation.TargetPosition = topology.PhaseOpening, to.Name, position
 	next.Operation.Fence = &v1alpha1.ReplicationFence{How: how, At: &now}
-	next.Operation.Deadline = new(metav1.NewTime(later(op.Deadline.Time, d.Now.Add(attachTime))))
+	next.Operation.Deadline = new(stamp(later(op.Deadline.Time, d.Now.Add(attachTime))))
 	next.Durability = topology.Appended(next.Durability, d.entryAfter(to))
 	next.LastTransition = &v1alpha1.ReplicationTransition{
 		Type: op.Type, From: op.From, To: to.Name, Reason: reasonOf(op), At: now, Requested: d.Request.Source, Position: position,
@@ -184,6 +184,10 @@ func (d *decision) commit(to *Member, how v1alpha1.FenceProof, position string) 
 	d.plan.Change.Warning = op.Type == v1alpha1.OperationFailover
 	d.mem.Fenced = how
 }
+
+// stamp is a time as the API keeps it: what is recorded compares equal to what is read
+// back.
+func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

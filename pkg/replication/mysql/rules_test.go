@@ -166,6 +166,10 @@ func TestRules(t *testing.T) {
 			}, member(0, func(m *Member) {
 				m.Server.Executed, m.Seen.At, m.Activity = gtids(0, "1-20"), testNow.Add(time.Millisecond), &Activity{}
 			})), "InOperation/Preparing Demote(u0)", "", ""},
+		"a target that falls behind before the fence is waited for": {
+			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), func(v *View) {
+				v.Memory.Positions = []topology.Position{{At: testNow.Add(-time.Minute), ServerID: uuid(0), Executed: gtids(0, "1-10")}, {At: testNow.Add(-time.Second), ServerID: uuid(0), Executed: gtids(0, "1-15")}}
+			}, member(0, func(m *Member) { m.Server.Executed = gtids(0, "1-20") })), "InOperation/Preparing", "", ""},
 		"before the fence the source's clients are asked for": {
 			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested)), "InOperation/Preparing Activity(u0)", "", ""},
 		"a unit that was created again under the source's name is not the source": {

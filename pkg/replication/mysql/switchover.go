@@ -63,6 +63,21 @@ func (d *decision) candidate(m *Member, ordinal int) topology.Candidate {
 
 // unfit says why a member cannot take the source's role over in order; empty: it can.
 func (d *decision) unfit(m *Member) string {
+	why := d.unsuited(m)
+	if why == "" && d.lags(m) {
+		why = "it lags behind the source"
+	}
+	return why
+}
+
+// lags: the member would have to apply more than can be waited for with a closed source.
+func (d *decision) lags(m *Member) bool {
+	f := d.of(m)
+	return !f.received || f.lag < 0 || f.lag > closedMost
+}
+
+// unsuited says why a member cannot take the role over even if it has caught up.
+func (d *decision) unsuited(m *Member) string {
 	if why := d.unable(m); why != "" {
 		return why
 	}
@@ -83,8 +98,6 @@ func (d *decision) unfit(m *Member) string {
 		return "its applier is stopped"
 	case !c.Receiving:
 		return "it does not receive from the source"
-	case !f.received || f.lag < 0 || f.lag > closedMost:
-		return "it lags behind the source"
 	}
 	return d.unacknowledgeable(m)
 }
@@ -164,6 +177,10 @@ func (d *decision) preparing() {
 	}
 	how := d.proof(from)
 	if how == "" {
+		if d.mem.ClosedAt.IsZero() && from.open() && d.lags(to) {
+			d.plan.Message += "; waiting for " + to.Name + " to catch up"
+			return
+		}
 		if d.mem.ClosedAt.IsZero() && d.busy(from) {
 			return
 		}
@@ -241,8 +258,8 @@ func (d *decision) mustTakeBack(from, to *Member) bool {
 		d.abort("%s cannot apply what it received: %s", to.Name, d.applierError(to))
 	case !to.Server.Channel.Applying:
 		d.abort("the applier of %s is stopped", to.Name)
-	case !closed && d.unfit(to) != "":
-		d.abort("%s cannot become the source: %s", to.Name, d.unfit(to))
+	case !closed && d.unsuited(to) != "":
+		d.abort("%s cannot become the source: %s", to.Name, d.unsuited(to))
 	}
 	return d.mem.Aborting != ""
 }

@@ -74,6 +74,8 @@ type pass struct {
 	out     Outcome
 	// made counts calls that were made and changed nothing in what is decided.
 	made map[string]int
+	// again: it was loaded again after a conflict.
+	again bool
 	// withdrawn: the source's label was taken off in this pass.
 	withdrawn bool
 }
@@ -95,7 +97,13 @@ func (w *Worker) Run(ctx context.Context, memory *topology.Memory) (Outcome, err
 		}
 		switch {
 		case plan.Change != nil:
-			if err := p.save(ctx, plan); err != nil {
+			err := p.save(ctx, plan)
+			if errors.Is(err, ErrConflict) && !p.again {
+				// What has changed is read at once: a source may be closed.
+				p.again = true
+				err = p.load(ctx)
+			}
+			if err != nil {
 				return p.out, err
 			}
 		case len(plan.Steps) > 0:

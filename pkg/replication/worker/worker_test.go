@@ -203,6 +203,22 @@ func TestSwitchoverIsTakenBack(t *testing.T) {
 			t.Errorf("%s: %s", out.Plan.State, out.Plan.Message)
 		}
 	})
+	t.Run("somebody else has written: it is read again at once, and the fence comes again", func(t *testing.T) {
+		w := converged(t, 3)
+		w.loaded.Request.Source = "u1"
+		conflicts := 1
+		w.onSave = func(c topology.Change) error {
+			if c.Kind == topology.ChangeCommit && conflicts > 0 {
+				conflicts--
+				return ErrConflict
+			}
+			return nil
+		}
+		out := w.run(1)
+		if out.Recorded.Source != "u1" || out.Recorded.Operation != nil || out.Recorded.Epoch != 3 {
+			t.Errorf("source %s, epoch %d\n%s", out.Recorded.Source, out.Recorded.Epoch, w.trace())
+		}
+	})
 	t.Run("the source cannot be closed", func(t *testing.T) {
 		w := converged(t, 3)
 		w.loaded.Request.Source = "u1"

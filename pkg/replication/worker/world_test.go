@@ -5,6 +5,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
@@ -200,7 +203,8 @@ func (w *world) Load(context.Context) (*Loaded, error) {
 
 // Save implements Journal.
 func (w *world) Save(_ context.Context, from topology.Recorded, change topology.Change) error {
-	if from.Epoch != w.loaded.Recorded.Epoch || from.Source != w.loaded.Recorded.Source {
+	if d := cmp.Diff(w.loaded.Recorded, from, cmpopts.EquateEmpty()); d != "" {
+		w.t.Errorf("what was read and what is recorded differ: -recorded +read:\n%s", d)
 		return ErrConflict
 	}
 	w.calls = append(w.calls, strings.TrimSuffix(fmt.Sprintf("save %s: %s", change.Kind, change.Message), ": "))
@@ -210,8 +214,22 @@ func (w *world) Save(_ context.Context, from topology.Recorded, change topology.
 		}
 	}
 	w.saves = append(w.saves, change)
-	w.loaded.Recorded = change.To.Clone()
+	w.loaded.Recorded = asTheAPIKeeps(w.t, change.To)
 	return nil
+}
+
+// asTheAPIKeeps is a record after it went through the API.
+func asTheAPIKeeps(t *testing.T, r topology.Recorded) topology.Recorded {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out topology.Recorded
+	if err := json.Unmarshal(text, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // Now implements Clock.
