@@ -223,7 +223,7 @@ func (e *environment) fence(t *testing.T, client *agentclient.Client, target age
 	return status
 }
 
-// agentStatus waits until the agent tells so.
+// agentStatus waits until the agent reports that.
 func (e *environment) agentStatus(t *testing.T, client *agentclient.Client, target agentclient.Target, what string, is func(*agentclient.Status) bool) *agentclient.Status {
 	t.Helper()
 	var status *agentclient.Status

@@ -50,7 +50,7 @@ func fencedOnAHangingVolume(t *testing.T, s *set, volume *enginetest.Volume, sch
 	}
 	proof := u.until("its fence is proven", proven).Status.StopProof
 	took := time.Since(begun)
-	t.Logf("acknowledged after %v, proven after %v, told after %v: %s", acknowledged, proof.At.Sub(begun), took, proof.How)
+	t.Logf("acknowledged after %v, proven after %v, reported after %v: %s", acknowledged, proof.At.Sub(begun), took, proof.How)
 	if took > fenceTime {
 		t.Errorf("the fence was acknowledged after %v and proven after %v, want at most %v", acknowledged, took, fenceTime)
 	}
@@ -60,7 +60,7 @@ func fencedOnAHangingVolume(t *testing.T, s *set, volume *enginetest.Volume, sch
 	u.restartAgent()
 	u.until("its fence is proven by another agent", proven)
 	if took := time.Since(begun); took > fenceTime {
-		t.Errorf("a new agent tells of the proof after %v, want at most %v", took, fenceTime)
+		t.Errorf("a new agent reports the proof after %v, want at most %v", took, fenceTime)
 	}
 	last := w.acknowledged.Load()
 

@@ -21,7 +21,7 @@
 //
 // EachOnVolume gives a box a data volume that can hang, EachOnNetwork a network that can
 // lose packets. They need bindfs and iptables, which hack/test-servers.sh installs. Boxes
-// may live beside the test bed: they hold none of its mounts.
+// may live while the test bed runs: they hold none of its mounts.
 //
 // A package that uses it calls Main from its TestMain, and Each from a test:
 //

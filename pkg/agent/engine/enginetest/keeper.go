@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// keptEnv tells stage what the box's keeper keeps, and the test inside which
+	// keptEnv names for stage what the box's keeper keeps, and the test inside which
 	// descriptor leads to it.
 	keptEnv = "UNIT_AGENT_ENGINETEST_KEPT"
 	// keeperEnv makes the test binary a keeper; it says of what.
@@ -65,7 +65,7 @@ func (k *keeper) ask(t *testing.T, order string) {
 		t.Fatalf("the box's keeper: %v", err)
 	}
 	if answer, err := k.answers.ReadString('\n'); err != nil || answer != order+"\n" {
-		t.Fatalf("the box's keeper was told to %s: %q, %v", order, answer, err)
+		t.Fatalf("the box's keeper was asked to %s: %q, %v", order, answer, err)
 	}
 }
 

@@ -50,7 +50,7 @@ func (v *Volume) Hang(t *testing.T) {
 	v.keeper.ask(t, "hang")
 }
 
-// Resume ends it: what waits goes on.
+// Resume ends it: what waits continues.
 func (v *Volume) Resume(t *testing.T) {
 	t.Helper()
 	v.keeper.ask(t, "resume")
