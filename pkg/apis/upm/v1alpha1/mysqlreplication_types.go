@@ -28,6 +28,10 @@ const (
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.status.currentSource`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.status.replicas`
+// +kubebuilder:printcolumn:name="Replicating",type=integer,JSONPath=`.status.readyReplicas`
+// +kubebuilder:printcolumn:name="Lag",type=string,JSONPath=`.status.lag`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name of a MysqlReplication becomes part of Service names: use lower case letters, digits and '-', begin with a letter and do not end with '-'"
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 53",message="the name of a MysqlReplication may have at most 53 characters: the name of its Service <name>-readwrite ends at 63"
@@ -197,6 +201,17 @@ type MysqlReplicationStatus struct {
 	// endpoints are where clients connect.
 	// +optional
 	Endpoints *ReplicationEndpoints `json:"endpoints,omitempty"`
+	// replicas is how many members are asked to replicate: all but the source and those
+	// that are isolated.
+	// +optional
+	Replicas int32 `json:"replicas,omitempty"`
+	// readyReplicas is how many of them do.
+	// +optional
+	ReadyReplicas int32 `json:"readyReplicas,omitempty"`
+	// lag is that of the replica which is behind most, without those that are delayed on
+	// request. Absent: not known.
+	// +optional
+	Lag ReplicationLag `json:"lag,omitempty"`
 	// topology says of each member what was observed.
 	// +optional
 	// +listType=map

@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	upmv1alpha1 "github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -37,6 +38,14 @@ type MysqlReplicationStatusApplyConfiguration struct {
 	LastTransition *ReplicationTransitionApplyConfiguration `json:"lastTransition,omitempty"`
 	// endpoints are where clients connect.
 	Endpoints *ReplicationEndpointsApplyConfiguration `json:"endpoints,omitempty"`
+	// replicas is how many members are asked to replicate: all but the source and those
+	// that are isolated.
+	Replicas *int32 `json:"replicas,omitempty"`
+	// readyReplicas is how many of them do.
+	ReadyReplicas *int32 `json:"readyReplicas,omitempty"`
+	// lag is that of the replica which is behind most, without those that are delayed on
+	// request. Absent: not known.
+	Lag *upmv1alpha1.ReplicationLag `json:"lag,omitempty"`
 	// topology says of each member what was observed.
 	Topology []ReplicationMemberStatusApplyConfiguration `json:"topology,omitempty"`
 	// observedGeneration is the generation of the spec this status speaks of.
@@ -125,6 +134,30 @@ func (b *MysqlReplicationStatusApplyConfiguration) WithLastTransition(value *Rep
 // If called multiple times, the Endpoints field is set to the value of the last call.
 func (b *MysqlReplicationStatusApplyConfiguration) WithEndpoints(value *ReplicationEndpointsApplyConfiguration) *MysqlReplicationStatusApplyConfiguration {
 	b.Endpoints = value
+	return b
+}
+
+// WithReplicas sets the Replicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Replicas field is set to the value of the last call.
+func (b *MysqlReplicationStatusApplyConfiguration) WithReplicas(value int32) *MysqlReplicationStatusApplyConfiguration {
+	b.Replicas = &value
+	return b
+}
+
+// WithReadyReplicas sets the ReadyReplicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReadyReplicas field is set to the value of the last call.
+func (b *MysqlReplicationStatusApplyConfiguration) WithReadyReplicas(value int32) *MysqlReplicationStatusApplyConfiguration {
+	b.ReadyReplicas = &value
+	return b
+}
+
+// WithLag sets the Lag field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Lag field is set to the value of the last call.
+func (b *MysqlReplicationStatusApplyConfiguration) WithLag(value upmv1alpha1.ReplicationLag) *MysqlReplicationStatusApplyConfiguration {
+	b.Lag = &value
 	return b
 }
 
