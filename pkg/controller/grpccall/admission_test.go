@@ -16,6 +16,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
@@ -259,6 +260,29 @@ func TestASpecThatChangedAfterTheIntentIsNotStarted(t *testing.T) {
 	}
 }
 
+func TestASourcesDataIsReplacedOnceTheOtherMembersAreIsolated(t *testing.T) {
+	w := newWorld(t)
+	r := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
+	r.Spec.Source.Name = "orders-0"
+	r.Status.CurrentSource = "orders-0"
+	set(w, w.mysqls, r)
+	call := newCall("call")
+	action(v1alpha1.ActionRestore, `{"source":"s3://backups/","overwrite":"true"}`)(call)
+	w.Given(call)
+	w.settle()
+	if c := w.call("call"); c.Status.Phase != v1alpha1.GrpcCallPending || len(w.methods()) > 0 {
+		t.Errorf("phase %s, calls %v", c.Status.Phase, w.methods())
+	}
+	if c := conditions.Find(w.call("call").Status.Conditions, v1alpha1.ConditionAccepted); c == nil || c.Reason != v1alpha1.ReasonReplicationPreparing {
+		t.Errorf("Accepted is %+v", c)
+	}
+	isolated := r.DeepCopy()
+	isolated.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ReplicationSourceReplaceable, Status: metav1.ConditionTrue}}
+	set(w, w.mysqls, isolated)
+	w.settle()
+	w.wantPhase("call", v1alpha1.GrpcCallRunning)
+}
+
 func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 	restore := func(overwrite string) func(*v1alpha1.GrpcCall) {
 		return action(v1alpha1.ActionRestore, `{"source":"s3://backups/","overwrite":"`+overwrite+`"}`)
@@ -282,6 +306,7 @@ func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 			r := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 			r.Spec.Source.Name = "orders-0"
 			r.Status.CurrentSource = tc.source
+			r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ReplicationSourceReplaceable, Status: metav1.ConditionTrue}}
 			set(w, w.mysqls, r)
 			call := newCall("call")
 			if tc.call != nil {

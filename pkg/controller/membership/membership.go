@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -44,6 +45,11 @@ type Replication struct {
 	Source     string
 	SourceHost string
 	SourcePort int32
+	// LabelsRoles: it labels the members' pods with their roles.
+	LabelsRoles bool
+	// MayReplace: the data of its source may be replaced now. One whose controller takes
+	// no part in that always says so.
+	MayReplace bool
 	// Listed: its spec names the unit, or the unit's set. Member is what its status.topology says of the
 	// unit; nil if that does not name it.
 	Listed bool
@@ -132,6 +138,8 @@ func newMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
 	out := &Replication{
 		Kind: KindMysql, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
 		Epoch: r.Status.Epoch, Source: r.Status.CurrentSource,
+		LabelsRoles: r.Spec.Mode != v1alpha1.MysqlReplicationGroup,
+		MayReplace:  conditions.IsTrue(r.Status.Conditions, v1alpha1.ReplicationSourceReplaceable) || r.Spec.Mode == v1alpha1.MysqlReplicationGroup,
 	}
 	return out.of(unit, members, r.Status.Topology)
 }
@@ -145,7 +153,7 @@ func newPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
 	}
 	out := &Replication{
 		Kind: KindPostgres, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
-		Epoch: r.Status.Epoch, Source: r.Status.CurrentPrimary,
+		Epoch: r.Status.Epoch, Source: r.Status.CurrentPrimary, MayReplace: true,
 	}
 	return out.of(unit, members, r.Status.Topology)
 }

@@ -262,6 +262,35 @@ func TestASetThatIsMeantToReplicateSaysThatItNeedsAReplication(t *testing.T) {
 	w.wantNoCondition(v1alpha2.ConditionNotReplicated)
 }
 
+func TestTheExternalServiceFollowsTheSourceOfAReplicatedSet(t *testing.T) {
+	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) { set.Spec.ExternalService = &v1alpha2.ExternalServiceSpec{} }))
+	w.settleUnits()
+	selects := func() string {
+		return controllertest.Must[*corev1.Service](w.APIServer, "orders-svc").Spec.Selector[v1alpha2.LabelRole]
+	}
+	if got := selects(); got != "" {
+		t.Errorf("it selects role %q of independent units", got)
+	}
+	replication := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: controllertest.Namespace}}
+	replication.Spec.Mode, replication.Spec.Source.Name = v1alpha1.MysqlReplicationGroup, "orders-0"
+	w.Given(replication)
+	w.settleUnits()
+	if got := selects(); got != "" {
+		t.Errorf("it selects role %q of a group, whose roles nobody labels", got)
+	}
+	replication.Spec.Mode = v1alpha1.MysqlReplicationSemiSync
+	w.Given(replication)
+	w.settleUnits()
+	if got := selects(); got != v1alpha2.RoleSource {
+		t.Errorf("it selects role %q", got)
+	}
+	w.Erase(replication)
+	w.settleUnits()
+	if got := selects(); got != "" {
+		t.Errorf("it selects role %q after the Replication has gone", got)
+	}
+}
+
 func TestDataOnAnEmptyDirIsWarnedOf(t *testing.T) {
 	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) { set.Spec.Storages = nil }))
 	w.settleUnits()

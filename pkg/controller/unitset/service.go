@@ -11,15 +11,16 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
 // clientServices of a set whose units listen on ports: the external one, and one
 // per unit for those ordinals.
-func clientServices(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinals []int32) []*corev1ac.ServiceApplyConfiguration {
+func clientServices(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinals []int32, replicated bool) []*corev1ac.ServiceApplyConfiguration {
 	var services []*corev1ac.ServiceApplyConfiguration
 	if set.Spec.ExternalService != nil {
-		services = append(services, externalService(set, ports))
+		services = append(services, externalService(set, ports, replicated))
 	}
 	if set.Spec.UnitService != nil {
 		for _, ordinal := range ordinals {
@@ -51,19 +52,34 @@ func headlessService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort) *corev
 }
 
 // externalService is where clients of the whole set connect.
-func externalService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort) *corev1ac.ServiceApplyConfiguration {
+func externalService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, replicated bool) *corev1ac.ServiceApplyConfiguration {
 	spec := set.Spec.ExternalService
 	return newService(set, externalServiceName(set.Name), setLabels(set), spec.Annotations,
 		corev1ac.ServiceSpec().
 			WithType(serviceType(spec.Type)).
-			WithSelector(externalSelector(set)).
+			WithSelector(externalSelector(set, replicated)).
 			WithPorts(servicePorts(clientPorts(set.Spec.Type, ports))...))
 }
 
-// externalSelector of the set's Service: all units. Once the replication
-// controllers observe sources, a set of which a Replication lists a unit selects
-// the observed source here.
-func externalSelector(set *v1alpha2.UnitSet) map[string]string { return selectorOf(set) }
+// externalSelector of the set's Service: all units, or the source alone where a
+// Replication labels it.
+func externalSelector(set *v1alpha2.UnitSet, replicated bool) map[string]string {
+	selector := selectorOf(set)
+	if replicated {
+		selector[v1alpha2.LabelRole] = v1alpha2.RoleSource
+	}
+	return selector
+}
+
+// replicated says whether a Replication labels the roles of the set's units.
+func replicated(members map[string]membership.Membership) bool {
+	for _, m := range members {
+		if m.Owner != nil && m.Owner.LabelsRoles && !m.Owner.Deleting {
+			return true
+		}
+	}
+	return false
+}
 
 // unitService is where clients of one unit connect.
 func unitService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinal int32) *corev1ac.ServiceApplyConfiguration {

@@ -113,7 +113,7 @@ func (c *Controller) syncServices(ctx context.Context, s *state) error {
 	}
 	var failures child.Failures
 	names := map[string]bool{headlessServiceName(s.set.Name): true}
-	for _, want := range clientServices(s.set, s.ports, s.serviceOrdinals()) {
+	for _, want := range clientServices(s.set, s.ports, s.serviceOrdinals(), replicated(s.members)) {
 		names[*want.Name] = true
 		if !failures.Tolerate(c.syncService(ctx, s, want)) {
 			return failures.Err()

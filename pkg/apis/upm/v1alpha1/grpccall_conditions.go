@@ -39,6 +39,8 @@ const (
 	ReasonOverwriteRequired   = "OverwriteRequired"
 	ReasonNoSource            = "NoSource"
 	ReasonMemberOfReplication = "MemberOfReplication"
+	// ReasonReplicationPreparing: the unit's Replication isolates its other members first.
+	ReasonReplicationPreparing = "ReplicationPreparing"
 	// ReasonMemberTaken: several Replications list the unit.
 	ReasonMemberTaken = "MemberTaken"
 	// ReasonUnitRestarting and ReasonUnitLeaving: the unit's pod is replaced first, or

@@ -32,6 +32,9 @@ const (
 	ReplicationWritesBlocked = "WritesBlocked"
 	// ReplicationProgressing: an operation is under way; its reason says which.
 	ReplicationProgressing = "Progressing"
+	// ReplicationSourceReplaceable: a GrpcCall that replaces the source's data may begin:
+	// the other members are isolated and keep what they have.
+	ReplicationSourceReplaceable = "SourceReplaceable"
 	// ReplicationReleasePending: the object is being deleted, and a member that may be
 	// the source was neither released nor seen to end.
 	ReplicationReleasePending = "ReleasePending"

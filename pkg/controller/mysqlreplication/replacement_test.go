@@ -1,0 +1,49 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package mysqlreplication
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+)
+
+func TestReplacementDue(t *testing.T) {
+	at := func(n int) metav1.Time { return metav1.NewTime(time.Unix(int64(n), 0)) }
+	call := func(created int, action v1alpha1.Action, edits ...func(*v1alpha1.GrpcCall)) *v1alpha1.GrpcCall {
+		c := &v1alpha1.GrpcCall{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: at(created)}}
+		c.Spec.Action = action
+		c.Spec.Parameters = map[string]v1alpha1.JSON{"overwrite": {Raw: []byte(`"true"`)}}
+		for _, edit := range edits {
+			edit(c)
+		}
+		return c
+	}
+	running := func(c *v1alpha1.GrpcCall) { c.Status.Operation = &v1alpha1.OperationIntent{} }
+	done := func(c *v1alpha1.GrpcCall) { running(c); c.Status.Result = v1alpha1.ResultSuccess }
+	polite := func(c *v1alpha1.GrpcCall) { c.Spec.Parameters["overwrite"] = v1alpha1.JSON{Raw: []byte(`false`)} }
+	const restore, backup = v1alpha1.ActionRestore, v1alpha1.ActionPhysicalBackup
+	for name, tc := range map[string]struct {
+		calls []*v1alpha1.GrpcCall
+		want  bool
+	}{
+		"no calls":                          {nil, false},
+		"a backup":                          {[]*v1alpha1.GrpcCall{call(1, backup)}, false},
+		"a restore that is next":            {[]*v1alpha1.GrpcCall{call(1, restore)}, true},
+		"a restore that runs":               {[]*v1alpha1.GrpcCall{call(1, restore, running)}, true},
+		"a restore that was made":           {[]*v1alpha1.GrpcCall{call(1, restore, done)}, false},
+		"a restore behind one that waits":   {[]*v1alpha1.GrpcCall{call(2, restore), call(1, backup)}, false},
+		"a restore behind a backup":         {[]*v1alpha1.GrpcCall{call(1, restore), call(2, backup, running)}, false},
+		"a restore that overwrites nothing": {[]*v1alpha1.GrpcCall{call(1, restore, polite)}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := replacementDue(tc.calls); got != tc.want {
+				t.Errorf("%t", got)
+			}
+		})
+	}
+}
