@@ -27,6 +27,9 @@ type Metrics struct {
 	queues     *queueMetrics
 	requests   *requestMetrics
 	leader     *prometheus.GaugeVec
+
+	replicationChanges *prometheus.CounterVec
+	replicationSteps   *prometheus.HistogramVec
 }
 
 // New makes the metrics. Nothing is counted before somebody is given them.
@@ -50,11 +53,20 @@ func New() *Metrics {
 			Help: "1 while this process holds the lease, 0 while another one does.",
 		}, []string{"name"}),
 	}
+	m.replicationChanges = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "unit_operator_replication_changes_total",
+		Help: "Changes of replications that were recorded, by the reason of their event, such as SwitchoverSucceeded, SwitchoverTakenBack or FailoverSucceeded.",
+	}, []string{"reason"})
+	m.replicationSteps = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "unit_operator_replication_step_duration_seconds",
+		Help:    "Duration of the calls that change the role of a member or wait for it, by step (Promote, Demote, Follow, Isolate, Wait, Provision ...) and result (success, error).",
+		Buckets: prometheus.ExponentialBuckets(0.001, 2, 15), // 1 ms to 16 s
+	}, []string{"step", "result"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "unit_operator_build_info", Help: "1, with the version of unit-operator as label.",
 	}, []string{"version", "commit"})
 	build.WithLabelValues(version.Version, version.Commit).Set(1)
-	m.registry.MustRegister(m.syncs, m.agentCalls, m.leader, build,
+	m.registry.MustRegister(m.syncs, m.agentCalls, m.leader, m.replicationChanges, m.replicationSteps, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.queues.collectors()...)
@@ -88,4 +100,18 @@ func (m *Metrics) ObserveSync(controller, result string, took time.Duration) {
 // ObserveAgentCall is agentclient.Options' Observe.
 func (m *Metrics) ObserveAgentCall(method, code string, took time.Duration) {
 	m.agentCalls.WithLabelValues(method, code).Observe(took.Seconds())
+}
+
+// ReplicationChange counts a change of a replication that was recorded.
+func (m *Metrics) ReplicationChange(reason string) {
+	m.replicationChanges.WithLabelValues(reason).Inc()
+}
+
+// ReplicationStep is a call to the agent of a replication's member.
+func (m *Metrics) ReplicationStep(step string, failed bool, took time.Duration) {
+	result := "success"
+	if failed {
+		result = "error"
+	}
+	m.replicationSteps.WithLabelValues(step, result).Observe(took.Seconds())
 }

@@ -19,7 +19,9 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/agenttls"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/grpccall"
+	"github.com/upmio/unit-operator/pkg/controller/mysqlreplication"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit"
 	"github.com/upmio/unit-operator/pkg/controller/unitset"
@@ -43,6 +45,8 @@ type parts struct {
 	ca        *agenttls.CA
 	// order of the calls that change agents.
 	order func() (term, seq int64)
+	// leaseRenewed is when this process last proved that it leads.
+	leaseRenewed func() time.Time
 	// clusterUID is what readClusterUID gives.
 	clusterUID types.UID
 	recorder   events.EventRecorder
@@ -53,6 +57,8 @@ type parts struct {
 type agents interface {
 	agentclient.Interface
 	agentclient.Operations
+	agentclient.Roles
+	agentclient.Members
 }
 
 // descriptor is a row of the table.
@@ -106,6 +112,7 @@ var table = []descriptor{{
 			Recorder:             p.recorder,
 			Agents:               p.agents,
 			Order:                p.order,
+			GivesRoles:           givesRoles,
 			CA:                   p.ca,
 			AgentImage:           p.options.AgentImage,
 			ClusterUID:           p.clusterUID,
@@ -130,7 +137,30 @@ var table = []descriptor{{
 			Observe:              p.metrics.ObserveSync,
 		})
 	},
+}, {
+	name:    mysqlreplication.ControllerName,
+	workers: func(o *Options) int { return o.ConcurrentMysqlReplicationSyncs },
+	make: func(ctx context.Context, p *parts) (controller, error) {
+		return mysqlreplication.NewController(ctx, mysqlreplication.Config{
+			Kube: p.clients.kube, Upm: p.clients.upm,
+			Replications:         p.informers.mysqlReplications,
+			PostgresReplications: p.informers.postgresReplications,
+			UnitSets:             p.informers.unitSets,
+			Calls:                p.informers.grpcCalls,
+			Children:             p.informers.children,
+			References:           p.informers.references.Scope(mysqlreplication.ControllerName),
+			Recorder:             p.recorder,
+			Agents:               p.agents,
+			Order:                p.order,
+			LeaseRenewed:         p.leaseRenewed,
+			Observe:              p.metrics.ObserveSync,
+			Measure:              p.metrics,
+		})
+	},
 }}
+
+// givesRoles are the kinds of Replications that a row of the table is for.
+var givesRoles = []v1alpha2.ReplicationKind{v1alpha2.KindMysqlReplication}
 
 // controllers are the rows that were made, by name.
 type controllers map[string]controller

@@ -177,6 +177,7 @@ func (l *visibleLock) raise(record resourcelock.LeaderElectionRecord) resourcelo
 func (l *visibleLock) won(record resourcelock.LeaderElectionRecord, err error) error {
 	if err == nil && record.HolderIdentity == l.Identity() {
 		l.order.term.Store(int64(record.LeaderTransitions))
+		l.order.renewed.Store(record.RenewTime.UnixNano())
 	}
 	return err
 }

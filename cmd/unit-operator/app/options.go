@@ -28,6 +28,9 @@ type Options struct {
 	ConcurrentUnitSetSyncs  int
 	ConcurrentUnitSyncs     int
 	ConcurrentGrpcCallSyncs int
+	// ConcurrentMysqlReplicationSyncs bounds syncs; passes over members have workers of
+	// their own.
+	ConcurrentMysqlReplicationSyncs int
 
 	LeaderElect   bool
 	LeaseDuration time.Duration
@@ -49,20 +52,21 @@ const (
 // NewOptions are the defaults.
 func NewOptions() *Options {
 	return &Options{
-		OperatorNamespace:       "upm-system",
-		KubeAPIQPS:              100,
-		KubeAPIBurst:            200,
-		AgentDial:               dialAuto,
-		ClusterDomain:           "cluster.local",
-		ConcurrentUnitSetSyncs:  5,
-		ConcurrentUnitSyncs:     16,
-		ConcurrentGrpcCallSyncs: 8,
-		LeaderElect:             true,
-		LeaseDuration:           15 * time.Second,
-		RenewDeadline:           10 * time.Second,
-		RetryPeriod:             2 * time.Second,
-		HTTPAddress:             ":8081",
-		MemoryLimit:             "64Mi",
+		OperatorNamespace:               "upm-system",
+		KubeAPIQPS:                      100,
+		KubeAPIBurst:                    200,
+		AgentDial:                       dialAuto,
+		ClusterDomain:                   "cluster.local",
+		ConcurrentUnitSetSyncs:          5,
+		ConcurrentUnitSyncs:             16,
+		ConcurrentGrpcCallSyncs:         8,
+		ConcurrentMysqlReplicationSyncs: 4,
+		LeaderElect:                     true,
+		LeaseDuration:                   15 * time.Second,
+		RenewDeadline:                   10 * time.Second,
+		RetryPeriod:                     2 * time.Second,
+		HTTPAddress:                     ":8081",
+		MemoryLimit:                     "64Mi",
 	}
 }
 
@@ -95,6 +99,7 @@ func (o *Options) sections() []section {
 			f.IntVar(&o.ConcurrentUnitSetSyncs, "concurrent-unitset-syncs", o.ConcurrentUnitSetSyncs, "UnitSets worked on at a time")
 			f.IntVar(&o.ConcurrentUnitSyncs, "concurrent-unit-syncs", o.ConcurrentUnitSyncs, "Units worked on at a time")
 			f.IntVar(&o.ConcurrentGrpcCallSyncs, "concurrent-grpccall-syncs", o.ConcurrentGrpcCallSyncs, "GrpcCalls worked on at a time. However many run, a worker is with one for a moment only")
+			f.IntVar(&o.ConcurrentMysqlReplicationSyncs, "concurrent-mysqlreplication-syncs", o.ConcurrentMysqlReplicationSyncs, "MysqlReplications whose objects are worked on at a time. Their servers have workers of their own")
 		}),
 		make1("Leader election", func(f *pflag.FlagSet) {
 			f.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "work only while holding the Lease unit-operator of the operator's namespace. Turn it off only where nothing else can run a second one")

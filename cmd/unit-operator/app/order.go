@@ -24,6 +24,9 @@ type callOrder struct {
 	needed atomic.Int64
 	// leaseless: there is no Lease by which this process could prove that it leads.
 	leaseless bool
+	// renewed is when this process last wrote its Lease, in nanoseconds; 0 where there is
+	// none.
+	renewed atomic.Int64
 }
 
 func newCallOrder(now time.Time) *callOrder {
@@ -63,6 +66,15 @@ func (o *callOrder) least(now time.Time) int64 {
 
 // next call.
 func (o *callOrder) next() (term, seq int64) { return o.term.Load(), o.seq.Add(1) }
+
+// leaseRenewed is when this process last proved that it leads. Without a Lease it always
+// does.
+func (o *callOrder) leaseRenewed() time.Time {
+	if n := o.renewed.Load(); n != 0 {
+		return time.Unix(0, n)
+	}
+	return time.Now()
+}
 
 // leastTerm of an operator that begins to lead now, in minutes. A Lease that was deleted
 // begins above all that it was before, and an operator without a Lease has a term at

@@ -111,7 +111,7 @@ func (op *operator) work(ctx context.Context) error {
 		return err
 	}
 	p := &parts{
-		options: o, clients: op.clients, informers: informers, agents: agents, ca: ca, clusterUID: clusterUID, metrics: op.metrics, order: op.order.next,
+		options: o, clients: op.clients, informers: informers, agents: agents, ca: ca, clusterUID: clusterUID, metrics: op.metrics, order: op.order.next, leaseRenewed: op.order.leaseRenewed,
 		recorder: broadcaster.NewRecorder(kindsOfEvents(), "unit-operator"),
 	}
 	for _, row := range table {

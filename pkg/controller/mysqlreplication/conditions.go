@@ -27,10 +27,11 @@ var conditionsOfReplication = findings.Kind{
 	Notices: []string{
 		v1alpha1.ReplicationDegraded,
 		v1alpha1.ReplicationProgressing,
+		v1alpha1.ReplicationSourceReplaceable,
 		v1alpha1.ReplicationPaused,
 		v1alpha1.ReplicationNotActedOn,
 	},
-	Calm: []string{v1alpha1.ReplicationProgressing, v1alpha1.ReplicationPaused, v1alpha1.ReplicationNotActedOn},
+	Calm: []string{v1alpha1.ReplicationReady, v1alpha1.ReplicationProgressing, v1alpha1.ReplicationSourceReplaceable, v1alpha1.ReplicationPaused, v1alpha1.ReplicationNotActedOn},
 }
 
 // Reasons of Ready and of events that are this package's own. The others are the states

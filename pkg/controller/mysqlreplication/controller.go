@@ -76,6 +76,17 @@ type Config struct {
 	Clock clock.WithTicker
 	// Observe is told of every sync; see loop.Config.
 	Observe func(controller, result string, took time.Duration)
+	// Measure is given what passes recorded and called; nil for nobody.
+	Measure Measure
+}
+
+// Measure is what passes are measured by. *metrics.Metrics is one.
+type Measure interface {
+	// ReplicationChange counts a change of a topology that was recorded, by the reason of
+	// its event.
+	ReplicationChange(reason string)
+	// ReplicationStep is a call to a member's agent, by what it called.
+	ReplicationStep(step string, failed bool, took time.Duration)
 }
 
 // Controller keeps MysqlReplications. See the package's comment.
@@ -96,6 +107,7 @@ type Controller struct {
 	order        func() (term, seq int64)
 	leaseRenewed func() time.Time
 	run          runner
+	measure      Measure
 
 	mu       sync.Mutex
 	memories map[cache.ObjectName]*memory
@@ -108,6 +120,9 @@ type Controller struct {
 func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
+	}
+	if cfg.Order == nil {
+		cfg.Order = func() (term, seq int64) { return 0, 0 }
 	}
 	if cfg.LeaseRenewed == nil {
 		cfg.LeaseRenewed = cfg.Clock.Now
@@ -123,7 +138,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		wrote:   wrote, clock: cfg.Clock,
 		replications: cfg.Replications, unitSets: cfg.UnitSets, calls: cfg.Calls, children: cfg.Children,
 		members:    membership.NewResolver(cfg.Replications, cfg.PostgresReplications),
-		references: cfg.References, agents: cfg.Agents, order: cfg.Order, leaseRenewed: cfg.LeaseRenewed,
+		references: cfg.References, agents: cfg.Agents, order: cfg.Order, leaseRenewed: cfg.LeaseRenewed, run: runPass, measure: cfg.Measure,
 		memories: map[cache.ObjectName]*memory{}, busy: map[cache.ObjectName]bool{},
 	}
 	synced := []cache.InformerSynced{

@@ -199,17 +199,17 @@ func TestOneThatNeverGaveARoleGoesAtOnce(t *testing.T) {
 
 // decided is a pass that finds these roles.
 func (w *world) decided(state topology.State, labels map[string]topology.Role) {
-	w.controller.run = func(ctx context.Context, _ *Controller, j *journal, agents worker.Agents, _ topology.Memory) (topology.Plan, error) {
+	w.controller.run = func(ctx context.Context, _ *Controller, j *journal, agents worker.Agents, _ *topology.Memory) (worker.Outcome, error) {
 		loaded, err := j.Load(ctx)
 		if err != nil {
-			return topology.Plan{}, err
+			return worker.Outcome{}, err
 		}
 		for _, m := range loaded.Members {
 			if target, ok := loaded.Targets[m.Name]; ok {
 				_, _ = agents.Observe(ctx, target)
 			}
 		}
-		return topology.Plan{State: state, Labels: labels, Members: loaded.Recorded.Members}, nil
+		return worker.Outcome{Plan: topology.Plan{State: state, Labels: labels, Members: loaded.Recorded.Members}}, nil
 	}
 }
 

@@ -29,10 +29,6 @@ const (
 	troubleInterval = 5 * time.Second
 )
 
-// runner makes a whole pass: it loads, asks, decides and acts until nothing is left to do
-// that need not wait.
-type runner func(ctx context.Context, c *Controller, j *journal, agents worker.Agents, memory topology.Memory) (topology.Plan, error)
-
 // drive is a pass of a Replication that is not being deleted.
 func (c *Controller) drive(ctx context.Context, s *state) (time.Duration, error) {
 	r := s.replication
@@ -44,14 +40,13 @@ func (c *Controller) drive(ctx context.Context, s *state) (time.Duration, error)
 	c.mu.Unlock()
 	j := &journal{c: c, namespace: r.Namespace, name: r.Name, uid: r.UID}
 	asked := &askedAgents{Agents: c.agents, order: c.order, heard: map[types.UID]*agentclient.Observation{}}
-	plan, err := c.run(ctx, c, j, asked, memory)
+	made, err := c.run(ctx, c, j, asked, &memory)
+	plan := made.Plan
+	c.count(made)
 	out := newOutcome(plan, err, j, asked, c.clock.Now())
 	c.mu.Lock()
 	m := c.memory(r)
-	m.outcome = out
-	if err == nil {
-		m.plans = plan.Memory
-	}
+	m.outcome, m.plans = out, memory
 	m.settled = ""
 	if out.healthy() {
 		m.settled = m.passed
@@ -70,6 +65,22 @@ func (c *Controller) drive(ctx context.Context, s *state) (time.Duration, error)
 		again = restInterval
 	}
 	return again, nil
+}
+
+// count what a pass recorded and called.
+func (c *Controller) count(made worker.Outcome) {
+	if c.measure == nil {
+		return
+	}
+	for i := range made.Changes {
+		if reason := made.Changes[i].Reason; reason != "" {
+			c.measure.ReplicationChange(reason)
+		}
+	}
+	for i := range made.Steps {
+		step := &made.Steps[i]
+		c.measure.ReplicationStep(string(step.Kind), step.Err != nil, step.Took)
+	}
 }
 
 // newOutcome of a pass that has ended. What was not decided leaves labels as they are.
@@ -94,7 +105,7 @@ func newOutcome(plan topology.Plan, err error, j *journal, asked *askedAgents, n
 // is asked once a minute and the source more often: it says who receives from it.
 func (c *Controller) quiet(ctx context.Context, s *state) bool {
 	o := s.outcome
-	if o == nil || o.trouble != "" || !o.healthy() || c.clock.Since(o.at) >= wholeInterval || child.Paused(s.replication) {
+	if o == nil || !o.healthy() || o.plan.Requeue > 0 && o.plan.Requeue < restInterval || c.clock.Since(o.at) >= wholeInterval || child.Paused(s.replication) {
 		return false
 	}
 	c.mu.Lock()

@@ -18,7 +18,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/child"
-	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 	"github.com/upmio/unit-operator/pkg/replication/worker"
@@ -179,7 +178,7 @@ func topologyRequest(s *state, c *Controller) topology.Request {
 		out.Durability = topology.Durability{Replicas: ptr.Deref(d.Replicas, 0), Preferred: d.Policy == v1alpha1.DurabilityPreferred}
 	}
 	if source := s.status.CurrentSource; source != "" {
-		out.Replacing = interlock.Replacing(c.calls.ByIndex(slim.ByTarget, r.Namespace+"/"+source))
+		out.Replacing = replacementDue(c.calls.ByIndex(slim.ByTarget, r.Namespace+"/"+source))
 	}
 	return out
 }

@@ -23,8 +23,8 @@ import (
 )
 
 // undecided is a pass that comes to no decision.
-func undecided(context.Context, *Controller, *journal, worker.Agents, topology.Memory) (topology.Plan, error) {
-	return topology.Plan{}, errors.New("nothing is decided in this test")
+func undecided(context.Context, *Controller, *journal, worker.Agents, *topology.Memory) (worker.Outcome, error) {
+	return worker.Outcome{}, errors.New("nothing is decided in this test")
 }
 
 func TestTheObjectsOfAReplication(t *testing.T) {
@@ -149,9 +149,9 @@ func TestAMemberOfAnOlderReplicationIsNotTouched(t *testing.T) {
 
 func TestAGroupIsLeftAlone(t *testing.T) {
 	w := newWorld(t, func(r *v1alpha1.MysqlReplication) { r.Spec.Mode = v1alpha1.MysqlReplicationGroup })
-	w.controller.run = func(context.Context, *Controller, *journal, worker.Agents, topology.Memory) (topology.Plan, error) {
+	w.controller.run = func(context.Context, *Controller, *journal, worker.Agents, *topology.Memory) (worker.Outcome, error) {
 		t.Error("a pass is made")
-		return topology.Plan{}, nil
+		return worker.Outcome{}, nil
 	}
 	w.settle()
 	w.adopt()

@@ -8,20 +8,21 @@ import (
 	"strings"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/replication/mysql"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
-// stateHealthy: the source is open, its durability in force, and every member replicates.
-const stateHealthy topology.State = "Healthy"
-
 // blocked are the states in which no commit is acknowledged.
-var blocked = []topology.State{"SplitBrain", "Uninitialised", "SourceLostData", "SourceFailed", "WritesBlocked", "SourceStoppedByUser"}
+var blocked = []topology.State{
+	mysql.Uninitialised, mysql.SourceInOperation, mysql.SourceLostData, mysql.SourceStoppedByUser, mysql.SourceFailed, mysql.WritesBlocked,
+}
 
-// degraded are those in which commits are acknowledged and a member does not do its part.
-var degraded = []topology.State{"Degraded", "SemiSyncDegraded", "Provisioning"}
+// degraded are those in which commits are acknowledged and something is not as it should
+// be.
+var degraded = []topology.State{mysql.SplitBrain, mysql.SourceUnreachable, mysql.SemiSyncDegraded, mysql.Provisioning, mysql.Degraded}
 
 // healthy says whether there is nothing to do and nothing to wait for.
-func (o *outcome) healthy() bool { return o.trouble == "" && o.plan.State == stateHealthy }
+func (o *outcome) healthy() bool { return o.trouble == "" && o.plan.State == mysql.Healthy }
 
 // reason of conditions, in one word.
 func (o *outcome) reason() string {
@@ -60,6 +61,9 @@ func (s *state) conclude() {
 	}
 	if o == nil || o.trouble != "" || s.replication.DeletionTimestamp != nil {
 		return
+	}
+	if o.plan.MayReplace {
+		s.found.Because(v1alpha1.ReplicationSourceReplaceable, "the data of %s may be replaced: the other members are isolated, and are made again from it afterwards", s.status.CurrentSource)
 	}
 	switch {
 	case slices.Contains(blocked, o.plan.State):

@@ -4,12 +4,14 @@
 package mysqlreplication
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/controller/findings"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
 // computeStatus makes of what was found the status. What decides about roles
@@ -26,11 +28,39 @@ func computeStatus(s *state, now time.Time) {
 	}
 	if o := s.outcome; o != nil && o.trouble == "" && s.replication.DeletionTimestamp == nil {
 		status.Topology = o.plan.Members
+		status.Replicas, status.ReadyReplicas, status.Lag = s.countReplicas()
 	}
 	s.conclude()
 	conditionsOfReplication.Write(&status.Conditions, s.found, s.replication.Generation, now)
 	value, ready := s.ready()
 	ready.Write(&status.Conditions, v1alpha1.ReplicationReady, value, s.replication.Generation, now)
+}
+
+// lags in the order of how far a replica is behind.
+var lags = []v1alpha1.ReplicationLag{
+	v1alpha1.LagCaughtUp, v1alpha1.LagUnder10s, v1alpha1.LagUnder1m, v1alpha1.LagUnder10m, v1alpha1.LagOver10m,
+}
+
+// countReplicas that are asked for, that replicate, and how far the slowest is behind.
+func (s *state) countReplicas() (wanted, ready int32, worst v1alpha1.ReplicationLag) {
+	for i := range s.members {
+		m := &s.members[i]
+		if m.leaving || m.Isolated || m.Name == s.status.CurrentSource {
+			continue
+		}
+		wanted++
+		if s.outcome.plan.Labels[m.Name] != topology.RoleReplica {
+			continue
+		}
+		ready++
+		for j := range s.status.Topology {
+			t := &s.status.Topology[j]
+			if t.Name == m.Name && request(s, m).Delay == 0 && slices.Index(lags, t.Lag) > slices.Index(lags, worst) {
+				worst = t.Lag
+			}
+		}
+	}
+	return wanted, ready, worst
 }
 
 // ready is the condition that is always there.
