@@ -108,6 +108,7 @@ type Controller struct {
 	leaseRenewed func() time.Time
 	run          runner
 	measure      Measure
+	sleep        func(ctx context.Context, d time.Duration) error
 
 	mu       sync.Mutex
 	memories map[cache.ObjectName]*memory
@@ -138,7 +139,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		wrote:   wrote, clock: cfg.Clock,
 		replications: cfg.Replications, unitSets: cfg.UnitSets, calls: cfg.Calls, children: cfg.Children,
 		members:    membership.NewResolver(cfg.Replications, cfg.PostgresReplications),
-		references: cfg.References, agents: cfg.Agents, order: cfg.Order, leaseRenewed: cfg.LeaseRenewed, run: runPass, measure: cfg.Measure,
+		references: cfg.References, agents: cfg.Agents, order: cfg.Order, leaseRenewed: cfg.LeaseRenewed, run: runPass, measure: cfg.Measure, sleep: sleepBy(cfg.Clock),
 		memories: map[cache.ObjectName]*memory{}, busy: map[cache.ObjectName]bool{},
 	}
 	synced := []cache.InformerSynced{

@@ -6,6 +6,7 @@ package mysqlreplication
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 	"github.com/upmio/unit-operator/pkg/replication/worker"
 )
@@ -25,8 +27,14 @@ const (
 	// often every member is.
 	restInterval  = 10 * time.Second
 	wholeInterval = time.Minute
-	// troubleInterval is how soon a pass is tried again that came to no decision.
+	// earlyInterval is how soon a pass is made again that ended early, troubleInterval
+	// how soon accounts are tried again.
+	earlyInterval   = time.Second
 	troubleInterval = 5 * time.Second
+	// lookInterval is how old the newest position of the source may be when the members
+	// are compared with it, lookPause what they are given to have it.
+	lookInterval = 2 * time.Second
+	lookPause    = 100 * time.Millisecond
 )
 
 // drive is a pass of a Replication that is not being deleted.
@@ -40,21 +48,25 @@ func (c *Controller) drive(ctx context.Context, s *state) (time.Duration, error)
 	c.mu.Unlock()
 	j := &journal{c: c, namespace: r.Namespace, name: r.Name, uid: r.UID}
 	asked := &askedAgents{Agents: c.agents, order: c.order, heard: map[types.UID]*agentclient.Observation{}}
+	c.look(ctx, s, &memory)
 	made, err := c.run(ctx, c, j, asked, &memory)
 	plan := made.Plan
 	c.count(made)
 	out := newOutcome(plan, err, j, asked, c.clock.Now())
 	c.mu.Lock()
 	m := c.memory(r)
-	m.outcome, m.plans = out, memory
-	m.settled = ""
+	m.plans, m.settled = memory, ""
+	if keeps := m.outcome != nil && c.clock.Since(m.outcome.at) < wholeInterval; plan.State != "" && err == nil || !keeps {
+		m.outcome = out
+	}
 	if out.healthy() {
 		m.settled = m.passed
 	}
 	c.mu.Unlock()
 	if err != nil {
-		klog.FromContext(ctx).Info("The members could not be judged", "reason", err.Error())
-		return troubleInterval, nil
+		// A source may be closed meanwhile: it is made again soon.
+		klog.FromContext(ctx).Info("The pass ended early", "reason", err.Error())
+		return earlyInterval, nil
 	}
 	if err := c.ensureAccounts(ctx, s, j, asked, plan); err != nil {
 		klog.FromContext(ctx).Info("The accounts could not be made", "reason", err.Error())
@@ -65,6 +77,39 @@ func (c *Controller) drive(ctx context.Context, s *state) (time.Duration, error)
 		again = restInterval
 	}
 	return again, nil
+}
+
+// look at the source before its replicas are asked, unless that was done a moment ago.
+// How far a replica is behind is judged by the positions that the source is remembered to
+// have had: without a fresh one a replica of a source that is written to would seem to be
+// as far behind as the last look is ago.
+func (c *Controller) look(ctx context.Context, s *state, memory *topology.Memory) {
+	if n := len(memory.Positions); n > 0 && c.clock.Since(memory.Positions[n-1].At) < lookInterval {
+		return
+	}
+	for i := range s.members {
+		m := &s.members[i]
+		if m.Name != s.status.CurrentSource || !m.adopted || !m.agentUp() {
+			continue
+		}
+		at := c.clock.Now()
+		o, err := c.agents.Observe(ctx, m.target())
+		if err != nil || !o.Answered || o.MySQL == nil {
+			return
+		}
+		executed, err := gtid.Parse(o.MySQL.Executed)
+		if err != nil {
+			return
+		}
+		if n := len(memory.Positions); n > 0 && memory.Positions[n-1].ServerID != o.ServerID {
+			memory.Positions = nil
+		}
+		memory.Positions = append(slices.Clone(memory.Positions), topology.Position{At: at, ServerID: o.ServerID, Executed: executed})
+		if o.MySQL.SemiSync.Clients > 0 || len(o.MySQL.DumpThreads) > 0 {
+			_ = c.sleep(ctx, lookPause)
+		}
+		return
+	}
 }
 
 // count what a pass recorded and called.

@@ -118,6 +118,10 @@ func (w *world) restart() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	c.sleep = func(_ context.Context, d time.Duration) error {
+		w.clock.Step(d)
+		return nil
+	}
 	w.controller = c
 }
 
