@@ -33,15 +33,6 @@ const ControllerName = "mysqlreplication"
 // passesName is that of the queue of passes.
 const passesName = "mysqlreplication-passes"
 
-// References are users' objects that a Replication refers to. *slim.References,
-// scoped, is one.
-type References interface {
-	Set(owner cache.ObjectName, refs []slim.Reference)
-	Forget(owner cache.ObjectName)
-	Get(ref slim.Reference) (seen slim.Seen, known bool)
-	Learn(ref slim.Reference, seen slim.Seen)
-}
-
 // Agents are all that is asked of the members' agents.
 type Agents interface {
 	agentclient.Interface
@@ -62,7 +53,7 @@ type Config struct {
 	Calls *slim.Informer[*v1alpha1.GrpcCall]
 	// Children are the informers of Units, Pods, Services and Secrets.
 	Children   *slim.Informers
-	References References
+	References slim.Watched
 	Recorder   events.EventRecorder
 
 	Agents Agents
@@ -74,7 +65,7 @@ type Config struct {
 	LeaseRenewed func() time.Time
 	// Clock is clock.RealClock outside tests.
 	Clock clock.WithTicker
-	// Observe is told of every sync; see loop.Config.
+	// Observe is called after every sync; see loop.Config.
 	Observe func(controller, result string, took time.Duration)
 	// Measure is given what passes recorded and called; nil for nobody.
 	Measure Measure
@@ -102,7 +93,7 @@ type Controller struct {
 	calls        *slim.Informer[*v1alpha1.GrpcCall]
 	children     *slim.Informers
 	members      membership.Resolver
-	references   References
+	references   slim.Watched
 	agents       Agents
 	order        func() (term, seq int64)
 	leaseRenewed func() time.Time

@@ -37,8 +37,15 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 		s.found.Because(v1alpha1.ReplicationPaused, "the deletion waits while the annotation %s is \"true\"", v1alpha2.AnnotationPaused)
 		return nil
 	}
+	force := r.Annotations[v1alpha2.AnnotationForceRelease] == "true"
+	if op := s.status.Operation; op != nil && !force {
+		s.found.Because(v1alpha1.ReplicationReleasePending,
+			"the members are released when the operation that is under way has ended (%s); the annotation %s=\"true\" lets the object go at once, and may leave no member that accepts writes",
+			describe(op), v1alpha2.AnnotationForceRelease)
+		return nil
+	}
 	waits := c.unreleased(s)
-	if blocking := mayBeSource(s, waits); len(blocking) > 0 && r.Annotations[v1alpha2.AnnotationForceRelease] != "true" {
+	if blocking := mayBeSource(s, waits); len(blocking) > 0 && !force {
 		s.found.Because(v1alpha1.ReplicationReleasePending,
 			"%s may accept writes, and its agent has not heard that this object is being deleted. It goes when the agent answers, or the end of the pod is proven; "+
 				"the annotation %s=\"true\" lets it go at once, and whoever sets it makes sure that no second member accepts writes",

@@ -108,7 +108,7 @@ func TestASourceThatIsOutOfReachKeepsItsReplication(t *testing.T) {
 		w.settle()
 		w.finish()
 		if w.gone() {
-			t.Fatal("it is gone while nobody has told the source")
+			t.Fatal("it is gone while the source has not heard of it")
 		}
 		w.wantCondition(v1alpha1.ReplicationReleasePending, v1alpha1.ReplicationReleasePending, "mysql-0", v1alpha2.AnnotationForceRelease)
 		w.agents.Fail(nil)
@@ -169,6 +169,33 @@ func TestASourceThatIsOutOfReachKeepsItsReplication(t *testing.T) {
 			t.Error("it is gone")
 		}
 	})
+}
+
+// A source may be closed for an operation: released then, nobody would open it again.
+func TestAnOperationIsEndedBeforeMembersAreReleased(t *testing.T) {
+	w := settled(t)
+	r := w.replication()
+	r.Status.Operation = &v1alpha1.ReplicationOperation{ID: "1", Type: v1alpha1.OperationSwitchover, From: "mysql-0", To: "mysql-1", Epoch: 8}
+	w.Given(r)
+	w.Delete(w.replication())
+	w.settle()
+	driven := 0
+	w.controller.run = func(context.Context, *Controller, *journal, worker.Agents, *topology.Memory) (worker.Outcome, error) {
+		driven++
+		return worker.Outcome{}, nil
+	}
+	w.finish()
+	if w.gone() || len(w.released()) > 0 || driven != 1 {
+		t.Fatalf("gone: %t, released %v, driven %d times", w.gone(), w.released(), driven)
+	}
+	w.wantCondition(v1alpha1.ReplicationReleasePending, v1alpha1.ReplicationReleasePending, "Switchover from mysql-0 to mysql-1")
+	r = w.replication()
+	r.Status.Operation = nil
+	w.Given(r)
+	w.finish()
+	if !w.gone() || len(w.released()) != 3 {
+		t.Errorf("gone: %t, released %v", w.gone(), w.released())
+	}
 }
 
 func TestTheDeletionOfAPausedReplicationWaits(t *testing.T) {

@@ -58,6 +58,11 @@ func (c *Controller) drive(ctx context.Context, s *state) (time.Duration, error)
 	m.plans, m.settled = memory, ""
 	if keeps := m.outcome != nil && c.clock.Since(m.outcome.at) < wholeInterval; plan.State != "" && err == nil || !keeps {
 		m.outcome = out
+	} else {
+		// What was shown stays for a while, but not over what was recorded since.
+		kept := *m.outcome
+		kept.plan.Members = made.Recorded.Members
+		m.outcome = &kept
 	}
 	if out.healthy() {
 		m.settled = m.passed

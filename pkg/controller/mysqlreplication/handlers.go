@@ -6,7 +6,6 @@ package mysqlreplication
 import (
 	"errors"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -19,24 +18,24 @@ import (
 
 func (c *Controller) addHandlers() error {
 	return errors.Join(
-		c.replications.AddHandler(handler(func(r *v1alpha1.MysqlReplication) {
+		c.replications.OnChange(func(r *v1alpha1.MysqlReplication) {
 			c.loop.Enqueue(cache.MetaObjectToName(r))
 			// Another one that lists a unit of it may own that now.
 			for _, unit := range slim.MysqlMembers()[slim.ByMember](r) {
 				c.enqueueListers(unit)
 			}
-		})),
-		c.unitSets.AddHandler(handler(func(set *v1alpha2.UnitSet) { c.enqueueSet(cache.MetaObjectToName(set)) })),
-		c.children.Units.AddHandler(handler(func(u *slim.Unit) {
+		}),
+		c.unitSets.OnChange(func(set *v1alpha2.UnitSet) { c.enqueueSet(cache.MetaObjectToName(set)) }),
+		c.children.Units.OnChange(func(u *slim.Unit) {
 			c.enqueueListers(cache.MetaObjectToName(u).String())
 			if set := slim.SetOf(u); set != "" {
 				c.enqueueSet(cache.NewObjectName(u.Namespace, set))
 			}
-		})),
+		}),
 		// A pod has its unit's name.
-		c.children.Pods.AddHandler(handler(func(p *slim.Pod) { c.enqueuePod(p) })),
-		c.children.Services.AddHandler(handler(func(o *slim.Object) { c.enqueueChild(o) })),
-		c.children.Secrets.AddHandler(handler(func(o *slim.Object) { c.enqueueChild(o) })),
+		c.children.Pods.OnChange(func(p *slim.Pod) { c.enqueuePod(p) }),
+		c.children.Services.OnChange(func(o *slim.Object) { c.enqueueChild(o) }),
+		c.children.Secrets.OnChange(func(o *slim.Object) { c.enqueueChild(o) }),
 		c.calls.AddHandler(interlock.Handler(func(units []string) {
 			for _, unit := range units {
 				c.enqueueListers(unit)
@@ -69,29 +68,4 @@ func (c *Controller) enqueueChild(o *slim.Object) {
 	if name := o.Labels[v1alpha2.LabelReplication]; name != "" {
 		c.loop.Enqueue(cache.NewObjectName(o.Namespace, name))
 	}
-}
-
-// handler calls f with everything that appears, changes or goes; with both sides of a
-// change, since a member may have been taken out by it.
-func handler[T slim.Type](f func(T)) cache.TypedResourceEventHandlerFuncs[T] {
-	return cache.TypedResourceEventHandlerFuncs[T]{
-		AddFunc: f,
-		UpdateFunc: func(old, current T) {
-			if changed(old, current) {
-				f(old)
-				f(current)
-			}
-		},
-		DeleteFunc: func(deleted cache.DeletedObject[T]) {
-			var none T
-			if deleted.OptionalObj != none {
-				f(deleted.OptionalObj)
-			}
-		},
-	}
-}
-
-// changed is false for a resync.
-func changed(old, current metav1.Object) bool {
-	return old.GetResourceVersion() == "" || old.GetResourceVersion() != current.GetResourceVersion()
 }

@@ -100,7 +100,9 @@ func (j *journal) Save(ctx context.Context, from topology.Recorded, change topol
 		if !apiequality.Semantic.DeepEqual(recorded(&before.Status), from) {
 			return worker.ErrConflict
 		}
-		if before.DeletionTimestamp != nil {
+		if before.DeletionTimestamp != nil && before.Status.Operation == nil {
+			// Its members are released next. An operation that is under way is ended first: a
+			// source may be closed for it.
 			return worker.ErrConflict
 		}
 		status := before.Status.DeepCopy()
@@ -203,7 +205,9 @@ func request(s *state, m *member) topology.Member {
 		return out
 	}
 	if d := m.unit.Status.DataIdentity; d != nil {
-		out.HadData = d.SystemID != "" && d.Pristine != nil && !*d.Pristine
+		// What the status says of being pristine may be older than the first role.
+		replicated := m.unit.Status.Released != nil || m.unit.Status.Replication != nil && m.unit.Status.Replication.Epoch > 0
+		out.HadData = d.SystemID != "" && (replicated || !ptr.Deref(d.Pristine, false))
 	}
 	out.StoppedByUser = !m.unit.Startup
 	out.Reinit = m.unit.Annotations[v1alpha2.AnnotationReinit]

@@ -51,7 +51,7 @@ func (c *Controller) schedule(s *state) {
 	if !c.hasPasses(s) {
 		return
 	}
-	from := fingerprint(s)
+	from := c.fingerprint(s)
 	c.mu.Lock()
 	m := c.memory(r)
 	changed := m.passed != from
@@ -64,18 +64,28 @@ func (c *Controller) schedule(s *state) {
 // hasPasses says whether anything of the Replication is acted upon.
 func (c *Controller) hasPasses(s *state) bool {
 	r := s.replication
-	if r.DeletionTimestamp != nil {
+	if r.DeletionTimestamp != nil && s.status.Operation == nil {
 		return !child.Paused(r) && len(c.unreleased(s)) > 0
 	}
 	return s.status.Accepted != nil && s.status.Accepted.Mode != string(v1alpha1.MysqlReplicationGroup)
 }
 
-// fingerprint of all that a pass is made from, apart from what agents say.
-func fingerprint(s *state) string {
-	parts := []any{s.replication.Generation, s.replication.Annotations, s.replication.DeletionTimestamp, s.status.Accepted, s.found}
+// fingerprint of all that a pass is made from, apart from what agents say and what passes
+// record themselves.
+func (c *Controller) fingerprint(s *state) string {
+	r := s.replication
+	parts := []any{r.Generation, r.Annotations, r.DeletionTimestamp, s.wanted.accepted, s.wanted.invalid, s.hibernated()}
 	for i := range s.members {
 		m := &s.members[i]
-		parts = append(parts, request(s, m))
+		parts = append(parts, request(s, m), m.agentUp())
+	}
+	if source := s.status.CurrentSource; source != "" {
+		parts = append(parts, replacementDue(c.calls.ByIndex(slim.ByTarget, r.Namespace+"/"+source)))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.memory(r); m.accounts != nil {
+		parts = append(parts, m.accounts.UID, m.accounts.ResourceVersion)
 	}
 	return slim.ContentHash(parts)
 }
@@ -98,11 +108,12 @@ func (c *Controller) pass(ctx context.Context, key cache.ObjectName) (time.Durat
 		c.end(key)
 		return 0, nil
 	}
+	from := c.fingerprint(s)
 	c.mu.Lock()
-	c.memory(r).passed = fingerprint(s)
+	c.memory(r).passed = from
 	c.mu.Unlock()
 	work := c.drive
-	if r.DeletionTimestamp != nil {
+	if r.DeletionTimestamp != nil && s.status.Operation == nil {
 		work = c.release
 	}
 	again, err := work(ctx, s)

@@ -28,6 +28,13 @@ func (j *journal) Publish(ctx context.Context, source string, epoch int64) error
 	return j.label(ctx, source, v1alpha2.RoleSource, epoch)
 }
 
+// Withdraw implements worker.Endpoints: clients that connect again while the source is
+// being fenced find nobody, rather than a server that refuses their writes for as long as
+// they keep the connection.
+func (j *journal) Withdraw(ctx context.Context, source string, epoch int64) error {
+	return j.label(ctx, source, "", epoch)
+}
+
 // label a member's pod with a role; without one only the source's label is taken off.
 func (j *journal) label(ctx context.Context, member, role string, epoch int64) error {
 	for {

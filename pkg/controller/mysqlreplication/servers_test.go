@@ -6,6 +6,8 @@ package mysqlreplication
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -38,6 +40,14 @@ func (s *servers) start(pod types.UID, unit string) {
 	})
 }
 
+// stop the server of a pod, for good.
+func (s *servers) stop(pod types.UID) { delete(s.units, pod) }
+
+// alive says whether a unit has a server.
+func (s *servers) alive(unit string) bool {
+	return slices.Contains(slices.Collect(maps.Values(s.units)), unit)
+}
+
 // own is the Unit controller's Apply that names the owner.
 func (s *servers) own(pod, unit, owner types.UID) {
 	s.With(pod, func(a *fake.Agent) { a.Status.UnitUID, a.Status.Owner = unit, owner })
@@ -56,7 +66,7 @@ func (s *servers) complete(t agentclient.Target, o *agentclient.Observation, err
 	case record.Role == agentclient.RoleReplica && record.Upstream != nil:
 		m.Channel = &agentclient.MySQLChannel{
 			Host: record.Upstream.Host, Port: record.Upstream.Port, User: record.Upstream.User, SourceUUID: record.Upstream.ServerID,
-			Receiving: true, Applying: true, Retrieved: s.set(),
+			Receiving: s.alive(record.Upstream.Name), Applying: true, Retrieved: s.set(),
 		}
 		m.SemiSync.ReplicaEnabled = true
 	case record.Role == agentclient.RoleSource:

@@ -143,6 +143,14 @@ func (c *Controller) observe(r *v1alpha1.MysqlReplication) *state {
 // setOfMembers is the set that listed units are, or were, part of: it says which of
 // them it does not want any more.
 func (c *Controller) setOfMembers(s *state) *v1alpha2.UnitSet {
+	if source := s.replication.Spec.Source.Name; len(s.units) == 0 {
+		// A set that was asked for no units has none to say so.
+		if i := strings.LastIndex(source, "-"); i > 0 {
+			set, _ := c.unitSets.Get(cache.NewObjectName(s.replication.Namespace, source[:i]))
+			return set
+		}
+		return nil
+	}
 	for _, u := range s.units {
 		if name := slim.SetOf(u); name != "" {
 			if set, ok := c.unitSets.Get(cache.NewObjectName(u.Namespace, name)); ok {
