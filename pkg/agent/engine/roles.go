@@ -105,6 +105,9 @@ var (
 	// ErrMustKill: the server cannot be closed without acknowledging commits that
 	// nobody else has; only SIGKILL ends it safely.
 	ErrMustKill = errors.New("the server must be killed")
+	// ErrMustRestart: the server gets there only by being stopped and started again with
+	// what is recorded.
+	ErrMustRestart = errors.New("the server must be restarted")
 	// ErrNotYet: the change is under way and needs more time; the same call again
 	// finds out.
 	ErrNotYet = errors.New("not done yet")
@@ -151,7 +154,8 @@ type Replicator interface {
 	Follow(ctx context.Context, record RoleRecord, channel ChannelAccount, upstreamExecuted string) error
 
 	// StopReceiver stops receiving and returns when it was seen stopped. The applier
-	// goes on with what was received.
+	// goes on with what was received. It, Promote and Follow may find that only a restart
+	// ends the receiver: ErrMustRestart.
 	StopReceiver(ctx context.Context) error
 
 	// SetDurability changes what an open source waits for, and reads it back.

@@ -118,14 +118,11 @@ func (m *Manager) enforce(ctx context.Context, how enforcing) error {
 				return err
 			}
 		case stepPromote:
-			err := m.promote(ctx, s.desired)
-			if errors.Is(err, engine.ErrMustKill) {
-				if err := m.restart(ctx, s, engine.StopFence); err != nil {
-					return err
-				}
-				continue
+			if again, err := m.promoted(ctx, s); !again {
+				return m.done(s, err)
+			} else if err != nil {
+				return err
 			}
-			return m.done(s, err)
 		case stepFollow:
 			if closed, err := m.closed(ctx, s); err != nil {
 				return err
@@ -136,16 +133,42 @@ func (m *Manager) enforce(ctx context.Context, how enforcing) error {
 			if err != nil {
 				return err
 			}
-			return m.done(s, m.engine.Follow(ctx, s.desired.EffectiveRecord(), channel, how.upstreamExecuted))
+			if again, err := m.restarted(ctx, s, m.engine.Follow(ctx, s.desired.EffectiveRecord(), channel, how.upstreamExecuted)); !again {
+				return m.done(s, err)
+			} else if err != nil {
+				return err
+			}
 		case stepIsolate:
 			if closed, err := m.closed(ctx, s); err != nil {
 				return err
 			} else if !closed {
 				continue
 			}
-			return m.done(s, m.engine.StopReceiver(ctx))
+			if again, err := m.restarted(ctx, s, m.engine.StopReceiver(ctx)); !again {
+				return m.done(s, err)
+			} else if err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// promoted promotes, or has the server started again if it must be before.
+func (m *Manager) promoted(ctx context.Context, s situation) (again bool, err error) {
+	err = m.promote(ctx, s.desired)
+	if errors.Is(err, engine.ErrMustKill) {
+		return true, m.restart(ctx, s, engine.StopFence)
+	}
+	return m.restarted(ctx, s, err)
+}
+
+// restarted has the server started again if that is what err asks for.
+func (m *Manager) restarted(ctx context.Context, s situation, err error) (again bool, _ error) {
+	if !errors.Is(err, engine.ErrMustRestart) {
+		return false, err
+	}
+	klog.FromContext(ctx).Info("The server is started again to become what is recorded", "why", err.Error())
+	return true, m.restart(ctx, s, engine.StopRestart)
 }
 
 // situation reads what is recorded and asks the server. To one that does not answer

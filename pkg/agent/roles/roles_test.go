@@ -352,6 +352,18 @@ func TestRoleCalls(t *testing.T) {
 			w.onRestart = func() { delete(w.fails, "promote") }
 		}, func(ctx context.Context, m *Manager, w *world) error { return m.Promote(ctx, w.commit, toSource) },
 			"record source, promote, restart Fence, promote, open", engine.RoleSource, nil},
+		{"a receiver that only a restart ends is ended by one", func(w *world) {
+			w.desired.Record.Role, w.writable = engine.RoleReplica, false
+			w.fails["stop receiver"] = engine.ErrMustRestart
+			w.onRestart = func() { delete(w.fails, "stop receiver") }
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Isolate(ctx, w.commit) },
+			"record isolated, stop receiver, close, restart Restart, stop receiver", engine.RoleIsolated, nil},
+		{"so is one that is in the way of a new upstream", func(w *world) {
+			w.desired.Record.Role, w.writable = engine.RoleReplica, false
+			w.fails["follow u0"] = engine.ErrMustRestart
+			w.onRestart = func() { delete(w.fails, "follow u0") }
+		}, func(ctx context.Context, m *Manager, w *world) error { return m.Follow(ctx, w.commit, following("u0")) },
+			"follow u0, close, restart Restart, follow u0", engine.RoleReplica, nil},
 		{"a call that is refused interrupts nothing", func(w *world) {
 			w.desired.Record.Role = engine.RoleSource
 			w.busy = errBusy

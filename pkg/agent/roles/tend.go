@@ -5,6 +5,7 @@ package roles
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -81,6 +82,10 @@ func (m *Manager) look(ctx context.Context, d state.Desired) error {
 	defer cancel()
 	did, err := m.engine.Tend(tendContext, d.EffectiveRecord(), channel)
 	m.reportDid(ctx, did)
+	if errors.Is(err, engine.ErrMustRestart) {
+		// The next round enforces, which restarts it.
+		m.setEnforced(enforcement{})
+	}
 	if err == nil {
 		err = m.check(tendContext, d.EffectiveRecord())
 	}

@@ -55,8 +55,12 @@ func (e *Engine) follow(ctx context.Context, conn *pgx.Conn, record engine.RoleR
 	if changed, err = e.applyRole(ctx, conn, record, channel); err != nil {
 		return changed, err
 	}
+	since := time.Now()
 	return changed, waitFor(ctx, "the receiver of the former upstream has not ended", func() (bool, error) {
 		var foreign bool
+		if err := delayed(ctx, conn, since); err != nil {
+			return false, err
+		}
 		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver WHERE sender_host IS DISTINCT FROM $1 OR sender_port IS DISTINCT FROM $2)",
 			record.Upstream.Host, record.Upstream.Port).Scan(&foreign)
 		return !foreign, err
@@ -113,6 +117,22 @@ func (e *Engine) StopReceiver(ctx context.Context) error {
 	})
 }
 
+// delayed asks for a restart if replay waits for recovery_min_apply_delay, for hours
+// maybe, while somebody has waited since then for the receiver's end. The delay is the
+// user's wish: it is not taken away to get on.
+func delayed(ctx context.Context, conn *pgx.Conn, since time.Time) error {
+	if time.Since(since) < replayPatience {
+		return nil
+	}
+	var waits bool
+	err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE backend_type = 'startup' AND wait_event = 'RecoveryApplyDelay')
+  AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walreceiver')`).Scan(&waits)
+	if err == nil && waits {
+		err = fmt.Errorf("%w: its replay is delayed (recovery_min_apply_delay), and looks after the receiver only afterwards", engine.ErrMustRestart)
+	}
+	return err
+}
+
 // replayPatience is how long replay may be held up by readers before they are ended.
 const replayPatience = time.Second
 
@@ -121,13 +141,17 @@ const replayPatience = time.Second
 // keeps it alive, and it would go on acknowledging commits of the old upstream.
 // pg_stat_wal_receiver does not show one that is connecting.
 func waitForReceiver(ctx context.Context, conn *pgx.Conn) error {
-	since := time.Now()
+	begun := time.Now()
+	since := begun
 	return waitFor(ctx, "the receiver has not ended: replay does not get to it", func() (bool, error) {
 		var alive, paused bool
 		err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE backend_type = 'walreceiver'),
   pg_catalog.pg_is_in_recovery() AND pg_catalog.pg_is_wal_replay_paused()`).Scan(&alive, &paused)
 		if err != nil || !alive {
 			return err == nil, err
+		}
+		if err := delayed(ctx, conn, begun); err != nil {
+			return false, err
 		}
 		if paused {
 			_, err = conn.Exec(ctx, "SELECT pg_catalog.pg_wal_replay_resume()")

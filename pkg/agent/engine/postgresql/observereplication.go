@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
@@ -65,11 +66,32 @@ func (e *Engine) ObserveReplication(ctx context.Context) (engine.Replication, er
 		return out, nil
 	}
 	timeline, err := e.timeline(ctx)
+	if tooMany(err) {
+		// All walsenders are taken: by receivers of this standby, or base backups of it.
+		return out, e.with(ctx, func(conn *pgx.Conn) error { return timelineBySQL(ctx, conn, out.PostgreSQL) })
+	}
 	if err != nil {
 		return engine.Replication{}, err
 	}
 	out.PostgreSQL.Timeline = int64(timeline)
 	return out, nil
+}
+
+// tooMany is true if the server has no walsender for one more connection.
+func tooMany(err error) bool {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused.Code == "53300"
+}
+
+// timelineBySQL is the newest timeline that a standby is known to have come to: by its
+// receiver, or by its control file, which may lag behind what is replayed.
+func timelineBySQL(ctx context.Context, conn *pgx.Conn, pg *engine.PostgreSQLReplication) error {
+	err := conn.QueryRow(ctx, `SELECT greatest((SELECT timeline_id FROM pg_catalog.pg_control_checkpoint()),
+  (SELECT min_recovery_end_timeline FROM pg_catalog.pg_control_recovery()))`).Scan(&pg.Timeline)
+	if pg.Receiver != nil {
+		pg.Timeline = max(pg.Timeline, pg.Receiver.Timeline)
+	}
+	return err
 }
 
 // notRunning is true if nobody listens on the socket.

@@ -124,6 +124,9 @@ func TestRoleSettings(t *testing.T) {
 				"hot_standby": "on", "recovery_target_timeline": "latest", "wal_retrieve_retry_interval": "500ms", "wal_receiver_status_interval": "1s",
 				"primary_conninfo": "", "primary_slot_name": "", "synchronous_standby_names": "", "default_transaction_read_only": "off",
 			}
+			if tc.role == engine.RoleSource {
+				want["recovery_min_apply_delay"] = "0"
+			}
 			for name, value := range tc.want {
 				want[name] = value
 			}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
@@ -202,6 +203,52 @@ func TestRolesOnRealServer(t *testing.T) {
 				t.Error(err)
 			}
 			c.isolated()
+			c.follow(b)
+			c.rows("1 2 3 4 5 6")
+		})
+		t.Run("a standby is observed while all its walsenders are taken", func(t *testing.T) {
+			want := c.observe().PostgreSQL
+			config, err := c.e.replicationConfig()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 20 {
+				conn, err := pgconn.ConnectConfig(c.ctx(), config)
+				if tooMany(err) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close(t.Context())
+			}
+			if _, err := c.e.timeline(c.ctx()); !tooMany(err) {
+				t.Fatalf("there is a walsender still: %v", err)
+			}
+			if got := c.observe().PostgreSQL; got.Timeline != want.Timeline || got.ReceivedLSN == "" {
+				t.Errorf("got timeline %d, received up to %q, want %d", got.Timeline, got.ReceivedLSN, want.Timeline)
+			}
+		})
+		t.Run("a delayed standby says that it must be restarted to stop receiving", func(t *testing.T) {
+			c.streaming(b)
+			c.sql("ALTER SYSTEM SET recovery_min_apply_delay = '1h'", "SELECT pg_reload_conf()")
+			b.sql("CREATE TABLE delayed (i int)")
+			c.eventually("it does not delay", func() bool {
+				return c.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'RecoveryApplyDelay'") == "1"
+			})
+			if err := c.e.StopReceiver(c.ctx()); !errors.Is(err, engine.ErrMustRestart) {
+				t.Fatalf("got %v", err)
+			}
+			c.stop(engine.StopRestart)
+			c.start(asIsolated)
+			if err := c.e.StopReceiver(c.ctx()); err != nil {
+				t.Error(err)
+			}
+			c.isolated()
+			if got := c.value("SELECT count(*) FROM pg_class WHERE relname = 'delayed'"); got != "0" {
+				t.Error("it was not delayed any more")
+			}
+			c.sql("ALTER SYSTEM RESET recovery_min_apply_delay", "SELECT pg_reload_conf()")
 			c.follow(b)
 			c.rows("1 2 3 4 5 6")
 		})

@@ -78,6 +78,10 @@ func (e *Engine) roleSettings(role engine.Role, record engine.RoleRecord) []sett
 		// insist. What fences a PostgreSQL is being a standby or being stopped.
 		readOnly = "on"
 	}
+	if role == engine.RoleSource {
+		// A delayed standby that becomes the source has all that it received at once.
+		settings = append(settings, setting{"recovery_min_apply_delay", "0"})
+	}
 	return append(settings, setting{"default_transaction_read_only", readOnly})
 }
 
