@@ -29,14 +29,17 @@ type channelOptions struct {
 	retryInterval, retry int
 	tls, publicKey       bool
 	storedPassword       bool
+	// ca is the file of the authority that the upstream's certificate is checked by; empty:
+	// it is not.
+	ca string
 }
 
 // wantedOptions of a channel to an upstream.
-func wantedOptions(v version, u engine.Upstream, user string) channelOptions {
+func wantedOptions(v version, u engine.Upstream, user, ca string) channelOptions {
 	return channelOptions{
 		host: u.Host, port: u.Port, user: user,
 		autoPosition: true, retryInterval: 1, retry: 0,
-		tls: true, publicKey: v.atLeast(8, 0, 4),
+		tls: true, publicKey: v.atLeast(8, 0, 4), ca: ca,
 	}
 }
 
@@ -47,14 +50,14 @@ func optionsQuery(v version) string {
 		publicKey = "get_public_key = 'YES'"
 	}
 	return `SELECT host, port, user, auto_position = '1', connection_retry_interval, connection_retry_count, ssl_allowed = 'YES', ` + publicKey + `,
-  EXISTS (SELECT 1 FROM mysql.slave_master_info WHERE channel_name = '' AND COALESCE(user_password, '') <> '')
+  EXISTS (SELECT 1 FROM mysql.slave_master_info WHERE channel_name = '' AND COALESCE(user_password, '') <> ''), COALESCE(ssl_ca_file, '')
 FROM performance_schema.replication_connection_configuration WHERE channel_name = ''`
 }
 
 func readOptions(ctx context.Context, db *sql.DB, v version) (channelOptions, error) {
 	var o channelOptions
 	err := db.QueryRowContext(ctx, optionsQuery(v)).Scan(&o.host, &o.port, &o.user, &o.autoPosition,
-		&o.retryInterval, &o.retry, &o.tls, &o.publicKey, &o.storedPassword)
+		&o.retryInterval, &o.retry, &o.tls, &o.publicKey, &o.storedPassword, &o.ca)
 	if errors.Is(err, sql.ErrNoRows) {
 		return channelOptions{}, nil
 	}
@@ -90,8 +93,10 @@ func (e *Engine) follow(ctx context.Context, record engine.RoleRecord, channel e
 	if err != nil {
 		return fmt.Errorf("reading the replication channel: %w", err)
 	}
-	if had != wantedOptions(v, *record.Upstream, channel.User) {
-		if err := pointTo(ctx, db, v, *record.Upstream, channel, upstreamExecuted); err != nil {
+	ca := engine.ChannelCA(e.env)
+	if had != wantedOptions(v, *record.Upstream, channel.User, ca) {
+		change := changeSource(v, *record.Upstream, channel.User, ca, had.ca != "")
+		if err := pointTo(ctx, db, v, change, channel, upstreamExecuted); err != nil {
 			return err
 		}
 	}
@@ -105,12 +110,12 @@ func (e *Engine) follow(ctx context.Context, record engine.RoleRecord, channel e
 	if err := enforce(ctx, db, semiSyncOf(v), record); err != nil {
 		return err
 	}
-	return receive(ctx, db, v, *record.Upstream, channel)
+	return receive(ctx, db, v, *record.Upstream, channel, ca)
 }
 
 // pointTo changes the channel, which empties the relay log: only once nothing in it is
 // needed. The receiver stays stopped if it is.
-func pointTo(ctx context.Context, db *sql.DB, v version, u engine.Upstream, channel engine.ChannelAccount, upstreamExecuted string) error {
+func pointTo(ctx context.Context, db *sql.DB, v version, change string, channel engine.ChannelAccount, upstreamExecuted string) error {
 	o, err := receiverStopped(ctx, db, v)
 	if err != nil {
 		return err
@@ -131,7 +136,7 @@ func pointTo(ctx context.Context, db *sql.DB, v version, u engine.Upstream, chan
 			return err
 		}
 	}
-	return withoutPassword(execControl(ctx, db, changeSource(v, u, channel.User)), channel)
+	return withoutPassword(execControl(ctx, db, change), channel)
 }
 
 // contains asks whether a GTID set has all that others have.
@@ -155,7 +160,7 @@ func contains(ctx context.Context, db *sql.DB, set string, others ...string) (bo
 
 // receive starts what does not run of the channel and returns when it receives. A
 // receiver that finds no source continues to try when this returns.
-func receive(ctx context.Context, db *sql.DB, v version, u engine.Upstream, channel engine.ChannelAccount) error {
+func receive(ctx context.Context, db *sql.DB, v version, u engine.Upstream, channel engine.ChannelAccount, ca string) error {
 	wait, cancel := context.WithTimeout(ctx, connectWait)
 	defer cancel()
 	for {
@@ -179,7 +184,7 @@ func receive(ctx context.Context, db *sql.DB, v version, u engine.Upstream, chan
 		case stepNone:
 			return nil
 		case stepRestart, stepStart:
-			if err := startReceiving(ctx, db, v, u, channel, next == stepRestart); err != nil {
+			if err := startReceiving(ctx, db, v, u, channel, ca, next == stepRestart); err != nil {
 				return err
 			}
 		}
@@ -226,8 +231,8 @@ func wrongUpstream(u engine.Upstream, found string) error {
 // startReceiving starts the receiver, once the server at the upstream's address is
 // known to be the one that is meant: what is received from another cannot be kept
 // apart later.
-func startReceiving(ctx context.Context, db *sql.DB, v version, u engine.Upstream, channel engine.ChannelAccount, stopFirst bool) error {
-	if err := checkUpstream(ctx, u, channel); err != nil {
+func startReceiving(ctx context.Context, db *sql.DB, v version, u engine.Upstream, channel engine.ChannelAccount, ca string, stopFirst bool) error {
+	if err := checkUpstream(ctx, u, channel, ca); err != nil {
 		return err
 	}
 	if stopFirst {
@@ -239,11 +244,11 @@ func startReceiving(ctx context.Context, db *sql.DB, v version, u engine.Upstrea
 }
 
 // checkUpstream asks the upstream for its server_uuid, as the channel's account.
-func checkUpstream(ctx context.Context, u engine.Upstream, channel engine.ChannelAccount) error {
+func checkUpstream(ctx context.Context, u engine.Upstream, channel engine.ChannelAccount, ca string) error {
 	if u.ServerID == "" {
 		return nil
 	}
-	db, err := openChannelAccount("tcp", fmt.Sprintf("%s:%d", u.Host, u.Port), channel)
+	db, err := openChannelAccount("tcp", fmt.Sprintf("%s:%d", u.Host, u.Port), channel, ca)
 	if err != nil {
 		return err
 	}

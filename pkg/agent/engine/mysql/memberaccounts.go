@@ -98,7 +98,7 @@ func (e *Engine) accountIs(ctx context.Context, db *sql.DB, v version, a engine.
 }
 
 func (e *Engine) logsIn(ctx context.Context, network, address string, a engine.Account) bool {
-	db, err := openChannelAccount(network, address, engine.ChannelAccount{User: a.User, Password: a.Password.Reveal()})
+	db, err := openChannelAccount(network, address, engine.ChannelAccount{User: a.User, Password: a.Password.Reveal()}, "")
 	if err != nil {
 		return false
 	}

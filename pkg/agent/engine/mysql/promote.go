@@ -140,7 +140,7 @@ func (e *Engine) ensureChannelAccount(ctx context.Context, db *sql.DB, c engine.
 
 // channelAccountWorks logs in with the account: a password cannot be read back.
 func (e *Engine) channelAccountWorks(ctx context.Context, v version, c engine.ChannelAccount) bool {
-	db, err := openChannelAccount("unix", e.socket(), c)
+	db, err := openChannelAccount("unix", e.socket(), c, "")
 	if err != nil {
 		return false
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
 )
@@ -53,9 +55,9 @@ func TestRolesOnRealServer(t *testing.T) {
 		t.Run("a replica receives, applies and may acknowledge", func(t *testing.T) {
 			m := b.observe().MySQL
 			want := engine.MySQLChannel{Host: "127.0.0.1", Port: a.port, User: channelAccount.User, SourceUUID: a.uuid,
-				Receiving: true, Applying: true, Retrieved: a.uuid + ":1-3"}
-			if *m.Channel != want {
-				t.Errorf("got %+v, want %+v", *m.Channel, want)
+				Receiving: true, Applying: true, Retrieved: a.uuid + ":1-3", Lag: new(time.Duration)}
+			if diff := cmp.Diff(want, *m.Channel); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
 			}
 			if !m.SuperReadOnly || m.SemiSync.SourceEnabled || !m.SemiSync.ReplicaEnabled || m.EventScheduler {
 				t.Errorf("got %+v", m)
@@ -218,6 +220,39 @@ func TestRolesOnRealServer(t *testing.T) {
 				t.Errorf("got %+v", s)
 			}
 		})
+		t.Run("an upstream whose certificate another authority has signed is not followed", func(t *testing.T) {
+			c.isolate()
+			for _, tc := range []struct {
+				authority *member
+				follows   bool
+			}{{c, false}, {b, true}} {
+				m := New(c.box.Env(t)).(*Engine)
+				m.env.Lookup = withCertificates(t, m.env.Lookup, tc.authority.box.Env(t).DataDir())
+				record := engine.RoleRecord{Role: engine.RoleReplica, Upstream: b.upstream()}
+				err := m.Follow(c.context(20*time.Second), record, channelAccount, "")
+				if (err == nil) != tc.follows {
+					t.Errorf("by the authority of %s: %v", tc.authority.name, err)
+				}
+				// The receiver itself, without the agent's question before it.
+				db, _, dbErr := m.controlVersion(c.context(10 * time.Second))
+				if dbErr != nil {
+					t.Fatal(dbErr)
+				}
+				if err := execControl(c.context(10*time.Second), db, startReceiver(version{8, 4, 0}, channelAccount)); err != nil {
+					t.Fatal(err)
+				}
+				waitFor(t, "the receiver to get in or not", func() (bool, string) {
+					ch := c.observe().MySQL.Channel
+					return ch.Receiving == tc.follows && (ch.ReceiverErrorNumber != 0) != tc.follows, ch.ReceiverError
+				})
+				c.isolate()
+			}
+			// Without material it takes any certificate again.
+			c.follow(b)
+			if got := c.scalar("SELECT ssl_ca_file FROM performance_schema.replication_connection_configuration"); got != "" {
+				t.Errorf("the authority is %q still", got)
+			}
+		})
 		t.Run("another server at the upstream's address is not followed", func(t *testing.T) {
 			c.record.Upstream = a.upstream()
 			c.record.Upstream.ServerID = b.uuid
@@ -230,6 +265,31 @@ func TestRolesOnRealServer(t *testing.T) {
 			}
 		})
 	})
+}
+
+// withCertificates is a lookup of an environment with certificate material: the authority
+// is that of a server which has made its own.
+func withCertificates(t *testing.T, lookup func(string) string, data string) func(string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(data, "ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"ca.crt", "tls.crt"} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func(name string) string {
+		if name == "CERT_MOUNT" {
+			return dir
+		}
+		return lookup(name)
+	}
 }
 
 // noPassword fails if a file below dir has the channel's password.

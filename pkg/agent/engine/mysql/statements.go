@@ -30,8 +30,9 @@ const channelSuffix = " FOR CHANNEL ''"
 
 // changeSource points the agent's channel to an upstream. Its password is given at
 // each start of the receiver and never stored: SOURCE_PASSWORD removes one that is.
-// A lost source is tried again every second, for ever.
-func changeSource(v version, u engine.Upstream, user string) string {
+// A lost source is tried again every second, for ever. Its certificate is checked by the
+// authority in the file ca, if there is one; hadCA takes an earlier one back.
+func changeSource(v version, u engine.Upstream, user, ca string, hadCA bool) string {
 	w := wordsOf(v)
 	options := []string{
 		w.prefix + "HOST = " + literal(u.Host),
@@ -42,6 +43,9 @@ func changeSource(v version, u engine.Upstream, user string) string {
 		w.prefix + "CONNECT_RETRY = 1",
 		w.prefix + "RETRY_COUNT = 0",
 		w.prefix + "SSL = 1",
+	}
+	if ca != "" || hadCA {
+		options = append(options, w.prefix+"SSL_CA = "+literal(ca))
 	}
 	if v.atLeast(8, 0, 4) {
 		options = append(options, "GET_"+w.prefix+"PUBLIC_KEY = 1")

@@ -4,6 +4,7 @@
 package mysql
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,7 +39,7 @@ func TestChannelStatements(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := statements{
-				changeSource(tc.version, upstream, account.User), startReceiver(tc.version, account),
+				changeSource(tc.version, upstream, account.User, "", false), startReceiver(tc.version, account),
 				stopReceiver(tc.version), startApplier(tc.version), stopApplier(tc.version),
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
@@ -105,6 +106,23 @@ func TestDifferingSettings(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestTheUpstreamsCertificateIsCheckedByTheUnitsAuthority(t *testing.T) {
+	for _, tc := range []struct {
+		version version
+		ca      string
+		had     bool
+		want    string
+	}{
+		{version{5, 7, 44}, "/CERT_MOUNT/ca.crt", false, "MASTER_SSL_CA = '/CERT_MOUNT/ca.crt'"},
+		{version{8, 4, 6}, "/CERT_MOUNT/ca.crt", true, "SOURCE_SSL_CA = '/CERT_MOUNT/ca.crt'"},
+		{version{8, 4, 6}, "", true, "SOURCE_SSL_CA = ''"},
+	} {
+		if got := changeSource(tc.version, engine.Upstream{Host: "h", Port: 1}, "u", tc.ca, tc.had); !strings.Contains(got, tc.want) {
+			t.Errorf("%s lacks %s", got, tc.want)
+		}
 	}
 }
 

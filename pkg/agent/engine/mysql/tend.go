@@ -39,7 +39,7 @@ func (e *Engine) Tend(ctx context.Context, record engine.RoleRecord, channel eng
 	case engine.RoleSource:
 		return e.tendSource(ctx, db, o, record)
 	case engine.RoleReplica:
-		return tendReplica(ctx, db, o, record, channel)
+		return tendReplica(ctx, db, o, record, channel, engine.ChannelCA(e.env))
 	case engine.RoleIsolated:
 		return tendIsolated(ctx, db, o)
 	}
@@ -138,7 +138,7 @@ func (e *Engine) commitEmpty(ctx context.Context) {
 
 // tendReplica starts what stopped of the recorded channel. Another channel is Follow's
 // to change.
-func tendReplica(ctx context.Context, db *sql.DB, o observed, record engine.RoleRecord, channel engine.ChannelAccount) (did []string, err error) {
+func tendReplica(ctx context.Context, db *sql.DB, o observed, record engine.RoleRecord, channel engine.ChannelAccount, ca string) (did []string, err error) {
 	u := record.Upstream
 	if u == nil || o.Channel == nil || o.Channel.Host != u.Host || o.Channel.Port != u.Port || o.Channel.User != channel.User || !o.SuperReadOnly {
 		return nil, nil
@@ -156,7 +156,7 @@ func tendReplica(ctx context.Context, db *sql.DB, o observed, record engine.Role
 	case next == stepNone || next == stepWait || slices.Contains(dataErrors, o.Channel.ReceiverErrorNumber):
 		return did, nil
 	}
-	if err := startReceiving(ctx, db, o.version, *u, channel, next == stepRestart); err != nil {
+	if err := startReceiving(ctx, db, o.version, *u, channel, ca, next == stepRestart); err != nil {
 		return did, fmt.Errorf("starting the receiver: %w", err)
 	}
 	return append(did, fmt.Sprintf("started the receiver from %s:%d", u.Host, u.Port)), nil

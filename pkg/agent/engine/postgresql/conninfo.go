@@ -21,16 +21,18 @@ func (e *Engine) passPath() string { return filepath.Join(e.env.StateDir, passFi
 // conninfo is how this server reaches its upstream. application_name is the unit's
 // name: by it synchronous_standby_names of the source knows this standby.
 func (e *Engine) conninfo(up engine.Upstream) string {
+	tls := [][2]string{{"sslmode", "prefer"}}
+	if ca := engine.ChannelCA(e.env); ca != "" {
+		tls = [][2]string{{"sslmode", "verify-ca"}, {"sslrootcert", ca}}
+	}
 	var b strings.Builder
-	for _, kv := range [][2]string{
+	for _, kv := range append([][2]string{
 		{"user", up.User},
 		{"host", up.Host},
 		{"port", strconv.Itoa(up.Port)},
 		{"application_name", memberName(e.env.Name)},
 		{"passfile", e.passPath()},
-		{"sslmode", "prefer"},
-		{"connect_timeout", "5"},
-	} {
+	}, append(tls, [2]string{"connect_timeout", "5"})...) {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}

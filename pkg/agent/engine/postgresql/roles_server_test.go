@@ -207,6 +207,7 @@ func TestRolesOnRealServer(t *testing.T) {
 			c.rows("1 2 3 4 5 6")
 		})
 		t.Run("a standby is observed while all its walsenders are taken", func(t *testing.T) {
+			c.streaming(b)
 			want := c.observe().PostgreSQL
 			config, err := c.e.replicationConfig()
 			if err != nil {
