@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -92,7 +93,7 @@ func learnData(recorded *v1alpha2.DataIdentity, reported *agentclient.DataIdenti
 	}
 	generation := recorded.DataGeneration
 	if recorded.SystemID != "" && recorded.SystemID != reported.SystemID {
-		if recorded.SystemID != accepted && !recorded.Virgin && reported.DataGeneration <= recorded.DataGeneration {
+		if recorded.SystemID != accepted && !ptr.Deref(recorded.Pristine, false) && reported.DataGeneration <= recorded.DataGeneration {
 			return recorded
 		}
 		if recorded.SystemID == accepted {

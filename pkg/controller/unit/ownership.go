@@ -55,6 +55,9 @@ func planOwnership(in ownershipInput) ownership {
 		Kind: v1alpha2.ReplicationKind(in.owner.Kind), Name: in.owner.Name, UID: in.owner.UID, Epoch: in.owner.Epoch,
 	}
 	released := in.released
+	if released != nil {
+		next.Epoch = max(next.Epoch, released.Epoch)
+	}
 	if in.recorded != nil {
 		// One that takes a unit over begins above the epoch of the one before.
 		next.Epoch = max(next.Epoch, in.recorded.Epoch)
@@ -75,9 +78,11 @@ func planOwnership(in ownershipInput) ownership {
 // that was cut off while another one took its place still has that role. Where nobody
 // can tell, the unit goes on read-only: no second source comes of that.
 func releasedRole(in ownershipInput) *v1alpha2.UnitReleased {
-	source := &v1alpha2.UnitReleased{ReplicationUID: in.recorded.UID, Role: v1alpha2.ReleasedSource}
+	source := &v1alpha2.UnitReleased{ReplicationUID: in.recorded.UID, Role: v1alpha2.ReleasedSource, Epoch: in.recorded.Epoch}
 	replica := func(host string, port int32) *v1alpha2.UnitReleased {
-		return &v1alpha2.UnitReleased{ReplicationUID: in.recorded.UID, Role: v1alpha2.ReleasedReplica, UpstreamHost: host, UpstreamPort: port}
+		return &v1alpha2.UnitReleased{
+			ReplicationUID: in.recorded.UID, Role: v1alpha2.ReleasedReplica, UpstreamHost: host, UpstreamPort: port, Epoch: in.recorded.Epoch,
+		}
 	}
 	switch last, record := in.last, in.record; {
 	case last != nil && last.Source == in.unit:
@@ -216,7 +221,7 @@ func (s *state) released() *agentclient.Released {
 	case s.status.Replication != nil && (r.Role == v1alpha2.ReleasedSource || r.ReplicationUID == s.ownerUID()):
 		return nil
 	}
-	out := &agentclient.Released{ReplicationUID: r.ReplicationUID, Role: agentclient.RoleSource}
+	out := &agentclient.Released{ReplicationUID: r.ReplicationUID, Role: agentclient.RoleSource, Epoch: r.Epoch}
 	if r.Role == v1alpha2.ReleasedReplica {
 		out.Role = agentclient.RoleReplica
 		if r.UpstreamHost != "" {

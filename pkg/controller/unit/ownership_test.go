@@ -172,9 +172,9 @@ func TestPlanOwnership(t *testing.T) {
 	}
 	counted := func(r *membership.Replication) { r.Member = &v1alpha1.ReplicationMemberStatus{Name: "u0"} }
 	atEpoch := func(n int64) func(*membership.Replication) { return func(r *membership.Replication) { r.Epoch = n } }
-	source := &v1alpha2.UnitReleased{ReplicationUID: "1", Role: v1alpha2.ReleasedSource}
-	replica := &v1alpha2.UnitReleased{ReplicationUID: "1", Role: v1alpha2.ReleasedReplica, UpstreamHost: "u1.host", UpstreamPort: 3306}
-	readOnly := &v1alpha2.UnitReleased{ReplicationUID: "1", Role: v1alpha2.ReleasedReplica}
+	source := &v1alpha2.UnitReleased{ReplicationUID: "1", Role: v1alpha2.ReleasedSource, Epoch: 3}
+	replica := &v1alpha2.UnitReleased{ReplicationUID: "1", Role: v1alpha2.ReleasedReplica, UpstreamHost: "u1.host", UpstreamPort: 3306, Epoch: 3}
+	readOnly := &v1alpha2.UnitReleased{ReplicationUID: "1", Role: v1alpha2.ReleasedReplica, Epoch: 3}
 	for name, tc := range map[string]struct {
 		in   ownershipInput
 		want ownership
@@ -192,9 +192,9 @@ func TestPlanOwnership(t *testing.T) {
 		"a replica by the word of its agent":  {ownershipInput{recorded: recorded("1", 3), record: &agentclient.RoleRecord{Role: agentclient.RoleReplica, Upstream: &agentclient.Upstream{Host: "u1.host", Port: 3306}}}, ownership{released: replica}},
 		"read-only where nobody can tell":     {ownershipInput{recorded: recorded("1", 3)}, ownership{released: readOnly}},
 		"what was released stays":             {ownershipInput{released: source}, ownership{released: source}},
-		"while the next one has no source":    {ownershipInput{recorded: recorded("2", 0), released: source, owner: seen("2", "", counted)}, ownership{recorded: recorded("2", 0), released: source}},
-		"and while it does not count it in":   {ownershipInput{recorded: recorded("2", 0), released: source, owner: seen("2", "u0")}, ownership{recorded: recorded("2", 0), released: source}},
-		"until it does":                       {ownershipInput{recorded: recorded("2", 0), released: source, owner: seen("2", "u0", counted)}, ownership{recorded: recorded("2", 0)}},
+		"while the next one has no source":    {ownershipInput{recorded: recorded("2", 0), released: source, owner: seen("2", "", counted)}, ownership{recorded: recorded("2", 3), released: source}},
+		"and while it does not count it in":   {ownershipInput{recorded: recorded("2", 0), released: source, owner: seen("2", "u0")}, ownership{recorded: recorded("2", 3), released: source}},
+		"until it does":                       {ownershipInput{recorded: recorded("2", 0), released: source, owner: seen("2", "u0", counted)}, ownership{recorded: recorded("2", 3)}},
 		"another one takes over in one step":  {ownershipInput{recorded: recorded("1", 3), last: seen("1", "u0"), owner: seen("2", "", atEpoch(1))}, ownership{recorded: recorded("2", 3), released: source}},
 		"a unit that no Replication ever had": {ownershipInput{owner: nil, released: nil}, ownership{}},
 	} {
@@ -288,8 +288,8 @@ func TestAUnitWhoseReplicationIsMadeAnewKeepsItsRole(t *testing.T) {
 		want   v1alpha2.UnitReleased
 		role   agentclient.Role
 	}{
-		"the source":  {"orders-0", v1alpha2.UnitReleased{ReplicationUID: "r1", Role: v1alpha2.ReleasedSource}, agentclient.RoleSource},
-		"one replica": {"orders-1", v1alpha2.UnitReleased{ReplicationUID: "r1", Role: v1alpha2.ReleasedReplica, UpstreamHost: "orders-1.host", UpstreamPort: 3306}, agentclient.RoleReplica},
+		"the source":  {"orders-0", v1alpha2.UnitReleased{ReplicationUID: "r1", Role: v1alpha2.ReleasedSource, Epoch: 7}, agentclient.RoleSource},
+		"one replica": {"orders-1", v1alpha2.UnitReleased{ReplicationUID: "r1", Role: v1alpha2.ReleasedReplica, UpstreamHost: "orders-1.host", UpstreamPort: 3306, Epoch: 7}, agentclient.RoleReplica},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, newUnit())
@@ -391,7 +391,7 @@ func TestAnOperatorThatWasRestartedAsksTheAgentInWhichRoleAUnitIsLeft(t *testing
 		w.unreplicate(r)
 		return w
 	}
-	source := &v1alpha2.UnitReleased{ReplicationUID: "r1", Role: v1alpha2.ReleasedSource}
+	source := &v1alpha2.UnitReleased{ReplicationUID: "r1", Role: v1alpha2.ReleasedSource, Epoch: 7}
 	t.Run("and has its word", func(t *testing.T) {
 		w := given(t)
 		w.live()

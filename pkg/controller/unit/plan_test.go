@@ -185,9 +185,14 @@ func TestLearnData(t *testing.T) {
 			want:     &v1alpha2.DataIdentity{SystemID: "B", DataGeneration: 2, ClaimUIDs: claims},
 		},
 		"another one in the place of a virgin one is": {
-			recorded: &v1alpha2.DataIdentity{SystemID: "A", Virgin: true},
+			recorded: &v1alpha2.DataIdentity{SystemID: "A", Virgin: true, Pristine: new(true)},
 			reported: &agentclient.DataIdentity{SystemID: "B"},
 			want:     &v1alpha2.DataIdentity{SystemID: "B", ClaimUIDs: claims},
+		},
+		"not by virgin alone, which nobody has asked the server for": {
+			recorded: &v1alpha2.DataIdentity{SystemID: "A", Virgin: true},
+			reported: &agentclient.DataIdentity{SystemID: "B"},
+			want:     &v1alpha2.DataIdentity{SystemID: "A", Virgin: true},
 		},
 		"another one in the place of one whose loss was accepted is, as a new generation": {
 			recorded: &v1alpha2.DataIdentity{SystemID: "A", DataGeneration: 1}, accepted: "A",

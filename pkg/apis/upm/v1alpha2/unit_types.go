@@ -295,6 +295,10 @@ type UnitReleased struct {
 	// upstreamPort is the port there; 0 if there is no upstreamHost.
 	// +optional
 	UpstreamPort int32 `json:"upstreamPort,omitempty"`
+	// epoch of that Replication at the time: the next owner's is above it, in a pod that
+	// has heard of none, too. 0 where it is not known.
+	// +optional
+	Epoch int64 `json:"epoch,omitempty"`
 }
 
 // PodEnd is what proves that no process of a pod runs any more.

@@ -25,6 +25,9 @@ type UnitReleasedApplyConfiguration struct {
 	UpstreamHost *string `json:"upstreamHost,omitempty"`
 	// upstreamPort is the port there; 0 if there is no upstreamHost.
 	UpstreamPort *int32 `json:"upstreamPort,omitempty"`
+	// epoch of that Replication at the time: the next owner's is above it, in a pod that
+	// has heard of none, too. 0 where it is not known.
+	Epoch *int64 `json:"epoch,omitempty"`
 }
 
 // UnitReleasedApplyConfiguration constructs a declarative configuration of the UnitReleased type for use with
@@ -62,5 +65,13 @@ func (b *UnitReleasedApplyConfiguration) WithUpstreamHost(value string) *UnitRel
 // If called multiple times, the UpstreamPort field is set to the value of the last call.
 func (b *UnitReleasedApplyConfiguration) WithUpstreamPort(value int32) *UnitReleasedApplyConfiguration {
 	b.UpstreamPort = &value
+	return b
+}
+
+// WithEpoch sets the Epoch field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Epoch field is set to the value of the last call.
+func (b *UnitReleasedApplyConfiguration) WithEpoch(value int64) *UnitReleasedApplyConfiguration {
+	b.Epoch = &value
 	return b
 }
