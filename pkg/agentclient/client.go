@@ -41,7 +41,7 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Observe, if set, is told of every call.
 	Observe func(method, code string, took time.Duration)
-	// Overtaken, if set, is told of each call that was refused because the agent had
+	// Overtaken, if set, is called for each call that was refused because the agent had
 	// accepted a later one, by which. A leader whose term is below proves that it leads,
 	// and raises its term above.
 	Overtaken func(by Order)

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// Members is what a Replication asks of the agents of its members beside their roles.
+// Members is what a Replication asks of the agents of its members in addition to their roles.
 // Implementations are safe for concurrent use. Mutating calls carry a RoleFence as
 // those of Roles do and stand in one order with them. Engines that cannot do a call
 // answer it with Final.
 type Members interface {
-	// Activity tells what a switchover would have to wait for or end; it changes nothing.
+	// Activity reports what a switchover would have to wait for or end; it changes nothing.
 	Activity(ctx context.Context, target Target) (*Activity, error)
 	// WaitExecuted waits until the server has executed a GTID set, for at most 5 seconds
-	// and no longer than ctx, and tells what it had then; it changes nothing. Not
+	// and no longer than ctx, and returns what it had then; it changes nothing. Not
 	// contained is no error.
 	WaitExecuted(ctx context.Context, target Target, request WaitRequest) (*Executed, error)
 	// EnsureAccounts makes accounts on an open source, with grants and passwords; its
@@ -30,10 +30,10 @@ type Members interface {
 	// acknowledgements: nothing was written.
 	EnsureAccounts(ctx context.Context, target Target, request EnsureAccountsRequest) (*EnsuredAccounts, error)
 	// SaveErrant writes transactions that only this server has executed to its volume.
-	// Unavailable while that goes on; the same call again asks how it went.
+	// Unavailable while it runs; the same call again asks for the outcome.
 	SaveErrant(ctx context.Context, target Target, request SaveErrantRequest) (*Evidence, error)
 	// Provision starts the operation that makes the server a copy of a donor, or finds or
-	// resumes the one started under the id. Operations tells how it goes, by the id, and
+	// resumes the one started under the id. Operations reports its progress, by the id, and
 	// cancels it. Busy if another operation has the unit.
 	Provision(ctx context.Context, target Target, request ProvisionRequest) (*Operation, error)
 }
@@ -60,11 +60,11 @@ const (
 	ReasonWouldOverwrite = "WouldOverwrite"
 	// ReasonRoleChanged: the unit was given another role meanwhile.
 	ReasonRoleChanged = "RoleChanged"
-	// ReasonNotEnoughSpace: the copy does not fit beside the data.
+	// ReasonNotEnoughSpace: the copy does not fit next to the data.
 	ReasonNotEnoughSpace = "NotEnoughSpace"
 )
 
-// Activity of a server's clients. What they execute is not told: it may hold secrets.
+// Activity of a server's clients. What they execute is not reported: it may hold secrets.
 type Activity struct {
 	// Transactions open for a second or longer, the oldest first, 20 at most.
 	Transactions []Transaction

@@ -23,7 +23,7 @@ import (
 
 const hashKey = agentclient.Password("a key of the Replication")
 
-// TestMembersOfMySQL makes what a Replication asks beside roles of real servers, through
+// TestMembersOfMySQL makes what a Replication asks, other than roles, of real servers, through
 // agentclient alone.
 func TestMembersOfMySQL(t *testing.T) {
 	enginetest.Each(t, "mysql", func(t *testing.T, box *enginetest.Box) {
@@ -119,7 +119,7 @@ func TestMembersOfMySQL(t *testing.T) {
 				t.Errorf("with permission for another server's data: %+v", op)
 			}
 		})
-		step("a replica can be the donor, and an agent that restarts meanwhile goes on", func(t *testing.T) {
+		step("a replica can be the donor, and an agent that restarts meanwhile continues", func(t *testing.T) {
 			u1.follow(u0)
 			u2.isolate()
 			r := u2.provisionRequest(u1.donor(), nil)
@@ -157,7 +157,7 @@ func TestMembersOfMySQL(t *testing.T) {
 				t.Errorf("nonsense: %v", err)
 			}
 		})
-		step("what a switchover would have to end is told, and not what it executes", func(t *testing.T) {
+		step("what a switchover would have to end is reported, and not what it executes", func(t *testing.T) {
 			c, err := u0.connect(t.Context())
 			must(t, err)
 			defer c.Close()
@@ -168,7 +168,7 @@ func TestMembersOfMySQL(t *testing.T) {
 			defer definition.Close()
 			waits := make(chan error, 1)
 			go func() { waits <- definition.Exec(t.Context(), "ALTER TABLE app.t ADD COLUMN secret INT") }()
-			u0.until("both are told", func(*agentclient.Observation) bool {
+			u0.until("both are reported", func(*agentclient.Observation) bool {
 				a, err := s.client.Activity(t.Context(), u0.target())
 				must(t, err)
 				return slices.ContainsFunc(a.Transactions, func(x agentclient.Transaction) bool {
@@ -179,13 +179,13 @@ func TestMembersOfMySQL(t *testing.T) {
 			must(t, <-waits)
 			must(t, u0.exec("ALTER TABLE app.t DROP COLUMN secret"))
 		})
-		step("a demotion tells where the server has come to", func(t *testing.T) {
+		step("a demotion returns where the server has come to", func(t *testing.T) {
 			o := u0.demote()
 			if !o.Answered || !o.ReadOnly || o.MySQL.Executed == "" {
 				t.Fatalf("got %+v", o)
 			}
 			if now := u0.observe().MySQL.Executed; now != o.MySQL.Executed {
-				t.Errorf("it told %s, and has %s", o.MySQL.Executed, now)
+				t.Errorf("it returned %s, and has %s", o.MySQL.Executed, now)
 			}
 			x, err := s.client.WaitExecuted(t.Context(), u1.target(), agentclient.WaitRequest{GTIDSet: o.MySQL.Executed, Timeout: agentclient.MaxWaitExecuted})
 			if err != nil || !x.Contained {
@@ -227,7 +227,7 @@ func TestMembersOfMySQL(t *testing.T) {
 				t.Errorf("got %+v", cut)
 			}
 		})
-		step("a source whose commits wait for the very copy is told so", func(t *testing.T) {
+		step("a source whose commits wait for the very copy is reported as blocked", func(t *testing.T) {
 			u1.isolate()
 			u0.promote(agentclient.Durability{Sync: true, W: 1, Members: []agentclient.DurabilityMember{{Name: u2.name, ServerID: u2.observe().ServerID}}})
 			waits := make(chan error, 1)

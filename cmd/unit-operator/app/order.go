@@ -37,7 +37,7 @@ func newCallOrder(now time.Time) *callOrder {
 
 // overtaken remembers that an agent had accepted a later call than one of this process:
 // of a leader by now, or of one whose Lease is no more (it was deleted, the operator was
-// rolled back, a clock was set back). Which of the two it is the Lease tells: its next
+// rolled back, a clock was set back). Which of the two it is the Lease shows: its next
 // renewal raises the term above, and fails if another leads. Until then calls are refused.
 func (o *callOrder) overtaken(by agentclient.Order) {
 	mine := o.term.Load()

@@ -12,15 +12,15 @@ import (
 // ErrInvalid: what was asked for can never be understood; a wrapped error says why.
 var ErrInvalid = errors.New("invalid")
 
-// Member is what a Replicator's server does for its Replication beside its role. MySQL
+// Member is what a Replicator's server does for its Replication in addition to its role. MySQL
 // implements it. Methods are safe for concurrent use but for EnsureMemberAccounts and
 // SaveErrant, of which one call at a time is made.
 type Member interface {
-	// Activity tells what clients have open and run, without what they execute.
+	// Activity reports what clients have open and run, without what they execute.
 	Activity(ctx context.Context) (Activity, error)
 
 	// WaitExecuted waits until the server has executed a GTID set, timeout at most, and
-	// tells what it had then. ErrInvalid for what is no GTID set.
+	// returns what it had then. ErrInvalid for what is no GTID set.
 	WaitExecuted(ctx context.Context, gtidSet string, timeout time.Duration) (Executed, error)
 
 	// EnsureMemberAccounts makes accounts on an open source, by ordinary transactions. It

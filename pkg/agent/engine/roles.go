@@ -154,7 +154,7 @@ type Replicator interface {
 	Follow(ctx context.Context, record RoleRecord, channel ChannelAccount, upstreamExecuted string) error
 
 	// StopReceiver stops receiving and returns when it was seen stopped. The applier
-	// goes on with what was received. It, Promote and Follow may find that only a restart
+	// continues with what was received. It, Promote and Follow may find that only a restart
 	// ends the receiver: ErrMustRestart.
 	StopReceiver(ctx context.Context) error
 

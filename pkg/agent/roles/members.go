@@ -41,7 +41,7 @@ func (m *Manager) member() (engine.Member, error) {
 	return nil, fmt.Errorf("%w by this engine", ErrUnsupported)
 }
 
-// Activity tells what clients have open and run.
+// Activity reports what clients have open and run.
 func (m *Manager) Activity(ctx context.Context) (engine.Activity, error) {
 	member, err := m.member()
 	if err != nil {
@@ -121,7 +121,7 @@ type evidenceJob struct {
 }
 
 // SaveErrant copies errant transactions to a directory of the epoch below root, in the
-// background: the call that finds it done tells how it went.
+// background: the call that finds it done returns the outcome.
 func (m *Manager) SaveErrant(ctx context.Context, allow Allow, root string, epoch int64, gtidSet string, maxBytes int64) (path string, e engine.Evidence, err error) {
 	member, err := m.member()
 	if err != nil {
@@ -188,7 +188,7 @@ func (e *evidence) begin(ctx context.Context, dir, gtidSet string, run func(cont
 	return job, nil
 }
 
-// end forgets a job whose outcome was told. What it saved is found on the volume.
+// end forgets a job whose outcome was returned. What it saved is found on the volume.
 func (e *evidence) end(job *evidenceJob) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -294,17 +294,17 @@ func TestRoleCalls(t *testing.T) {
 			w.writable, w.backup = false, true
 		}, func(ctx context.Context, m *Manager, w *world) error { return m.Follow(ctx, w.commit, following("u0")) },
 			"interrupt RoleChanged, follow u0", engine.RoleReplica, nil},
-		{"a backup goes on when its replica follows the same as before", func(w *world) {
+		{"a backup continues when its replica follows the same as before", func(w *world) {
 			w.desired.Record = engine.RoleRecord{Role: engine.RoleReplica, Upstream: &engine.Upstream{Name: "u0"}}
 			w.writable, w.backup = false, true
 		}, func(ctx context.Context, m *Manager, w *world) error { return m.Follow(ctx, w.commit, following("u0")) },
 			"follow u0", engine.RoleReplica, nil},
-		{"a backup goes on when its source's durability changes", func(w *world) {
+		{"a backup continues when its source's durability changes", func(w *world) {
 			w.desired.Record.Role = engine.RoleSource
 			w.backup = true
 		}, func(ctx context.Context, m *Manager, w *world) error { return m.Promote(ctx, w.commit, toSource) },
 			"promote, open", engine.RoleSource, nil},
-		{"a backup goes on when its server is isolated once more", func(w *world) {
+		{"a backup continues when its server is isolated once more", func(w *world) {
 			w.desired.Record.Role = engine.RoleIsolated
 			w.writable, w.backup = false, true
 		}, func(ctx context.Context, m *Manager, w *world) error { return m.Isolate(ctx, w.commit) },

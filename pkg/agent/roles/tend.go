@@ -107,7 +107,7 @@ func (m *Manager) check(ctx context.Context, record engine.RoleRecord) error {
 }
 
 // reportDid logs what was done, when it begins: what has to be done again each second
-// is told once.
+// is logged once.
 func (m *Manager) reportDid(ctx context.Context, did []string) {
 	m.mu.Lock()
 	before := m.did

@@ -29,7 +29,7 @@ import (
 )
 
 const (
-	// capabilityMembers says that RoleService has the calls beside roles.
+	// capabilityMembers says that RoleService has the calls other than roles.
 	capabilityMembers = "members"
 	// maxWaitExecuted of one call.
 	maxWaitExecuted = 5 * time.Second

@@ -1594,7 +1594,7 @@ func (x *ActivityResponse) GetDefinitions() []*Statement {
 	return nil
 }
 
-// Transaction of a client. What it executes is not told: it may hold secrets.
+// Transaction of a client. What it executes is not reported: it may hold secrets.
 type Transaction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// session id, as KILL takes it.

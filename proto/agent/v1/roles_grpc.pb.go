@@ -82,11 +82,11 @@ type RoleServiceClient interface {
 	// Release ends the Replication's ownership: role and upstream stay, the hold
 	// fence is lifted, and the record names no Replication any more.
 	Release(ctx context.Context, in *ReleaseRequest, opts ...grpc.CallOption) (*RoleResponse, error)
-	// Activity tells what a switchover would have to wait for or end: long transactions
+	// Activity reports what a switchover would have to wait for or end: long transactions
 	// and running DDL of clients (MySQL). It changes nothing.
 	Activity(ctx context.Context, in *ActivityRequest, opts ...grpc.CallOption) (*ActivityResponse, error)
 	// WaitExecuted waits until the server has executed a GTID set, 5 seconds at most, and
-	// tells what it had then (MySQL). It changes nothing; the same call again goes on.
+	// returns what it had then (MySQL). It changes nothing; the same call again goes on.
 	WaitExecuted(ctx context.Context, in *WaitExecutedRequest, opts ...grpc.CallOption) (*WaitExecutedResponse, error)
 	// EnsureAccounts makes the accounts on an open source, with their grants and
 	// passwords, by ordinary transactions that replicas apply. It writes only what
@@ -94,12 +94,12 @@ type RoleServiceClient interface {
 	// wait with them. Refused (InvalidArgument) on anything but the open source.
 	EnsureAccounts(ctx context.Context, in *EnsureAccountsRequest, opts ...grpc.CallOption) (*EnsureAccountsResponse, error)
 	// SaveErrant writes transactions that only this server has executed to its volume, as
-	// evidence, before the server is made anew. It goes on in the background: Unknown
+	// evidence, before the server is made anew. It runs in the background: Unknown
 	// means that it has not ended. What was saved before is found, not made again.
 	SaveErrant(ctx context.Context, in *SaveErrantRequest, opts ...grpc.CallOption) (*SaveErrantResponse, error)
 	// Provision starts an operation that replaces this server's data by a copy of a
 	// donor's, or finds the one that was started under the id, as OperationService.Start
-	// does; OperationService tells how it goes (action provision) and cancels it. Refused
+	// does; OperationService reports its progress (action provision) and cancels it. Refused
 	// (InvalidArgument) on a server that is recorded as source or replica: isolate it
 	// first. The server keeps its role isolated.
 	Provision(ctx context.Context, in *ProvisionRequest, opts ...grpc.CallOption) (*ProvisionResponse, error)
@@ -272,11 +272,11 @@ type RoleServiceServer interface {
 	// Release ends the Replication's ownership: role and upstream stay, the hold
 	// fence is lifted, and the record names no Replication any more.
 	Release(context.Context, *ReleaseRequest) (*RoleResponse, error)
-	// Activity tells what a switchover would have to wait for or end: long transactions
+	// Activity reports what a switchover would have to wait for or end: long transactions
 	// and running DDL of clients (MySQL). It changes nothing.
 	Activity(context.Context, *ActivityRequest) (*ActivityResponse, error)
 	// WaitExecuted waits until the server has executed a GTID set, 5 seconds at most, and
-	// tells what it had then (MySQL). It changes nothing; the same call again goes on.
+	// returns what it had then (MySQL). It changes nothing; the same call again goes on.
 	WaitExecuted(context.Context, *WaitExecutedRequest) (*WaitExecutedResponse, error)
 	// EnsureAccounts makes the accounts on an open source, with their grants and
 	// passwords, by ordinary transactions that replicas apply. It writes only what
@@ -284,12 +284,12 @@ type RoleServiceServer interface {
 	// wait with them. Refused (InvalidArgument) on anything but the open source.
 	EnsureAccounts(context.Context, *EnsureAccountsRequest) (*EnsureAccountsResponse, error)
 	// SaveErrant writes transactions that only this server has executed to its volume, as
-	// evidence, before the server is made anew. It goes on in the background: Unknown
+	// evidence, before the server is made anew. It runs in the background: Unknown
 	// means that it has not ended. What was saved before is found, not made again.
 	SaveErrant(context.Context, *SaveErrantRequest) (*SaveErrantResponse, error)
 	// Provision starts an operation that replaces this server's data by a copy of a
 	// donor's, or finds the one that was started under the id, as OperationService.Start
-	// does; OperationService tells how it goes (action provision) and cancels it. Refused
+	// does; OperationService reports its progress (action provision) and cancels it. Refused
 	// (InvalidArgument) on a server that is recorded as source or replica: isolate it
 	// first. The server keeps its role isolated.
 	Provision(context.Context, *ProvisionRequest) (*ProvisionResponse, error)

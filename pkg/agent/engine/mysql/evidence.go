@@ -22,7 +22,7 @@ import (
 )
 
 // SaveErrant implements engine.Member. The file is a binary log of its own, which
-// mysqlbinlog reads. A description of it beside says that it is whole.
+// mysqlbinlog reads. A description next to it says that it is complete.
 func (e *Engine) SaveErrant(ctx context.Context, dir, gtidSet string, maxBytes int64) (engine.Evidence, error) {
 	wanted, err := parseGTIDs(gtidSet)
 	if err != nil {

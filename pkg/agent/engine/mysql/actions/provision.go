@@ -27,7 +27,7 @@ const (
 	lookAtDonor = 500 * time.Millisecond
 )
 
-// provision makes the unit's data a copy of another member's. The copy lies beside the
+// provision makes the unit's data a copy of another member's. The copy lies next to the
 // data until it is complete. It follows nobody afterwards, and has the donor's accounts:
 // it will be given the donor's changes of them, too.
 type provision struct{ unit }
@@ -71,7 +71,7 @@ func (a provision) Run(ctx context.Context, op operations.Op) (map[string]string
 	if err != nil {
 		return nil, err
 	}
-	room := roomFor(size, a.Env.DataMount, "a larger data storage, on which the copy lies beside the old data until it serves")
+	room := roomFor(size, a.Env.DataMount, "a larger data storage, on which the copy lies next to the old data until it serves")
 	if err := room.check(); err != nil {
 		return nil, err
 	}
