@@ -84,23 +84,23 @@ func (d *decision) evacuates(m *Member) bool {
 	return m.Evacuate != "" || m.PodTerminating || m.StoppedByUser || m.Leaving
 }
 
-// demandFailover begins one if it is asked for or allowed, and possible.
+// demandFailover begins one if it is asked for or allowed, and possible. A member that is
+// asked for and cannot be the source does not keep another one from it.
 func (d *decision) demandFailover() bool {
 	d.requeue(workInterval)
 	d.sayFailing()
-	c := cause{reason: ReasonRequested, to: d.requested()}
-	if c.to == "" {
-		c.reason = ReasonSourceFailed
-		if reason, message := d.mayFailOver(); reason != "" {
-			d.find("", reason, message)
-			return false
-		}
-	}
-	if !d.mem.NotBefore.IsZero() && d.Now.Before(d.mem.NotBefore) {
+	waits := !d.mem.NotBefore.IsZero() && d.Now.Before(d.mem.NotBefore)
+	if waits {
 		d.find("", ReasonDelay, "the last attempt was taken back: "+d.mem.Refusal)
+	}
+	if to := d.requested(); to != "" && !waits && d.beginFailover(cause{reason: ReasonRequested, to: to}) {
+		return true
+	}
+	if reason, message := d.mayFailOver(); reason != "" {
+		d.find("", reason, message)
 		return false
 	}
-	return d.beginFailover(c)
+	return !waits && d.beginFailover(cause{reason: ReasonSourceFailed})
 }
 
 // sayFailing says in which way the source fails.

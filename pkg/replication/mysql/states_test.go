@@ -52,6 +52,8 @@ func TestStates(t *testing.T) {
 		"SourceFailed: failover is not enabled":                {with(healthy(3), serverDown(0), deaf(1), deaf(2), failingFor(time.Hour)), "SourceFailed/SourceFailed", ReasonNotEnabled, "name another member"},
 		"SourceFailed: within its delay":                       {with(healthy(3), serverDown(0), deaf(1), deaf(2), enabled, failingFor(29*time.Second)), "SourceFailed/SourceFailed", ReasonDelay, "30s"},
 		"SourceFailed: after its delay":                        {with(healthy(3), serverDown(0), deaf(1), deaf(2), enabled, failingFor(30*time.Second)), "InOperation/Fencing save Begin failover-8-SourceFailed u0->", "", ""},
+		"SourceFailed: the member that is asked for cannot be it, another can": {with(healthy(3), notPromised(1), serverDown(0), deaf(1), deaf(2), enabled, failingFor(time.Minute), member(1, func(m *Member) { m.Isolated = true }),
+			func(v *View) { v.Request.Source = "u1" }), "InOperation/Fencing save Begin failover-8-SourceFailed u0->", "", ""},
 		"SourceFailed: the last failover was lately": {with(healthy(3), serverDown(0), deaf(1), deaf(2), enabled, failingFor(time.Minute), func(v *View) {
 			v.Recorded.LastTransition = &v1alpha1.ReplicationTransition{Type: v1alpha1.OperationFailover, To: "u0", At: metav1.NewTime(testNow.Add(-5 * time.Minute)), Requested: "u0"}
 		}), "SourceFailed/SourceFailed", ReasonTooSoon, "10m0s"},
