@@ -76,6 +76,8 @@ type pass struct {
 	made map[string]int
 	// again: it was loaded again after a conflict.
 	again bool
+	// published: the new source was.
+	published bool
 	// withdrawn: the source's label was taken off in this pass.
 	withdrawn bool
 }
@@ -197,7 +199,7 @@ func (p *pass) save(ctx context.Context, plan topology.Plan) error {
 		p.out.Recorded = change.To
 		p.out.Changes = append(p.out.Changes, change)
 		p.made = map[string]int{}
-		if change.Kind == topology.ChangeEnd && p.Endpoints != nil {
+		if change.Kind == topology.ChangeEnd && p.Endpoints != nil && !p.published {
 			p.publish(ctx)
 		}
 		return nil
@@ -229,6 +231,12 @@ func (p *pass) withdraw(ctx context.Context, steps []topology.Step) {
 	}
 }
 
+// opened: an operation has opened its new source, and that is not published yet.
+func (p *pass) opened() bool {
+	op := p.loaded.Recorded.Operation
+	return p.Endpoints != nil && !p.published && op != nil && op.Phase == topology.PhaseOpening && p.members.open(op.To)
+}
+
 // publish the source that was opened. A failure is made good by whoever labels pods by
 // what the pass came to.
 func (p *pass) publish(ctx context.Context) {
@@ -250,7 +258,18 @@ func (p *pass) apply(ctx context.Context, steps []topology.Step) {
 		took   time.Duration
 	}
 	answers := make([]answer, len(steps))
-	p.Each(len(steps), func(i int) {
+	all := len(steps)
+	if p.opened() {
+		// Clients are led to the new source while the others are asked to follow it: one
+		// that takes long must not keep them waiting.
+		p.published = true
+		all++
+	}
+	p.Each(all, func(i int) {
+		if i == len(steps) {
+			p.publish(ctx)
+			return
+		}
 		at := p.Clock.Now()
 		answers[i] = answer{at: at, result: p.make(ctx, steps[i])}
 		answers[i].took = p.Clock.Now().Sub(at)

@@ -130,8 +130,12 @@ func TestTheLabelIsWithdrawnBeforeTheFence(t *testing.T) {
 	if d := cmp.Diff([]string{"withdraw u0", "Demote u0"}, w.calls[1:3]); d != "" {
 		t.Error(d)
 	}
-	if got := w.calls[len(w.calls)-1]; got != "publish u1" {
-		t.Errorf("the last call is %s", got)
+	// The others are asked to follow at the same time.
+	if d := cmp.Diff([]string{"Promote u1 w=1 open=true", "Follow u0 u1 ack", "Follow u2 u1 ack", "publish u1"}, w.calls[4:8]); d != "" {
+		t.Error(d)
+	}
+	if n := strings.Count(w.trace(), "publish"); n != 1 {
+		t.Errorf("published %d times\n%s", n, w.trace())
 	}
 }
 
