@@ -39,7 +39,7 @@ type Withdrawer interface {
 	Withdraw(ctx context.Context, source string, epoch int64) error
 }
 
-// ErrConflict: what is recorded is not what the caller had read. Nothing was written.
+// ErrConflict says that what is recorded is not what the caller had read. Nothing was written.
 var ErrConflict = errors.New("the replication's status was changed by somebody else")
 
 // Journal is the status of one Replication, and what the API knows of its members.
