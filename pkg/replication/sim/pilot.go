@@ -332,10 +332,14 @@ func (p *pilot) switchover() error {
 	op := p.status.Operation
 	from, to := p.index(op.From), p.index(op.To)
 	p.patience++
-	if op.Phase == phaseFence && p.patience > patience {
+	switch {
+	case op.Phase == phaseFence && p.patience > 2*patience:
 		// The old source goes on, by an epoch that no call of this operation has.
 		p.status.Epoch++
 		return p.end()
+	case op.Phase == phaseFence && p.patience%4 == 3:
+		// Clients should not wait for one that does not catch up: another try later.
+		return p.promote(from)
 	}
 	switch op.Phase {
 	case phaseFence:

@@ -59,7 +59,7 @@ var faults = []profile{
 	// Members that come and go.
 	{"isolate": 14, "join": 14, "cut": 12, "heal": 8, "lose-volume": 3, "deliver": 30, "foreign": 6, "foreign-receives": 60, "kill": 4},
 	// Operators that die and sleep.
-	{"operator-dies": 20, "want": 20, "deliver": 40, "cut": 10, "heal": 8, "kill": 6},
+	{"operator-dies": 10, "want": 30, "deliver": 40, "cut": 16, "heal": 10, "kill": 6, "hang": 6, "unhang": 8},
 	// Pods and volumes.
 	{"delete-pod": 14, "force-delete": 10, "commit-former": 20, "lose-volume": 5, "power": 10, "cut": 12, "heal": 8, "kill": 6},
 }
@@ -100,7 +100,7 @@ func (m mix) draw(rng *rand.Rand) string {
 // Random makes a schedule from a seed.
 func Random(seed uint64) Schedule {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	s := Schedule{Members: []int{3, 3, 3, 2, 4, 5}[rng.IntN(6)], Async: rng.IntN(6) == 0}
+	s := Schedule{Members: []int{3, 3, 3, 2, 4, 5}[rng.IntN(6)], Async: rng.IntN(4) == 0}
 	mixes := allMixes()
 	m := mixes[rng.IntN(len(mixes))]
 	n := 60 + rng.IntN(300)
@@ -141,7 +141,7 @@ func randomAction(rng *rand.Rand, verb string, members, favourite int) Action {
 				v = 1
 			}
 		case 'f':
-			if rng.IntN(12) == 0 {
+			if rng.IntN(10) == 0 {
 				v = 1 + rng.IntN(len(fates)-1)
 			}
 		default:
