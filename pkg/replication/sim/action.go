@@ -380,7 +380,7 @@ func (w *World) Settled() bool {
 		return false
 	}
 	for _, m := range w.members {
-		if m.server == source {
+		if m.server == source || w.journal.isolated[m.index] {
 			continue
 		}
 		if r := m.pod.desired.record; r.Role != agentclient.RoleReplica || m.server.upstream == nil || m.server.upstream.to != source || !m.server.executed.contains(&source.executed) {

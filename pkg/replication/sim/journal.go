@@ -59,9 +59,13 @@ func (s *Seat) Load(context.Context) (*worker.Loaded, error) {
 		}
 		m := w.members[i]
 		all := m.server.all()
+		reinit := ""
+		if w.reinit {
+			reinit = m.server.uuid()
+		}
 		l.Members = append(l.Members, topology.Member{
 			Name: m.name, UnitUID: m.unitUID, Host: m.name, Port: 3306, Priority: 1, Isolated: w.journal.isolated[i], Owned: true,
-			HadData: !all.empty(), PodUID: m.pod.uid, PodReady: m.server.runs() && !w.cut[apiNode][i], EndedPodUID: m.ended,
+			HadData: !all.empty(), PodUID: m.pod.uid, PodReady: m.server.runs() && !w.cut[apiNode][i], EndedPodUID: m.ended, Reinit: reinit,
 		})
 		l.Targets[m.name] = m.pod.target()
 	}

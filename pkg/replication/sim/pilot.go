@@ -34,6 +34,8 @@ type pilot struct {
 	seen   []*agentclient.Observation
 	// patience counts passes of an operation.
 	patience int
+	// unknown: a commit was written and nobody has said whether.
+	unknown bool
 }
 
 const (
@@ -338,7 +340,16 @@ func (p *pilot) switchover() error {
 		p.status.Epoch++
 		return p.end()
 	case op.Phase == phaseFence && p.patience%4 == 3:
-		// Clients should not wait for one that does not catch up: another try later.
+		// Clients should not wait for one that does not catch up: another try later. A
+		// commit on its way must not come after this.
+		if p.unknown {
+			p.status.Epoch++
+			op.Epoch = p.status.Epoch
+			if err := p.save(); err != nil {
+				return err
+			}
+			p.unknown = false
+		}
 		return p.promote(from)
 	}
 	switch op.Phase {
@@ -369,9 +380,11 @@ func (p *pilot) commit(to int) error {
 	p.status.Source = p.name(to)
 	p.status.Operation.To, p.status.Operation.Phase = p.name(to), phaseOpen
 	p.status.Durability = append(p.status.Durability, p.entry(to))
+	p.unknown = true
 	if err := p.save(); err != nil {
 		return err
 	}
+	p.unknown = false
 	return p.open(to)
 }
 

@@ -90,9 +90,7 @@ func play(content string) (string, error) {
 			if w, operator, err = scenarioWorld(words[1:]); err != nil {
 				return "", err
 			}
-			for i := 0; i < settleRounds && !w.Settled(); i++ {
-				w.round(operator)
-			}
+			w.begin(operator)
 			w.trace = func(format string, args ...any) {
 				if s := fmt.Sprintf(format, args...); isSeen(s) {
 					seen = append(seen, s)
@@ -155,7 +153,7 @@ func scenarioWorld(words []string) (*World, Operator, error) {
 }
 
 // operators that a scenario can name.
-var operators = map[string]Operator{"pilot": Pilot}
+var operators = map[string]Operator{"pilot": Pilot, "worker": Worker}
 
 // show is one line for each member.
 func (w *World) show() (out []string) {

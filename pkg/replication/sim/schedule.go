@@ -181,9 +181,7 @@ func (s Schedule) Run(rules Rules, make Operator, trace func(format string, args
 		w.stopOperator(0)
 		w.stopOperator(1)
 	}()
-	for i := 0; i < settleRounds && !w.Settled(); i++ {
-		w.round(make)
-	}
+	w.begin(make)
 	out := Outcome{}
 	for i, a := range s.Actions {
 		if trace != nil && a.verb != "operator" {
@@ -207,6 +205,20 @@ func (s Schedule) Run(rules Rules, make Operator, trace func(format string, args
 	return out
 }
 
+// begin lets the members become a set whose commits are safe.
+func (w *World) begin(make Operator) {
+	committed := false
+	for i := 0; i < settleRounds; i++ {
+		if !committed && w.opened != nil && w.Settled() {
+			committed = w.opened.commit(false)
+		}
+		if entries := w.journal.recorded.Durability; committed && w.Settled() && (w.async || len(entries) == 1 && entries[0].W > 0 && len(entries[0].Members) == len(w.members)-1) {
+			return
+		}
+		w.round(make)
+	}
+}
+
 // recover is what comes when nothing goes wrong any more: the set must become whole,
 // and have all that was acknowledged.
 func (w *World) recover(make Operator) {
@@ -218,7 +230,10 @@ func (w *World) recover(make Operator) {
 	for len(w.delayed) > 0 {
 		w.Do(Action{verb: "deliver"}, make)
 	}
+	// Whoever comes next has the Lease.
+	w.stopOperator(0)
 	w.stopOperator(1)
+	w.reinit = true
 	for i := 0; i < settleRounds && !w.Settled() && w.violation == ""; i++ {
 		w.round(make)
 	}

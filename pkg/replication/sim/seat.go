@@ -6,7 +6,9 @@ package sim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"runtime/debug"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
@@ -78,7 +80,8 @@ func (w *World) startOperator(index int, make Operator) {
 	next, stop := iter.Pull(func(yield func(struct{}) bool) {
 		defer func() {
 			if r := recover(); r != nil && r != any(errDead) {
-				panic(r)
+				// Across the coroutine's border its stack would be lost.
+				panic(fmt.Sprintf("%v\n%s", r, debug.Stack()))
 			}
 		}()
 		seat.yield = yield

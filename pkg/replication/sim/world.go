@@ -24,6 +24,8 @@ type World struct {
 	opened *server
 	// tenures counts how often a member was made the source.
 	tenures int
+	// reinit: a person gives up what members alone have.
+	reinit bool
 	// forced: a person has accepted a loss.
 	forced bool
 	// cut links between nodes: members first, then operators, then the API.
