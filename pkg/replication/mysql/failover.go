@@ -215,7 +215,7 @@ func (d *decision) stop(from *Member) bool {
 	if from.answers() {
 		return d.step(from, topology.Step{Kind: topology.StepDemote, Why: "it is being replaced as the source"})
 	}
-	if from.reachable() && !from.Seen.Held(topology.HoldFence) {
+	if from.reachable() && (!from.Seen.Held(topology.HoldFence) || from.Seen.Epoch < d.Recorded.Operation.Epoch) {
 		return d.step(from, topology.Step{Kind: topology.StepHold, Why: "it is being replaced as the source"})
 	}
 	return false
