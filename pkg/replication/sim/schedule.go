@@ -36,8 +36,9 @@ func (s Schedule) String() string {
 	return b.String()
 }
 
-// settleRounds is the time that a set has to come about, and to recover at the end.
-const settleRounds = 40
+// settleRounds is the time that a set has to come about, recoverRounds to recover at the
+// end: in seconds, or so.
+const settleRounds, recoverRounds = 40, 200
 
 // profile is what a random schedule is made of: how often which action comes.
 type profile map[string]int
@@ -234,7 +235,7 @@ func (w *World) recover(make Operator) {
 	w.stopOperator(0)
 	w.stopOperator(1)
 	w.reinit = true
-	for i := 0; i < settleRounds && !w.Settled() && w.violation == ""; i++ {
+	for i := 0; i < recoverRounds && !w.Settled() && w.violation == ""; i++ {
 		w.round(make)
 	}
 	if w.violation != "" || w.forced {
