@@ -28,7 +28,9 @@ func Worker(s *Seat) Pass {
 	return func(ctx context.Context) error {
 		ctx = klog.NewContext(ctx, klog.Logger{})
 		out, err := w.Run(ctx, memory)
-		s.w.trace("operator %d: %s %s: %s", s.index, out.Plan.State, out.Plan.Reason, out.Plan.Message)
+		if s.w.traced {
+			s.w.trace("operator %d: %s %s: %s", s.index, out.Plan.State, out.Plan.Reason, out.Plan.Message)
+		}
 		if err != nil {
 			return err
 		}

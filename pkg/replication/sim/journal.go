@@ -102,7 +102,9 @@ func (s *Seat) Save(_ context.Context, from topology.Recorded, change topology.C
 			return worker.ErrConflict
 		}
 		w.journal.recorded = to
-		w.trace("recorded: %s %s, epoch %d, source %s, %s", change.Kind, change.Reason, to.Epoch, to.Source, durabilityText(to.Durability))
+		if w.traced {
+			w.trace("recorded: %s %s, epoch %d, source %s, %s", change.Kind, change.Reason, to.Epoch, to.Source, durabilityText(to.Durability))
+		}
 		return nil
 	}
 	if f == fateDelayed {

@@ -91,6 +91,7 @@ func play(content string) (string, error) {
 				return "", err
 			}
 			w.begin(operator)
+			w.traced = true
 			w.trace = func(format string, args ...any) {
 				if s := fmt.Sprintf(format, args...); isSeen(s) {
 					seen = append(seen, s)

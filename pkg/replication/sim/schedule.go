@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Schedule is what happens in a world of so many members, after they have become a
@@ -37,8 +38,8 @@ func (s Schedule) String() string {
 }
 
 // settleRounds is the time that a set has to come about, recoverRounds to recover at the
-// end: in seconds, or so.
-const settleRounds, recoverRounds = 40, 200
+// end, which has deadlines to wait for and more time in each.
+const settleRounds, recoverRounds = 40, 90
 
 // profile is what a random schedule is made of: how often which action comes.
 type profile map[string]int
@@ -176,7 +177,7 @@ func (s Schedule) Run(rules Rules, make Operator, trace func(format string, args
 	w := newWorld(s.Members, rules)
 	w.async = s.Async
 	if trace != nil {
-		w.trace = trace
+		w.trace, w.traced = trace, true
 	}
 	defer func() {
 		w.stopOperator(0)
@@ -237,6 +238,7 @@ func (w *World) recover(make Operator) {
 	w.reinit = true
 	for i := 0; i < recoverRounds && !w.Settled() && w.violation == ""; i++ {
 		w.round(make)
+		w.now = w.now.Add(2 * time.Second)
 	}
 	if w.violation != "" || w.forced {
 		return

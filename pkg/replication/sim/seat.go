@@ -158,9 +158,11 @@ func (s *Seat) call(name string, t agentclient.Target, f func(p *pod, crash bool
 		w.delayed = append(w.delayed, later)
 	}
 	err := f(p, fate == fateAgentDies)
-	if err != nil {
+	switch {
+	case !w.traced:
+	case err != nil:
 		w.trace("operator %d: %s of %s: %v", s.index, name, t.Unit, err)
-	} else if name != "Observe" {
+	case name != "Observe":
 		w.trace("operator %d: %s of %s (%s)", s.index, name, t.Unit, fates[fate])
 	}
 	if fate == fateUnanswered {

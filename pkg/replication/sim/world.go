@@ -49,6 +49,8 @@ type World struct {
 	// violation is the first that was seen, with the step that led to it.
 	violation string
 	trace     func(format string, args ...any)
+	// traced: somebody reads it.
+	traced bool
 }
 
 const (
