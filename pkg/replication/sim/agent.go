@@ -32,6 +32,9 @@ type pod struct {
 	before   *record
 	// proof that the server is down; supervise makes it.
 	proof *agentclient.StopProof
+	// onDisk is the record that a restart resumes, where it is not the newest: see
+	// Rules.IsolatedRole.
+	onDisk *record
 	// provision is the last operation.
 	provision *provision
 	// forgot its durability: see Rules.RecordedDurability.
@@ -236,10 +239,8 @@ func (p *pod) isolate(f agentclient.RoleFence, crash bool) (*agentclient.Observa
 		if next.Role == agentclient.RoleSource {
 			return errors.New("this is the source: demote it first")
 		}
-		if !p.m.w.Rules.IsolatedRole {
-			// The receiver is stopped and that is all.
-			p.server.stopReceiver()
-			return nil
+		if before := *next; !p.m.w.Rules.IsolatedRole && p.onDisk == nil {
+			p.onDisk = &before
 		}
 		return isolated(next)
 	}}, crash)
@@ -284,4 +285,14 @@ func (p *pod) hold(name string, held bool) {
 }
 
 // restartAgent is a crash of serve: what it had in memory is gone.
-func (p *pod) restartAgent() { p.enforced, p.before, p.since = enforcement{}, nil, 0 }
+func (p *pod) restartAgent() {
+	p.enforced, p.before, p.since = enforcement{}, nil, 0
+	p.resume()
+}
+
+// resume reads the record from the disk.
+func (p *pod) resume() {
+	if p.onDisk != nil {
+		p.desired.record, p.onDisk = *p.onDisk, nil
+	}
+}

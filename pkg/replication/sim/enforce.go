@@ -280,6 +280,7 @@ func (p *pod) stop() {
 }
 
 func (p *pod) startServer() {
+	p.resume()
 	s, r, w := p.server, &p.desired.record, p.m.w
 	s.start()
 	if r.Role == agentclient.RoleSource && r.Durability.Sync && w.Rules.RecordedDurability {

@@ -9,8 +9,8 @@ type Rules struct {
 	// KillWaiting: a server with commits that wait for an acknowledgement is killed; it
 	// is neither sent SIGTERM nor made asynchronous, which would acknowledge them.
 	KillWaiting bool
-	// IsolatedRole: a vote is a role of its own, on disk before it is answered. Off: the
-	// receiver is stopped and the record still says replica, so a restart resumes it.
+	// IsolatedRole: a vote is a role of its own, on disk before it is answered. Off: a
+	// restart resumes what was recorded before it.
 	IsolatedRole bool
 	// PositionsAfterVote: the positions in the answer of a vote were read after the
 	// receiver was seen stopped.
