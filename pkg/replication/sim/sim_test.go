@@ -96,7 +96,7 @@ func schedules(t *testing.T) uint64 {
 }
 
 func TestSchedulesOfThePilot(t *testing.T) {
-	run(t, Pilot, schedules(t)/10)
+	run(t, Pilot, schedules(t)/20)
 }
 
 func run(t *testing.T, operator Operator, n uint64) {
