@@ -97,6 +97,9 @@ func (p *pod) kill() {
 // closed takes writes away; it says whether the server is closed.
 func (p *pod) closed() bool {
 	s := p.server
+	if p.m.w.calm {
+		s.acknowledgeAll()
+	}
 	switch {
 	case s.readOnly && len(s.waiting) == 0:
 	case len(s.waiting) > 0 && p.m.w.Rules.KillWaiting:

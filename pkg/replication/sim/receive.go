@@ -89,6 +89,18 @@ func (s *server) acknowledge() {
 	c.to.release()
 }
 
+// acknowledgeAll is a second in which the receivers that are attached go on.
+func (s *server) acknowledgeAll() {
+	for range len(s.waiting) {
+		for _, c := range s.attached {
+			if c != nil && c.acknowledges {
+				c.from.receive()
+				c.from.acknowledge()
+			}
+		}
+	}
+}
+
 // apply is one transaction of the applier.
 func (s *server) apply() {
 	if !s.runs() || !s.applying || len(s.relay) == 0 {

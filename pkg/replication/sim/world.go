@@ -49,6 +49,8 @@ type World struct {
 	// violation is the first that was seen, with the step that led to it.
 	violation string
 	trace     func(format string, args ...any)
+	// calm: nothing goes wrong now, and a server has the second that its agent gives it.
+	calm bool
 	// traced: somebody reads it.
 	traced bool
 }
