@@ -22,7 +22,7 @@ func TestEachRuleIsNeeded(t *testing.T) {
 		t.Run(rules.Field(i).Name, func(t *testing.T) {
 			off := AllRules()
 			reflect.ValueOf(&off).Elem().Field(i).SetBool(false)
-			_, seed, found := search(0, enough, off, Pilot)
+			_, seed, found := search(0, enough, off, Pilot, Violation)
 			if found == "" {
 				t.Fatal("no schedule finds it")
 			}

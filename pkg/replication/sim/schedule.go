@@ -162,9 +162,10 @@ func randomAction(rng *rand.Rand, verb string, members, favourite int) Action {
 type Outcome struct {
 	// Violation of an invariant; empty: none.
 	Violation string
-	// Settled says whether the set has recovered when faults ended; Acknowledged counts
-	// commits, Tenures how often there was a new source.
+	// Settled says whether the set has recovered when faults ended, Lost how many volumes
+	// were destroyed; Acknowledged counts commits, Tenures how often there was a new source.
 	Settled      bool
+	Lost         int
 	Acknowledged int
 	Tenures      int
 	// Steps until the violation, or all.
@@ -199,6 +200,7 @@ func (s Schedule) Run(rules Rules, make Operator, trace func(format string, args
 		out.Steps = len(s.Actions)
 		w.recover(make)
 	}
+	out.Lost = w.lostVolumes
 	out.Violation, out.Settled = w.violation, w.violation == "" && w.Settled()
 	for i := range w.acked {
 		out.Acknowledged += w.acked[i].count()
@@ -260,10 +262,25 @@ func (w *World) recover(make Operator) {
 	}
 }
 
-// Shrink leaves out what a violation does not need.
-func (s Schedule) Shrink(rules Rules, make Operator) Schedule {
+// Fault is what is wrong with an outcome; empty: nothing.
+type Fault func(Outcome) string
+
+// Violation of an invariant.
+func Violation(o Outcome) string { return o.Violation }
+
+// Unrecovered is a violation, or a set that stays broken although all its volumes are
+// there.
+func Unrecovered(o Outcome) string {
+	if o.Violation == "" && !o.Settled && o.Lost == 0 {
+		return "the set does not become whole again"
+	}
+	return o.Violation
+}
+
+// Shrink leaves out what a fault does not need.
+func (s Schedule) Shrink(rules Rules, make Operator, fault Fault) Schedule {
 	fails := func(actions []Action) bool {
-		return Schedule{s.Members, s.Async, actions}.Run(rules, make, nil).Violation != ""
+		return fault(Schedule{s.Members, s.Async, actions}.Run(rules, make, nil)) != ""
 	}
 	actions := s.Actions
 	if out := s.Run(rules, make, nil); out.Violation != "" {

@@ -39,7 +39,7 @@ type tally struct {
 }
 
 // search runs schedules of seeds until one violates an invariant, on all processors.
-func search(first, n uint64, rules Rules, operator Operator) (t *tally, seed uint64, found string) {
+func search(first, n uint64, rules Rules, operator Operator, fault Fault) (t *tally, seed uint64, found string) {
 	t = &tally{}
 	var next atomic.Uint64
 	var mu sync.Mutex
@@ -62,10 +62,10 @@ func search(first, n uint64, rules Rules, operator Operator) (t *tally, seed uin
 				if out.Settled {
 					t.settled.Add(1)
 				}
-				if out.Violation != "" {
+				if wrong := fault(out); wrong != "" {
 					mu.Lock()
 					if found == "" || first+i < seed {
-						seed, found = first+i, out.Violation
+						seed, found = first+i, wrong
 					}
 					mu.Unlock()
 				}
@@ -77,10 +77,10 @@ func search(first, n uint64, rules Rules, operator Operator) (t *tally, seed uin
 }
 
 // explain is a violation as a person reads it, and as a scenario.
-func explain(seed uint64, rules Rules, operator Operator) string {
-	s := Random(seed).Shrink(rules, operator)
+func explain(seed uint64, rules Rules, operator Operator, fault Fault) string {
+	s := Random(seed).Shrink(rules, operator, fault)
 	var b strings.Builder
-	fmt.Fprintf(&b, "the schedule without what it does not need, as a scenario:\n\n%s\nwhat happens:\n", s)
+	fmt.Fprintf(&b, "the schedule without what it does not need, as a scenario (operator=worker if it is that one's):\n\n%s\nwhat happens:\n", s)
 	s.Run(rules, operator, func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) })
 	return b.String()
 }
@@ -96,19 +96,19 @@ func schedules(t *testing.T) uint64 {
 }
 
 func TestSchedulesOfThePilot(t *testing.T) {
-	run(t, Pilot, schedules(t)/20)
+	run(t, Pilot, Violation, schedules(t)/20)
 }
 
-func run(t *testing.T, operator Operator, n uint64) {
+func run(t *testing.T, operator Operator, fault Fault, n uint64) {
 	t.Helper()
 	begun := time.Now()
 	first := number(t, seedEnv, 0)
-	tally, seed, found := search(first, n, AllRules(), operator)
+	tally, seed, found := search(first, n, AllRules(), operator, fault)
 	per := func(v *atomic.Int64) float64 { return float64(v.Load()) / float64(tally.schedules.Load()) }
 	t.Logf("%d schedules from seed %d in %v: %.0f %% settled, %.1f sources and %.1f acknowledged commits each",
 		tally.schedules.Load(), first, time.Since(begun).Round(time.Millisecond), 100*per(&tally.settled), per(&tally.tenures), per(&tally.acknowledged))
 	if found != "" {
-		t.Fatalf("seed %d: %s\n%s", seed, found, explain(seed, AllRules(), operator))
+		t.Fatalf("seed %d: %s\n%s", seed, found, explain(seed, AllRules(), operator, fault))
 	}
 	if per(&tally.acknowledged) < 1 || per(&tally.tenures) < 1.2 || per(&tally.settled) < 0.3 {
 		t.Error("too little happens in these schedules")
