@@ -161,8 +161,7 @@ func (m *member) step() {
 	m.pod.supervise()
 	m.pod.tend()
 	m.pod.clone()
-	// A replica is faster than what it has to catch up with.
-	for range 2 {
+	for range m.w.speed {
 		m.server.receive()
 		m.server.acknowledge()
 		m.server.apply()

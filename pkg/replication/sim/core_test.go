@@ -8,5 +8,5 @@ import "testing"
 // TestSchedules is the operator that is shipped: it violates nothing, and makes the set
 // whole again when nothing goes wrong any more.
 func TestSchedules(t *testing.T) {
-	run(t, Worker, Unrecovered, schedules(t))
+	run(t, ShippedRules(), Worker, Unrecovered, schedules(t))
 }

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 	"github.com/upmio/unit-operator/pkg/replication/worker"
@@ -86,6 +88,28 @@ func (w *World) read() topology.Recorded {
 	return r
 }
 
+// stored is what the API keeps of it: times in seconds.
+func stored(r topology.Recorded) topology.Recorded {
+	r = r.Clone()
+	if op := r.Operation; op != nil {
+		seconds(op.StartedAt)
+		seconds(op.Deadline)
+		if op.Fence != nil {
+			seconds(op.Fence.At)
+		}
+	}
+	if r.LastTransition != nil {
+		seconds(&r.LastTransition.At)
+	}
+	return r
+}
+
+func seconds(t *metav1.Time) {
+	if t != nil {
+		t.Time = t.Truncate(time.Second)
+	}
+}
+
 // Save implements worker.Journal.
 func (s *Seat) Save(_ context.Context, from topology.Recorded, change topology.Change) error {
 	s.pause()
@@ -96,7 +120,7 @@ func (s *Seat) Save(_ context.Context, from topology.Recorded, change topology.C
 		return errLost
 	}
 	w.now = w.now.Add(callTime)
-	to := change.To.Clone()
+	to := stored(change.To)
 	save := func() error {
 		if now := w.read(); w.Rules.CompareAndSwap && !reflect.DeepEqual(from.Clone(), now) {
 			return worker.ErrConflict

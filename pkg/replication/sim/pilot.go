@@ -329,14 +329,14 @@ func (p *pilot) end() error {
 	return p.save()
 }
 
-// switchover goes on where the operation is.
+// switchover continues where the operation is.
 func (p *pilot) switchover() error {
 	op := p.status.Operation
 	from, to := p.index(op.From), p.index(op.To)
 	p.patience++
 	switch {
 	case op.Phase == phaseFence && p.patience > 2*patience:
-		// The old source goes on, by an epoch that no call of this operation has.
+		// The old source continues, by an epoch that no call of this operation has.
 		p.status.Epoch++
 		return p.end()
 	case op.Phase == phaseFence && p.patience%4 == 3:
@@ -402,7 +402,7 @@ func (p *pilot) open(to int) error {
 	return p.end()
 }
 
-// failover goes on where the operation is.
+// failover continues where the operation is.
 func (p *pilot) failover() error {
 	op := p.status.Operation
 	from := p.index(op.From)

@@ -34,14 +34,15 @@ type Rules struct {
 	// nothing received is lost.
 	KeepReceived bool
 	// ApplyFirst: before the channel changes, what was received is applied, though the new
-	// upstream has it too: a member that has acknowledged it is counted on.
+	// upstream has it too: a member that has acknowledged it is counted on. The agents do
+	// not: see ShippedRules.
 	ApplyFirst bool
 	// KeepRelayLog: relay_log_recovery = OFF.
 	KeepRelayLog bool
 	// SyncRelayLog: sync_relay_log = 1.
 	SyncRelayLog bool
 	// NeverDegrade: a commit waits as long as it takes. Off: the wait times out and the
-	// server goes on asynchronously.
+	// server continues asynchronously.
 	NeverDegrade bool
 	// CallOrder: an agent refuses a call that does not come after the last one.
 	CallOrder bool
@@ -72,4 +73,13 @@ func AllRules() Rules {
 		CallOrder: true, EpochOrder: true, AcknowledgedIsolate: true, ForeignReceivers: true,
 		DurabilityList: true, CountQuorum: true, CompareAndSwap: true,
 	}
+}
+
+// ShippedRules are those of the agents as they are. A member drops what it received if
+// its new upstream has it, for a delayed one could not apply it soon; the worker judges
+// promises of sources before by the position that was taken over.
+func ShippedRules() Rules {
+	r := AllRules()
+	r.ApplyFirst = false
+	return r
 }

@@ -50,7 +50,7 @@ var usual = profile{
 	"operator": 200, "deliver": 12, "apply-unit": 12, "wait": 8, "rounds": 6,
 }
 
-// faults all over, or of a kind. A schedule has one of them beside what is usual.
+// faults all over, or of a kind. A schedule has one of them in addition to what is usual.
 var faults = []profile{
 	{
 		"disconnect": 6, "kill": 8, "restart-agent": 6, "power": 5, "hang": 3, "unhang": 4, "cut": 16, "heal": 8, "heal-all": 3,

@@ -40,7 +40,7 @@ type server struct {
 	upstream      *connection
 	applying      bool
 	applierError  int
-	// promised is how many copies beside its own a commit has when it is acknowledged, by
+	// promised is how many copies next to its own a commit has when it is acknowledged, by
 	// the record that was last in force.
 	promised int
 	// tenure in which the server was opened last, see record.
@@ -58,7 +58,7 @@ type volume struct {
 	unsynced  int
 	retrieved set
 	channel   channel
-	// evidence was copied beside the data.
+	// evidence was copied next to the data.
 	evidence set
 	// hung: nothing on it ends, and the process that asks waits.
 	hung bool

@@ -16,7 +16,7 @@ type World struct {
 	// now moves with calls and waits.
 	now     time.Time
 	members []*member
-	// acked are commits that clients were told to be safe, by how many copies beside one
+	// acked are commits that clients were told to be safe, by how many copies next to one
 	// that was a promise of.
 	acked    [maxMembers]set
 	openings int
@@ -49,6 +49,8 @@ type World struct {
 	// violation is the first that was seen, with the step that led to it.
 	violation string
 	trace     func(format string, args ...any)
+	// speed is how many transactions a replica receives and applies in a round.
+	speed int
 	// calm: nothing goes wrong now, and a server has the second that its agent gives it.
 	calm bool
 	// traced: somebody reads it.
@@ -79,7 +81,7 @@ type member struct {
 
 // newWorld has n members, whose pods run and have nothing but empty servers.
 func newWorld(n int, rules Rules) *World {
-	w := &World{Rules: rules, now: time.Unix(1_700_000_000, 0).UTC(), term: 1, trace: func(string, ...any) {}}
+	w := &World{Rules: rules, speed: 1, now: time.Unix(1_700_000_000, 0).UTC(), term: 1, trace: func(string, ...any) {}}
 	for i := range n {
 		m := &member{w: w, index: i, name: fmt.Sprintf("u%d", i), unitUID: types.UID(fmt.Sprintf("unit-u%d", i))}
 		m.server = newServer(w, i)
