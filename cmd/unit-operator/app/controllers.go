@@ -91,6 +91,7 @@ var table = []descriptor{{
 			References:           p.informers.references.Scope(unitset.ControllerName),
 			Recorder:             p.recorder,
 			ClusterDomain:        p.options.ClusterDomain,
+			StatusPause:          statusPause,
 			Observe:              p.metrics.ObserveSync,
 		})
 	},

@@ -20,7 +20,7 @@ import (
 
 // Reasons and actions of events about children.
 const (
-	actionCreate = "Create"
+	ActionCreate = "Create"
 	actionDelete = "Delete"
 )
 

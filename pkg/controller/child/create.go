@@ -112,7 +112,7 @@ func (c Children[O, T]) Create(ctx context.Context, owner O, obj T) (there T, cr
 // event.
 func (c Children[O, T]) failedCreate(owner O, name string, err error) {
 	if IsRefusal(err) {
-		c.w.Events.Event(owner, nil, corev1.EventTypeWarning, v1alpha2.ReasonFailedCreate, actionCreate,
+		c.w.Events.Event(owner, nil, corev1.EventTypeWarning, v1alpha2.ReasonFailedCreate, ActionCreate,
 			fmt.Sprintf("Error creating %s %s: %v", c.Name, name, err))
 	}
 }
@@ -121,7 +121,7 @@ func (c Children[O, T]) failedCreate(owner O, name string, err error) {
 func (c Children[O, T]) CreateLoudly(ctx context.Context, owner O, obj T) (there T, created bool, err error) {
 	there, created, err = c.Create(ctx, owner, obj)
 	if created {
-		c.w.Events.Normal(owner, v1alpha2.ReasonSuccessfulCreate, actionCreate, "Created %s %s", c.Name, obj.GetName())
+		c.w.Events.Normal(owner, v1alpha2.ReasonSuccessfulCreate, ActionCreate, "Created %s %s", c.Name, obj.GetName())
 	}
 	return there, created, err
 }

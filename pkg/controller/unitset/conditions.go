@@ -38,12 +38,12 @@ var conditionsOfSet = findings.Kind{
 		v1alpha2.ConditionNotActedOn,
 	},
 	Calm: []string{
-		v1alpha2.ConditionReady,
 		v1alpha2.ConditionRevisionAvailable,
 		v1alpha2.ConditionScalingDown,
 		v1alpha2.ConditionPaused,
 	},
-	Quiet: []string{v1alpha2.ConditionProgressing},
+	// The conditions themselves tell, with their times.
+	Quiet: []string{v1alpha2.ConditionReady, v1alpha2.ConditionProgressing},
 }
 
 // list names for a message, the first few of many.

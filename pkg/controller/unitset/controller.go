@@ -58,6 +58,9 @@ type Config struct {
 
 	// ClusterDomain of the cluster's DNS. Default cluster.local.
 	ClusterDomain string
+	// StatusPause is how long a status that only tells how the units of a set come along
+	// waits for the next one. 0: not at all.
+	StatusPause time.Duration
 	// Clock is clock.RealClock outside tests.
 	Clock clock.WithTicker
 	// Observe is told of every sync; see loop.Config.
@@ -86,6 +89,10 @@ type Controller struct {
 	// ports are those of shared ConfigMaps as they were last read, by set.
 	ports   map[cache.ObjectName]pinnedPorts
 	portsMu sync.Mutex
+
+	statusPause time.Duration
+	// heldBack is since when a set's status waits for the next one.
+	heldBack sync.Map // of time.Time, by cache.ObjectName
 }
 
 // NewController makes the controller and hooks it to the informers, which must not
@@ -122,6 +129,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		revisions:            cfg.Revisions,
 		replications:         membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
 		clusterDomain:        cfg.ClusterDomain,
+		statusPause:          cfg.StatusPause,
 		ports:                map[cache.ObjectName]pinnedPorts{},
 	}
 	synced := []cache.InformerSynced{

@@ -34,7 +34,8 @@ func (c *Controller) syncDeletion(ctx context.Context, set *v1alpha2.UnitSet) er
 	} else {
 		if child.Paused(set) && len(s.units) > 0 {
 			s.explainPause("the deletion waits")
-			return c.syncStatus(ctx, s)
+			_, err := c.syncStatus(ctx, s)
+			return err
 		}
 		for _, u := range slices.Backward(s.units) {
 			if err := c.deleteWithSet(ctx, set, u); err != nil {
@@ -42,7 +43,8 @@ func (c *Controller) syncDeletion(ctx context.Context, set *v1alpha2.UnitSet) er
 			}
 		}
 		if len(s.units) > 0 {
-			return c.syncStatus(ctx, s)
+			_, err := c.syncStatus(ctx, s)
+			return err
 		}
 	}
 	finalizers := slices.DeleteFunc(slices.Clone(set.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerUnitSet })

@@ -287,6 +287,7 @@ func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet,
 func (c *Controller) forget(key cache.ObjectName) {
 	c.wrote.Clear(key, "")
 	c.references.Forget(key)
+	c.heldBack.Delete(key)
 	c.portsMu.Lock()
 	delete(c.ports, key)
 	c.portsMu.Unlock()

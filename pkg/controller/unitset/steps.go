@@ -6,6 +6,7 @@ package unitset
 import (
 	"context"
 	"errors"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -207,6 +208,7 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 			return err
 		}
 	}
+	made := make([]string, len(ordinals))
 	errs := slowStart(len(ordinals), func(i int) error {
 		ordinal := ordinals[i]
 		name := s.revisionOfNewUnit(ordinal)
@@ -225,9 +227,16 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 		if err != nil {
 			return err
 		}
-		_, _, err = c.control.units.CreateLoudly(ctx, s.set, unit)
+		_, created, err := c.control.units.Create(ctx, s.set, unit)
+		if created {
+			made[i] = unit.Name
+		}
 		return err
 	})
+	// One event for all of them.
+	if made = slices.DeleteFunc(made, func(name string) bool { return name == "" }); len(made) > 0 {
+		c.control.Events.Normal(s.set, v1alpha2.ReasonSuccessfulCreate, child.ActionCreate, "Created Units %s", list(made))
+	}
 	for i, err := range errs {
 		errs[i] = s.absorb(err)
 	}

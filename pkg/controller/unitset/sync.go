@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -46,14 +45,14 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	} else {
 		workErr = c.syncChildren(ctx, s)
 	}
-	statusErr := c.syncStatus(ctx, s)
+	again, statusErr := c.syncStatus(ctx, s)
 	if err := errors.Join(workErr, statusErr); err != nil {
 		return 0, err
 	}
-	if s.found.Has(v1alpha2.ConditionNameConflict) {
+	if again == 0 && s.found.Has(v1alpha2.ConditionNameConflict) {
 		return child.ConflictRecheck, nil
 	}
-	return 0, nil
+	return again, nil
 }
 
 // syncChildren makes the children what they should be. A child that the API server
@@ -89,17 +88,4 @@ func (c *Controller) syncChildren(ctx context.Context, s *state) error {
 		}
 	}
 	return failures.Err()
-}
-
-// syncStatus writes the status if it changed.
-func (c *Controller) syncStatus(ctx context.Context, s *state) error {
-	status := computeStatus(s, c.clock.Now())
-	if apiequality.Semantic.DeepEqual(s.set.Status, status) {
-		return nil
-	}
-	written, err := c.control.sets.PatchStatus(ctx, s.set, s.set, s.set.Status, status)
-	if written {
-		c.control.Events.Transitions(ctx, s.set, s.set.Status.Conditions, status.Conditions, c.clock.Now())
-	}
-	return err
 }
