@@ -14,7 +14,7 @@ import (
 // bench is what was asked for.
 type bench struct {
 	operator     string
-	keep         string
+	keep         bool
 	sets, silent int
 	slow         float64
 }
@@ -91,8 +91,7 @@ func (b *bench) race(ctx context.Context, unthrottled bool) error {
 	fmt.Printf("\n%d sets of %d; requests unthrottled: %v\n", b.sets, unitsPerSet, unthrottled)
 	fmt.Printf("  StatefulSets: all pods Ready after %.1f s\n  UnitSets: all Units Ready after %.1f s\n  ratio: %.2f\n",
 		theirs.Seconds(), ours.Seconds(), ours.Seconds()/theirs.Seconds())
-	rss, peak := o.memory()
-	fmt.Printf("  the operator: %.0f MiB, at most %.0f MiB\n", rss, peak)
+	fmt.Printf("  the operator: %v\n", o.memory())
 	fmt.Println("  calls a pod of the StatefulSet controller:")
 	theirCalls.show(os.Stdout, n)
 	fmt.Println("  calls a unit of the operator, those for its set included:")

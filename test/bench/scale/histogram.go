@@ -26,19 +26,25 @@ func (h histogram) since(earlier histogram) histogram {
 	return out
 }
 
-// quantile is the bound of the bucket that holds it: it was no more than that.
+// quantile as Prometheus estimates it: in a bucket, observations are spread evenly.
 func (h histogram) quantile(q float64) string {
 	if h.count == 0 {
 		return "none"
 	}
-	want := math.Ceil(q * h.count)
+	want, below, lower := q*h.count, 0.0, 0.0
 	for _, bound := range slices.Sorted(maps.Keys(h.buckets)) {
-		if h.buckets[bound] >= want {
+		n := h.buckets[bound]
+		if n >= want {
 			if math.IsInf(bound, 1) {
-				break
+				return fmt.Sprintf("more than %v", seconds(lower))
 			}
-			return fmt.Sprintf("<= %v", time.Duration(bound*float64(time.Second)))
+			return fmt.Sprint(seconds(lower + (bound-lower)*(want-below)/(n-below)))
 		}
+		below, lower = n, bound
 	}
-	return "beyond the last bucket"
+	return "unknown"
+}
+
+func seconds(s float64) time.Duration {
+	return time.Duration(s * float64(time.Second)).Round(100 * time.Microsecond)
 }

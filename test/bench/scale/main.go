@@ -50,7 +50,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.sets, "sets", 100, "how many sets of three, and StatefulSets")
 	flag.IntVar(&b.silent, "gone", 2000, "how many units whose agents are silent")
 	flag.Float64Var(&b.slow, "slow", 0.1, "share of agents that answer after 200 ms")
-	flag.StringVar(&b.keep, "keep", "", "directory to keep logs in; removed at the end if empty")
+	flag.BoolVar(&b.keep, "keep", false, "keep the logs, and profiles of the operator's memory")
 	flag.Parse()
 	if os.Getenv(insideEnv) == "" {
 		return enter(ctx)

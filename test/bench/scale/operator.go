@@ -55,6 +55,9 @@ func (b *bench) startOperator(ctx context.Context, p *plane, unthrottled bool) (
 		"--kubeconfig", path, "--agent-image", "upmio/unit-agent:bench", "--agent-dial", "pod-ip",
 		"--leader-elect=false", "--http-address", operatorAddress,
 	}
+	if b.keep {
+		args = append(args, "--profiling")
+	}
 	if unthrottled {
 		args = append(args, "--kube-api-qps", "5000", "--kube-api-burst", "10000")
 	}
@@ -97,11 +100,22 @@ func (o *process) stop() {
 	_ = o.log.Close()
 }
 
-// memory in MiB: resident now, and the highest since the process began.
-func (o *process) memory() (rss, peak float64) {
+// memory of the operator in MiB.
+type memory struct {
+	// resident now, and the highest since the process began.
+	resident, peak float64
+	// program is what of it are pages of the executable, which the kernel can drop.
+	program float64
+}
+
+func (m memory) String() string {
+	return fmt.Sprintf("%.0f MiB (%.0f of its program), at most %.0f MiB", m.resident, m.program, m.peak)
+}
+
+func (o *process) memory() (m memory) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.cmd.Process.Pid))
 	if err != nil {
-		return 0, 0
+		return m
 	}
 	lines := bufio.NewScanner(bytes.NewReader(raw))
 	for lines.Scan() {
@@ -112,12 +126,14 @@ func (o *process) memory() (rss, peak float64) {
 		kib, _ := strconv.ParseFloat(fields[1], 64)
 		switch fields[0] {
 		case "VmRSS:":
-			rss = kib / 1024
+			m.resident = kib / 1024
 		case "VmHWM:":
-			peak = kib / 1024
+			m.peak = kib / 1024
+		case "RssFile:":
+			m.program = kib / 1024
 		}
 	}
-	return rss, peak
+	return m
 }
 
 // get a page of the operator's.
@@ -141,6 +157,19 @@ func get(ctx context.Context, path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %s", path, resp.Status)
 	}
 	return body.Bytes(), nil
+}
+
+// keepHeap writes what the operator's memory is used for beside its logs, if they are
+// kept.
+func (b *bench) keepHeap(ctx context.Context, p *plane, name string) error {
+	if !b.keep {
+		return nil
+	}
+	raw, err := get(ctx, "/debug/pprof/heap?gc=1")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(p.light.Dir, "log", name+".heap"), raw, 0o600)
 }
 
 // metrics of the operator: the values of its series, by name and labels as they are

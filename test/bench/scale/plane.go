@@ -69,10 +69,10 @@ func (b *bench) newPlane(ctx context.Context, unthrottled bool) (_ *plane, err e
 		if p.light != nil {
 			_ = p.light.Stop()
 		}
-		if b.keep == "" {
-			_ = os.RemoveAll(dir)
+		if b.keep {
+			say("logs are in %s", filepath.Join(dir, "log"))
 		} else {
-			say("logs are in %s", dir)
+			_ = os.RemoveAll(dir)
 		}
 	}
 	defer func() {

@@ -49,8 +49,10 @@ func (b *bench) rest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rss, peak := o.memory()
-	fmt.Printf("\n%d healthy units\n  made unthrottled in %.0f s; the operator %.0f MiB then, at most %.0f MiB\n", n, took.Seconds(), rss, peak)
+	if err := b.keepHeap(ctx, p, "made"); err != nil {
+		return err
+	}
+	fmt.Printf("\n%d healthy units\n  made unthrottled in %.0f s; the operator: %v\n", n, took.Seconds(), o.memory())
 	showSyncs("while they were made", m, metrics{})
 
 	o.stop()
@@ -66,9 +68,8 @@ func (b *bench) rest(ctx context.Context) error {
 	if m, err = readMetrics(ctx); err != nil {
 		return err
 	}
-	rss, peak = o.memory()
-	fmt.Printf("  restarted: caches synced after %.1f s, all known after %.1f s, %.0f MiB then, at most %.0f MiB, %.0f calls of agents\n",
-		ready.Seconds(), known.Seconds(), rss, peak, m.sum(agentCall, ofAny))
+	fmt.Printf("  restarted: caches synced after %.1f s, all known after %.1f s, %.0f calls of agents; %v\n",
+		ready.Seconds(), known.Seconds(), m.sum(agentCall, ofAny), o.memory())
 	showSyncs("after the restart", m, metrics{})
 
 	quiet(ctx)
@@ -95,10 +96,12 @@ func (b *bench) rest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rss, peak = o.memory()
+	if err := b.keepHeap(ctx, p, "rest"); err != nil {
+		return err
+	}
 	atRest := after.since(before)
-	fmt.Printf("  at rest for %v: %d writes, %d calls of the API, %.0f of agents; %.0f MiB, at most %.0f MiB\n",
-		restTime, atRest.writes(), atRest.total(), late.sum(agentCall, ofAny)-early.sum(agentCall, ofAny), rss, peak)
+	fmt.Printf("  at rest for %v: %d writes, %d calls of the API, %.0f of agents; %v\n",
+		restTime, atRest.writes(), atRest.total(), late.sum(agentCall, ofAny)-early.sum(agentCall, ofAny), o.memory())
 
 	// Every set and unit is touched: what a change of all costs.
 	if early, err = readMetrics(ctx); err != nil {
