@@ -271,7 +271,14 @@ func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet,
 	if known && read && shared.name == name && shared.version == seen.ResourceVersion {
 		return shared, true, nil
 	}
-	cm, err := c.control.readConfigMap(ctx, set.Namespace, name)
+	// Units read it too, and right after this.
+	cm, kept := c.children.NewConfigMaps.Get(ref.Key, seen.ResourceVersion)
+	var err error
+	if !kept {
+		if cm, err = c.control.readConfigMap(ctx, set.Namespace, name); err == nil {
+			c.children.NewConfigMaps.Read(cm.DeepCopy())
+		}
+	}
 	if seen, err := slim.LearnRead(c.references, ref, cm, err); !seen.Exists || err != nil {
 		return pinnedPorts{}, false, err
 	}
