@@ -118,8 +118,11 @@ func (cs *contacts) put(ctx context.Context, key cache.ObjectName, q question) (
 	same := c.id == q.id && c.agent == q.agent
 	switch {
 	case c.answered && same:
-		c.answered = false
-		return c.answer, true
+		a, c.answered, c.answer = c.answer, false, answer{}
+		if c.failures == 0 {
+			delete(cs.units, key) // nothing is left to remember
+		}
+		return a, true
 	case c.running:
 		// What comes of it wakes the unit, which asks again then.
 	case c.queued:
@@ -200,6 +203,7 @@ func (cs *contacts) call(ctx context.Context, key cache.ObjectName, c *contact, 
 	a.status, a.err = q.ask(ctx)
 	cs.mu.Lock()
 	c.running, c.answered, c.answer = false, true, a
+	c.ask = nil // it holds what was handed over
 	if silent(a.err) {
 		c.failures++
 		c.notBefore, c.last = cs.clock.Now().Add(backOff(c.failures)), a.err
