@@ -57,7 +57,7 @@ func NewOptions() *Options {
 		KubeAPIBurst:                    200,
 		AgentDial:                       dialAuto,
 		ClusterDomain:                   "cluster.local",
-		ConcurrentUnitSetSyncs:          5,
+		ConcurrentUnitSetSyncs:          16,
 		ConcurrentUnitSyncs:             16,
 		ConcurrentGrpcCallSyncs:         8,
 		ConcurrentMysqlReplicationSyncs: 4,
