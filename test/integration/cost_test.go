@@ -69,7 +69,7 @@ func TestASetOfThreeCostsSoManyCallsUntilItIsReady(t *testing.T) {
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "cost")
 	e.startFleet(t, ns)
-	startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
+	startOperator(t, operatorOptions{host: p.URL(), namespace: ns, extraArgs: []string{"--agent-dial", "pod-ip"}})
 	p.Reset()
 	g := mysqlGroup(ns, "orders", 3)
 	g.set.Spec.ExternalService, g.set.Spec.UnitService = nil, nil
