@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that what is generated is up to date, and formatting, scripts, words, links and
-# lint.
+# Checks that what is generated is up to date, and formatting, scripts, words, links,
+# duplicates and lint.
 # Runs every check even if one fails, and names those that did.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 source hack/lib.sh
 need_go
 failed=()
-for check in format shell words codegen crds proto docs lint; do
+for check in format shell words codegen crds proto docs dupl lint; do
   say "verify-$check"
   hack/verify-$check.sh || failed+=("hack/verify-$check.sh")
 done

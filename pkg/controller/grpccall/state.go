@@ -11,8 +11,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
-	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
-	corev1 "k8s.io/api/core/v1"
 )
 
 // state is what one sync knows of a call.
@@ -43,28 +41,15 @@ func (c *Controller) observe(call *v1alpha1.GrpcCall) *state {
 	s := &state{call: call, status: *call.Status.DeepCopy(), memory: c.memory(call)}
 	if unit, ok := c.units.Get(targetOf(call)); ok {
 		s.unit = unit
-		if pod, ok := c.pods.Get(targetOf(call)); ok && ownerref.ControlledBy(pod, unit) && agentUp(pod) {
+		pod, ok := c.pods.Get(targetOf(call))
+		if _, up := slim.AgentUp(pod); ok && up && ownerref.ControlledBy(pod, unit) {
 			s.pod = pod
 		}
 	}
 	return s
 }
 
-// agentUp says whether the pod has an agent to speak to.
-func agentUp(pod *slim.Pod) bool {
-	if len(pod.PodIPs) == 0 || pod.Phase == corev1.PodFailed || pod.Phase == corev1.PodSucceeded {
-		return false
-	}
-	agent := pod.Container(podspec.AgentContainer)
-	return agent != nil && agent.State.Running != nil
-}
-
-func (s *state) target() agentclient.Target {
-	return agentclient.Target{
-		Namespace: s.unit.Namespace, Unit: s.unit.Name, UnitUID: s.unit.UID,
-		Pod: s.pod.Name, PodUID: s.pod.UID, PodIP: s.pod.PodIPs[0].IP,
-	}
-}
+func (s *state) target() agentclient.Target { return slim.AgentOf(s.unit, s.pod) }
 
 // ref of the operation. Its id is the call's UID for ever.
 func (s *state) ref() agentclient.OperationRef {

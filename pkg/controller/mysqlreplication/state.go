@@ -21,7 +21,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
-	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
@@ -74,23 +73,11 @@ func (s *state) retryAfter(d time.Duration) {
 
 // agentUp says whether there is an agent to speak to.
 func (m *member) agentUp() bool {
-	if m.unit == nil || m.pod == nil || len(m.pod.PodIPs) == 0 || m.pod.Phase == corev1.PodFailed || m.pod.Phase == corev1.PodSucceeded {
-		return false
-	}
-	agent := m.pod.Container(podspec.AgentContainer)
-	return agent != nil && agent.State.Running != nil
+	_, up := slim.AgentUp(m.pod)
+	return up && m.unit != nil
 }
 
-func (m *member) target() agentclient.Target {
-	t := agentclient.Target{Namespace: m.unit.Namespace, Unit: m.unit.Name, UnitUID: m.unit.UID}
-	if m.pod != nil {
-		t.Pod, t.PodUID = m.pod.Name, m.pod.UID
-		if len(m.pod.PodIPs) > 0 {
-			t.PodIP = m.pod.PodIPs[0].IP
-		}
-	}
-	return t
-}
+func (m *member) target() agentclient.Target { return slim.AgentOf(m.unit, m.pod) }
 
 // observe reads from caches what there is of a Replication.
 func (c *Controller) observe(r *v1alpha1.MysqlReplication) *state {

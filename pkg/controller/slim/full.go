@@ -6,6 +6,7 @@ package slim
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -24,35 +25,17 @@ const ByMemberSet = "memberset"
 
 // NewUnitSets makes the informer of UnitSets: whole ones, there are few.
 func NewUnitSets(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha2.UnitSet], error) {
-	return newInformer(source[*v1alpha2.UnitSet]{
-		namespaces: namespaces, example: &v1alpha2.UnitSet{},
-		convert: whole[*v1alpha2.UnitSet],
-		listWatch: func(ns string) cache.ListerWatcher {
-			return listWatch("", upm, upm.UpmV1alpha2().UnitSets(ns))
-		},
-	})
+	return newWhole(upm, namespaces, &v1alpha2.UnitSet{}, nil, upm.UpmV1alpha2().UnitSets)
 }
 
 // NewMysqlReplications makes the informer of MysqlReplications.
 func NewMysqlReplications(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha1.MysqlReplication], error) {
-	return newInformer(source[*v1alpha1.MysqlReplication]{
-		namespaces: namespaces, example: &v1alpha1.MysqlReplication{}, index: MysqlMembers(),
-		convert: whole[*v1alpha1.MysqlReplication],
-		listWatch: func(ns string) cache.ListerWatcher {
-			return listWatch("", upm, upm.UpmV1alpha1().MysqlReplications(ns))
-		},
-	})
+	return newWhole(upm, namespaces, &v1alpha1.MysqlReplication{}, MysqlMembers(), upm.UpmV1alpha1().MysqlReplications)
 }
 
 // NewPostgresReplications makes the informer of PostgresReplications.
 func NewPostgresReplications(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha1.PostgresReplication], error) {
-	return newInformer(source[*v1alpha1.PostgresReplication]{
-		namespaces: namespaces, example: &v1alpha1.PostgresReplication{}, index: PostgresMembers(),
-		convert: whole[*v1alpha1.PostgresReplication],
-		listWatch: func(ns string) cache.ListerWatcher {
-			return listWatch("", upm, upm.UpmV1alpha1().PostgresReplications(ns))
-		},
-	})
+	return newWhole(upm, namespaces, &v1alpha1.PostgresReplication{}, PostgresMembers(), upm.UpmV1alpha1().PostgresReplications)
 }
 
 // ByTarget finds the GrpcCalls of a Unit. Its values are "<namespace>/<unit>".
@@ -60,13 +43,7 @@ const ByTarget = "target"
 
 // NewGrpcCalls makes the informer of GrpcCalls.
 func NewGrpcCalls(upm versioned.Interface, namespaces []string) (*Informer[*v1alpha1.GrpcCall], error) {
-	return newInformer(source[*v1alpha1.GrpcCall]{
-		namespaces: namespaces, example: &v1alpha1.GrpcCall{}, index: CallTargets(),
-		convert: whole[*v1alpha1.GrpcCall],
-		listWatch: func(ns string) cache.ListerWatcher {
-			return listWatch("", upm, upm.UpmV1alpha1().GrpcCalls(ns))
-		},
-	})
+	return newWhole(upm, namespaces, &v1alpha1.GrpcCall{}, CallTargets(), upm.UpmV1alpha1().GrpcCalls)
 }
 
 // CallTargets is the index ByTarget of GrpcCalls.
@@ -127,6 +104,14 @@ func membersOf(namespace string, spec []string, topology []v1alpha1.ReplicationM
 		add(topology[i].Name)
 	}
 	return keys
+}
+
+// newWhole informer of objects that are kept as they are.
+func newWhole[T Type, L runtime.Object, C lister[L]](upm versioned.Interface, namespaces []string, example T, index map[string]func(T) []string, client func(namespace string) C) (*Informer[T], error) {
+	return newInformer(source[T]{
+		namespaces: namespaces, example: example, index: index, convert: whole[T],
+		listWatch: func(ns string) cache.ListerWatcher { return listWatch[L]("", upm, client(ns)) },
+	})
 }
 
 // whole keeps an object as it is, but for its managed fields.

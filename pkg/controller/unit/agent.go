@@ -35,24 +35,16 @@ const (
 	stuckPoll = 30 * time.Second
 )
 
-// agentUp says whether the pod has an agent to speak to, and since when.
+// agentUp says whether the pod has an agent to speak to that is not about to end, and
+// since when.
 func agentUp(pod *slim.Pod) (since time.Time, up bool) {
-	if pod == nil || pod.DeletionTimestamp != nil || len(pod.PodIPs) == 0 {
+	if pod == nil || pod.DeletionTimestamp != nil {
 		return time.Time{}, false
 	}
-	agent := pod.Container(podspec.AgentContainer)
-	if agent == nil || agent.State.Running == nil {
-		return time.Time{}, false
-	}
-	return agent.State.Running.StartedAt.Time, true
+	return slim.AgentUp(pod)
 }
 
-func (s *state) target() agentclient.Target {
-	return agentclient.Target{
-		Namespace: s.unit.Namespace, Unit: s.unit.Name, UnitUID: s.unit.UID,
-		Pod: s.pod.Name, PodUID: s.pod.UID, PodIP: s.pod.PodIPs[0].IP,
-	}
-}
+func (s *state) target() agentclient.Target { return slim.AgentOf(s.unit, s.pod) }
 
 // acknowledged says whether the agent of this pod has what this sync would tell
 // it, as far as the status knows.

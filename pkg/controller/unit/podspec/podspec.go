@@ -22,7 +22,7 @@ const (
 	// InstallContainer brings the agent's program.
 	InstallContainer = slim.InstallContainer
 	// AgentContainer is the sidecar.
-	AgentContainer = "agent"
+	AgentContainer = slim.AgentContainer
 
 	// AgentPort is the agent's gRPC, MetricsPort its HTTP, ProbePort supervise's.
 	AgentPort   int32 = 2214
