@@ -21,7 +21,7 @@ type NameConflictError struct {
 	Kind, Name string
 	// Controller of that object; empty if it has none.
 	Controller string
-	// Hint is how to go on beside renaming or deleting it; may be empty.
+	// Hint is another way out than renaming or deleting it; may be empty.
 	Hint string
 }
 
@@ -33,7 +33,7 @@ func (e *NameConflictError) Error() string {
 	return fmt.Sprintf("%s %s exists and %s, so it is neither used nor changed; it must be renamed or deleted%s", e.Kind, e.Name, owner, e.Hint)
 }
 
-// AsNameConflict tells whether a name belongs to somebody else.
+// AsNameConflict says whether a name belongs to somebody else.
 func AsNameConflict(err error) (*NameConflictError, bool) {
 	return errors.AsType[*NameConflictError](err)
 }

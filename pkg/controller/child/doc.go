@@ -4,7 +4,7 @@
 // Package child writes to the API for controllers: the objects that they make for an
 // owner, and the owner itself.
 //
-// It owns how a write is guarded, remembered and told of. What is written, and when, is
+// It owns how a write is guarded, remembered and reported. What is written, and when, is
 // the controllers'.
 //
 // Invariants:

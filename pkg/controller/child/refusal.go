@@ -27,13 +27,13 @@ const (
 	RefusalRecheck = 30 * time.Second
 )
 
-// IsQuota tells a refusal by a quota of the namespace.
+// IsQuota recognises a refusal by a quota of the namespace.
 func IsQuota(err error) bool {
 	return apierrors.IsForbidden(err) && slices.ContainsFunc([]string{"exceeded quota: ", "failed quota: ", "status unknown for quota: ", "insufficient quota"},
 		func(text string) bool { return strings.Contains(err.Error(), text) })
 }
 
-// IsRefusal tells an answer of the API server, of a policy or of a webhook that it will
+// IsRefusal recognises an answer of the API server, of a policy or of a webhook that it will
 // not have the object. Of several errors all must be such.
 func IsRefusal(err error) bool {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -46,7 +46,7 @@ func IsRefusal(err error) bool {
 		return true
 	default:
 		// A webhook that is down or too slow is an internal error or a timeout of the
-		// API server, and nothing but its text tells.
+		// API server, and nothing but its text says so.
 		return (apierrors.IsInternalError(err) || apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err)) && strings.Contains(err.Error(), "webhook")
 	}
 }

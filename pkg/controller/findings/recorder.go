@@ -58,7 +58,7 @@ func (r Recorder) Event(about metav1.Object, related runtime.Object, eventType, 
 	r.events.Eventf(Reference(about, r.about), related, eventType, reason, action, "%s", conditions.Cut(note, conditions.MaxNote))
 }
 
-// Transitions tells of what has changed in the conditions of an object: an event for
+// Transitions reports what has changed in the conditions of an object: an event for
 // each that has become True, or True for another reason; a log line for that, too, and
 // for each that is over, at level 0 for what blocks the object and somebody may have to
 // act upon.

@@ -73,8 +73,9 @@ type memory struct {
 	// waitingSince is when a call that has not started began to wait for what it needs;
 	// zero while it does not.
 	waitingSince time.Time
-	// silentSince is when the agent first did not answer; zero while it does.
-	silentSince time.Time
+	// answeredAt is when the agent last answered for a call that runs, silentSince since
+	// when it does not; that is zero while it does.
+	answeredAt, silentSince time.Time
 	// progressAt is when progress was last written.
 	progressAt time.Time
 }

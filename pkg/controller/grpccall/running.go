@@ -59,7 +59,7 @@ func (c *Controller) syncRunning(ctx context.Context, s *state) error {
 	op, err := c.ask(ctx, s)
 	switch {
 	case err == nil:
-		s.memory.silentSince = time.Time{}
+		s.memory.silentSince, s.memory.answeredAt = time.Time{}, c.clock.Now()
 		c.follow(s, op)
 	case errors.Is(err, errLost), agentclient.IsOtherJournal(err):
 		c.fail(s, v1alpha1.ReasonOutcomeUnknown, "nobody knows what became of the operation: the journal of Unit %s that had it is gone; it is not run again", s.unit.Name)
@@ -259,6 +259,9 @@ func (c *Controller) unknown(s *state, grace time.Duration, reason, message stri
 	now := c.clock.Now()
 	if s.memory.silentSince.IsZero() {
 		s.memory.silentSince = now
+		if now.Sub(s.memory.answeredAt) < silentGrace {
+			s.memory.silentSince = s.memory.answeredAt
+		}
 	}
 	since := s.memory.silentSince
 	if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionRunning); old != nil && old.Status == metav1.ConditionUnknown {

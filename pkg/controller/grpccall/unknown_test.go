@@ -139,6 +139,25 @@ func TestAPodThatDoesNotComeBackIsAnOutcomeNobodyKnows(t *testing.T) {
 	}
 }
 
+// An agent is asked every few seconds, so a silence is older than the first question that
+// it leaves open.
+func TestSilenceIsCountedFromTheLastAnswer(t *testing.T) {
+	w := newWorld(t)
+	w.Given(newCall("backup"))
+	w.settle()
+	w.agents.Fail(func(_ string, t agentclient.Target) error { return fake.Unavailable(t) })
+	w.clock.Step(silentGrace - time.Second)
+	w.settle()
+	if m := w.call("backup").Status.Message; m != "runs" {
+		t.Errorf("a moment's silence is said: %q", m)
+	}
+	w.clock.Step(time.Second)
+	w.settle()
+	if m := w.call("backup").Status.Message; !strings.Contains(m, "does not answer") {
+		t.Errorf("message %q", m)
+	}
+}
+
 func TestAnAgentThatAnswersAgainIsFollowedAgain(t *testing.T) {
 	w := newWorld(t)
 	call := newCall("backup")

@@ -23,7 +23,7 @@ type Watched interface {
 	Learn(ref Reference, seen Seen)
 }
 
-// See a referenced object: the API is asked only for what no watch has told yet.
+// See a referenced object: the API is asked only for what no watch has reported yet.
 func See(ctx context.Context, w Watched, kube kubernetes.Interface, ref Reference) (Seen, error) {
 	if seen, known := w.Get(ref); known {
 		return seen, nil
@@ -36,7 +36,7 @@ func See(ctx context.Context, w Watched, kube kubernetes.Interface, ref Referenc
 	return LearnRead(w, ref, obj, err)
 }
 
-// LearnRead tells w what a live read has shown.
+// LearnRead records in w what a live read has shown.
 func LearnRead(w Watched, ref Reference, obj metav1.Object, err error) (Seen, error) {
 	var seen Seen
 	switch {

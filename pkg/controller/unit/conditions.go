@@ -8,7 +8,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/findings"
 )
 
-// conditionsOfUnit, beside Ready.
+// conditionsOfUnit, apart from Ready.
 var conditionsOfUnit = findings.Kind{
 	Blockers: []string{
 		v1alpha2.ConditionPackageNotFound,

@@ -41,7 +41,7 @@ func (c *Controller) syncConfig(ctx context.Context, s *state) error {
 		}
 		m.config, m.configErr, m.configKey = out, err, key
 		if lost {
-			m.configKey = "" // no event tells when it is back
+			m.configKey = "" // no event says when it is back
 		}
 	}
 	if err := m.configErr; err != nil {

@@ -73,7 +73,7 @@ func newControl(kube kubernetes.Interface, upm versioned.Interface, wrote *consi
 	return c
 }
 
-// isClaimOf a Unit: claims outlive their Unit, so they are told by their label, or, if
+// isClaimOf a Unit: claims outlive their Unit, so they are recognised by their label, or, if
 // somebody took that off, by the UID that the record of the unit's data has.
 func isClaimOf(unit *slim.Unit, obj metav1.Object) bool {
 	if metav1.GetControllerOfNoCopy(obj) != nil {

@@ -252,3 +252,33 @@ func TestAKeptClaimIsUsedAgainAndNeverGoesWithAUnitThatKeepsIt(t *testing.T) {
 		t.Errorf("claim %s, was %s", got, uid)
 	}
 }
+
+// Somebody took our labels off a claim: its UID is in the record of the unit's data.
+func TestAClaimWithoutItsLabelsIsKnownByItsUID(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	before := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, "orders-0-data")
+	controllertest.Edit(w.APIServer, before.Name, func(c *corev1.PersistentVolumeClaim) { c.Labels = nil })
+	old := w.pod()
+	w.Erase(old)
+	w.replaced(old)
+	w.wantNoCondition(v1alpha2.ConditionNameConflict)
+	after := controllertest.Must[*corev1.PersistentVolumeClaim](w.APIServer, before.Name)
+	if after.UID != before.UID || after.Labels[v1alpha2.LabelManaged] != "true" || after.Labels[v1alpha2.LabelUnit] != "orders-0" {
+		t.Errorf("claim %s (was %s) with labels %v", after.UID, before.UID, after.Labels)
+	}
+	w.wantPhase(v1alpha2.UnitReady)
+}
+
+// Admission may put a mirror's name in the place of an image's.
+func TestAnAgentFromAMirrorIsNotOutdated(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	controllertest.Edit(w.APIServer, "orders-0", func(p *corev1.Pod) {
+		for i := range p.Spec.InitContainers {
+			p.Spec.InitContainers[i].Image = "mirror.example.com/" + p.Spec.InitContainers[i].Image
+		}
+	})
+	w.live()
+	w.wantNoCondition(v1alpha2.ConditionAgentOutdated)
+}

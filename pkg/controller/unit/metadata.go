@@ -19,6 +19,9 @@ const (
 	// annotationResources of a pod is the hash of the database container's cpu and
 	// memory that it was made with.
 	annotationResources = "unit-operator.io/resources"
+	// annotationAgentImage of a pod is the image that its agent was asked from: admission
+	// may have put another name in its place.
+	annotationAgentImage = "unit-operator.io/agent-image"
 )
 
 // copied is the value of annotationCopied.

@@ -90,7 +90,11 @@ func failure(c *slim.Container) string {
 	if waiting == nil || starting[waiting.Reason] {
 		return ""
 	}
-	if waiting.Reason != "CrashLoopBackOff" {
+	switch waiting.Reason {
+	case "ErrImagePull", "ImagePullBackOff":
+		return fmt.Sprintf("container %s: image %s cannot be pulled; the pod's events say why", c.Name, c.Image)
+	case "CrashLoopBackOff":
+	default:
 		return fmt.Sprintf("container %s: %s: %s", c.Name, waiting.Reason, waiting.Message)
 	}
 	if last := c.LastTerminationState.Terminated; last != nil {

@@ -203,6 +203,7 @@ func (c *Controller) makePod(ctx context.Context, s *state) error {
 	}
 	pod.Annotations[annotationCopied] = copied(pod.Labels)
 	pod.Annotations[annotationResources] = resourcesHash(s.unit)
+	pod.Annotations[annotationAgentImage] = c.agentImage
 	if s.unit.Status.Replication != nil {
 		pod.Finalizers = append(pod.Finalizers, v1alpha2.FinalizerPodEnded)
 	}

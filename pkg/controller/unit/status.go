@@ -4,6 +4,7 @@
 package unit
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -134,14 +135,22 @@ func (s *state) statusFindings() findings.Set {
 	if s.resized() && !s.outdated() {
 		found.Because(v1alpha2.ConditionResizePending, "the pod was made with other cpu and memory; it gets those of the spec when it is replaced, with the configuration for them")
 	}
-	if s.pod != nil && s.pod.AgentImage != "" && s.pod.AgentImage != s.newestAgent {
-		found.Because(v1alpha2.ConditionAgentOutdated, "the agent comes from %s; the pod's next start, for whatever reason, brings %s", s.pod.AgentImage, s.newestAgent)
+	if image := s.agentImage(); image != "" && image != s.newestAgent {
+		found.Because(v1alpha2.ConditionAgentOutdated, "the agent comes from %s; the pod's next start, for whatever reason, brings %s", image, s.newestAgent)
 	}
 	// The agent's word stays until it gives another.
 	if old := conditions.Find(s.status.Conditions, v1alpha2.ConditionManaged); old != nil && old.Status == metav1.ConditionTrue {
 		found.Add(v1alpha2.ConditionManaged, old.Reason, "%s", old.Message)
 	}
 	return found
+}
+
+// agentImage that the pod's agent was asked from; empty without a pod.
+func (s *state) agentImage() string {
+	if s.pod == nil {
+		return ""
+	}
+	return cmp.Or(s.pod.Annotations[annotationAgentImage], s.pod.AgentImage)
 }
 
 // readiness is what Ready says.

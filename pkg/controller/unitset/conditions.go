@@ -11,7 +11,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/findings"
 )
 
-// conditionsOfSet, beside Ready and Progressing.
+// conditionsOfSet, apart from Ready and Progressing.
 var conditionsOfSet = findings.Kind{
 	Blockers: []string{
 		v1alpha2.ConditionInvalidSpec,

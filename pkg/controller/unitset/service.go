@@ -57,6 +57,7 @@ func externalService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, replic
 	return newService(set, externalServiceName(set.Name), setLabels(set), spec.Annotations,
 		corev1ac.ServiceSpec().
 			WithType(serviceType(spec.Type)).
+			WithPublishNotReadyAddresses(false).
 			WithSelector(externalSelector(set, replicated)).
 			WithPorts(servicePorts(clientPorts(set.Spec.Type, ports))...))
 }
@@ -90,6 +91,7 @@ func unitService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinal in
 	return newService(set, unitServiceName(unit), unitLabels(set, ordinal), spec.Annotations,
 		corev1ac.ServiceSpec().
 			WithType(serviceType(spec.Type)).
+			WithPublishNotReadyAddresses(false).
 			WithSelector(selector).
 			WithPorts(servicePorts(ports)...))
 }
@@ -121,7 +123,8 @@ func servicePorts(ports []corev1.ContainerPort) []*corev1ac.ServicePortApplyConf
 			WithTargetPort(intstr.FromInt32(p.ContainerPort)).
 			WithProtocol(protocol)
 		if p.Name != "" {
-			port.WithName(p.Name)
+			// By its name: pods of an older revision may listen elsewhere.
+			port.WithName(p.Name).WithTargetPort(intstr.FromString(p.Name))
 		}
 		out = append(out, port)
 	}
