@@ -5,6 +5,7 @@ package revision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -58,6 +59,9 @@ func NewReader(kube kubernetes.Interface, children *slim.Informers) *Reader {
 // with the object itself; nil for nothing. Its error, like that of a revision that is not
 // there, is in a LostError.
 func (r *Reader) Get(ctx context.Context, key cache.ObjectName, check func(metav1.Object) error) (*Data, error) {
+	if key.Name == "" {
+		return nil, &LostError{"(none)", errors.New("the annotation that names it is missing")}
+	}
 	if obj, ok := r.seen.Get(key); ok {
 		if data, ok := r.data.Get(obj.UID); ok && check(obj) == nil {
 			return data.(*Data), nil

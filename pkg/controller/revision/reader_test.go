@@ -88,3 +88,12 @@ func TestReader(t *testing.T) {
 		})
 	}
 }
+
+func TestReaderWithoutAName(t *testing.T) {
+	server := controllertest.NewAPIServer(t, testingclock.NewFakeClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)))
+	r := NewReader(server.Kube, &slim.Informers{Revisions: slim.NewStatic(slim.LabelIndexes[*slim.Object]())})
+	_, err := r.Get(t.Context(), cache.NewObjectName(controllertest.Namespace, ""), func(metav1.Object) error { return nil })
+	if _, lost := errors.AsType[*LostError](err); !lost {
+		t.Errorf("a unit whose annotation was removed: %v", err)
+	}
+}
