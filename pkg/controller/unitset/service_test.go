@@ -14,7 +14,7 @@ import (
 func TestAServiceTargetsWhatEachPodListensOn(t *testing.T) {
 	set := newSet(withServices)
 	ports := []corev1.ContainerPort{{Name: "mysql", ContainerPort: 3307}, {ContainerPort: 9999}}
-	services := append(clientServices(set, ports, []int32{0}), headlessService(set, ports))
+	services := append(clientServices(set, ports, []int32{0}, false), headlessService(set, ports))
 	for _, svc := range services {
 		for _, p := range svc.Spec.Ports {
 			want := map[int32]string{3307: "mysql", 9999: "9999"}[*p.Port]
@@ -31,7 +31,7 @@ func TestAServiceTargetsWhatEachPodListensOn(t *testing.T) {
 // A field that is not asked for cannot be healed.
 func TestClientsReachNoUnitThatIsNotReady(t *testing.T) {
 	set := newSet(withServices)
-	for _, svc := range clientServices(set, []corev1.ContainerPort{{Name: "mysql", ContainerPort: 3306}}, []int32{0}) {
+	for _, svc := range clientServices(set, []corev1.ContainerPort{{Name: "mysql", ContainerPort: 3306}}, []int32{0}, false) {
 		if p := svc.Spec.PublishNotReadyAddresses; p == nil || *p {
 			t.Errorf("Service %s: %v", *svc.Name, p)
 		}
