@@ -127,9 +127,15 @@ func (d *decision) held(e v1alpha1.ReplicationDurabilityEntry) bool {
 }
 
 // heldBy: the member holds a position that the source had after its rule was in force.
+// What it received of another one, and has not applied, it drops when it is told to
+// follow the source, for the source has it: that is not held.
 func (d *decision) heldBy(m *Member) bool {
+	held := m.Server.Executed
+	if c := m.Server.Channel; c != nil && c.Host == d.source.Host && c.Port == d.source.Port {
+		held = m.holds()
+	}
 	for _, p := range d.mem.Positions {
-		if p.At.After(d.mem.Settled) && p.ServerID == d.source.Seen.ServerID && m.holds().Contains(executedAt(p)) {
+		if p.At.After(d.mem.Settled) && p.ServerID == d.source.Seen.ServerID && held.Contains(executedAt(p)) {
 			return true
 		}
 	}
