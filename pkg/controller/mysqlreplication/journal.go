@@ -215,7 +215,16 @@ func request(s *state, m *member) topology.Member {
 	if last := m.unit.Status.LastPod; last != nil && last.Ended != "" {
 		out.EndedPodUID = last.UID
 	}
-	if m.pod != nil {
+	switch {
+	case m.pod == nil:
+	case m.pod.NodeName == "":
+		// It has no node, so nothing of it runs or ever did: as good as one that has ended.
+		// Where there is no node for it a member could never be taken out otherwise.
+		out.PodTerminating = ending(m.pod)
+		if out.EndedPodUID == "" {
+			out.EndedPodUID = m.pod.UID
+		}
+	default:
 		out.PodUID, out.PodReady, out.PodTerminating = m.pod.UID, databaseReady(m.pod), ending(m.pod)
 	}
 	return out

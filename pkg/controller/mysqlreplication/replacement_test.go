@@ -8,8 +8,11 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
 func TestReplacementDue(t *testing.T) {
@@ -43,6 +46,27 @@ func TestReplacementDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := replacementDue(tc.calls); got != tc.want {
 				t.Errorf("%t", got)
+			}
+		})
+	}
+}
+
+func TestAPodWithoutANodeRunsNothing(t *testing.T) {
+	s := &state{replication: newReplication("orders")}
+	for name, tc := range map[string]struct {
+		node        string
+		last        *v1alpha2.UnitLastPod
+		runs, ended types.UID
+	}{
+		"on a node":                    {"n1", nil, "p", ""},
+		"on no node":                   {"", nil, "", "p"},
+		"on no node, after an earlier": {"", &v1alpha2.UnitLastPod{UID: "before", Ended: v1alpha2.PodEndKubelet}, "", "before"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &member{unit: slimUnit("mysql-1", "u1"), pod: &slim.Pod{ObjectMeta: metav1.ObjectMeta{UID: "p"}, NodeName: tc.node}}
+			m.unit.Status.LastPod = tc.last
+			if got := request(s, m); got.PodUID != tc.runs || got.EndedPodUID != tc.ended {
+				t.Errorf("runs %q, ended %q", got.PodUID, got.EndedPodUID)
 			}
 		})
 	}
