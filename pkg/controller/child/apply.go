@@ -74,7 +74,7 @@ func (c Applied[O, T, A]) Apply(ctx context.Context, owner O, want A, seen bool)
 		}
 	}
 	want.WithUID(have.GetUID())
-	if have, err = c.prepare(ctx, owner, have, want); err != nil {
+	if err := c.prepare(ctx, owner, have, want); err != nil {
 		return err
 	}
 	written, err := c.applier(owner.GetNamespace()).Apply(ctx, want, metav1.ApplyOptions{FieldManager: c.w.manager, Force: true})
@@ -98,7 +98,7 @@ func asObject[T metav1.Object, A any](want A) (obj T, err error) {
 // prepare an object that is there for what is applied next. What we own by a creation
 // or a correction is made ours by application: else a field that is no longer asked for
 // would stay.
-func (c Applied[O, T, A]) prepare(ctx context.Context, owner O, have T, want A) (T, error) {
+func (c Applied[O, T, A]) prepare(ctx context.Context, owner O, have T, want A) error {
 	patch := func(did string, body []byte) error {
 		patched, err := c.of(owner).Patch(ctx, have.GetName(), types.JSONPatchType, body, c.w.patchOptions())
 		if err == nil {
@@ -113,21 +113,21 @@ func (c Applied[O, T, A]) prepare(ctx context.Context, owner O, have T, want A) 
 			{"op": "add", "path": correction.Path, "value": correction.Value},
 		})
 		if err != nil {
-			return have, err
+			return err
 		}
 		if err := patch("Corrected", body); err != nil {
-			return have, err
+			return err
 		}
 	}
 	byUpdate := func(m metav1.ManagedFieldsEntry) bool {
 		return m.Manager == c.w.manager && m.Operation == metav1.ManagedFieldsOperationUpdate && m.Subresource == ""
 	}
 	if !slices.ContainsFunc(have.GetManagedFields(), byUpdate) {
-		return have, nil
+		return nil
 	}
 	body, err := csaupgrade.UpgradeManagedFieldsPatch(any(have).(runtime.Object), sets.New(c.w.manager), c.w.manager)
 	if err != nil || body == nil {
-		return have, err
+		return err
 	}
-	return have, patch("Took over fields", body)
+	return patch("Took over fields", body)
 }

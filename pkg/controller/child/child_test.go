@@ -41,7 +41,7 @@ type world struct {
 	*controllertest.APIServer
 	c configMaps
 
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // It has the logger that the test reads.
 	logs   ktesting.Underlier
 	set    *v1alpha2.UnitSet
 	wrote  *consistency.Store

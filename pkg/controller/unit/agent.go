@@ -280,9 +280,9 @@ func reportedData(agent *agentclient.Status) *agentclient.DataIdentity {
 	}
 	data := *agent.Data
 	if data.Pristine == nil && agent.State == agentclient.StateRunning {
-		data.Pristine = new(data.Virgin)
+		data.Pristine = new(data.Virgin) //nolint:staticcheck // Agents of before the field pristine know no other.
 	}
-	data.Virgin = data.Pristine != nil && *data.Pristine
+	data.Virgin = data.Pristine != nil && *data.Pristine //nolint:staticcheck // Agents of before the field pristine know no other.
 	return &data
 }
 

@@ -67,7 +67,7 @@ func expectedData(recorded *v1alpha2.DataIdentity) *agentclient.DataIdentity {
 		SystemID:       recorded.SystemID,
 		ClaimUIDs:      recorded.ClaimUIDs,
 		DataGeneration: recorded.DataGeneration,
-		Virgin:         recorded.Virgin,
+		Virgin:         recorded.Virgin, //nolint:staticcheck // Agents of before the field pristine know no other.
 		Pristine:       recorded.Pristine,
 		HighestVersion: recorded.HighestVersion,
 	}
@@ -83,7 +83,7 @@ func learnData(recorded *v1alpha2.DataIdentity, reported *agentclient.DataIdenti
 	}
 	next := &v1alpha2.DataIdentity{
 		SystemID: reported.SystemID, ClaimUIDs: claims, DataGeneration: reported.DataGeneration,
-		Virgin: reported.Virgin, Pristine: reported.Pristine, HighestVersion: reported.HighestVersion,
+		Virgin: reported.Virgin, Pristine: reported.Pristine, HighestVersion: reported.HighestVersion, //nolint:staticcheck // Agents of before the field pristine know no other.
 	}
 	if len(next.ClaimUIDs) == 0 {
 		next.ClaimUIDs = nil

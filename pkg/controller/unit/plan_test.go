@@ -166,7 +166,7 @@ func TestLearnData(t *testing.T) {
 	}{
 		"nothing is reported": {recorded: &v1alpha2.DataIdentity{SystemID: "A"}, want: &v1alpha2.DataIdentity{SystemID: "A"}},
 		"the first database": {
-			reported: &agentclient.DataIdentity{SystemID: "A", Virgin: true},
+			reported: &agentclient.DataIdentity{SystemID: "A", Virgin: true}, //nolint:staticcheck // Agents of before the field pristine know no other.
 			want:     &v1alpha2.DataIdentity{SystemID: "A", Virgin: true, ClaimUIDs: claims},
 		},
 		"the same database on another claim": {
