@@ -85,8 +85,10 @@ func Decode(typ, action string, parameters map[string]json.RawMessage) (Params, 
 		}
 		refs = SecretRefs{Destination: a.secretName("destinationSecret"), Encryption: a.secretName("encryptionSecret")}
 	case ActionRestore:
-		params = a.restore()
+		restore := a.restore()
 		refs = SecretRefs{Source: a.secretName("sourceSecret"), Encryption: a.secretName("encryptionSecret")}
+		restore.Encrypted = refs.Encryption != ""
+		params = restore
 	case ActionGTIDPurge:
 		params = &GTIDPurge{GTIDSet: a.gtidSet()}
 	case ActionSetVariable:

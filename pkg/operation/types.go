@@ -74,6 +74,8 @@ type Restore struct {
 	TargetDatabase string   `json:"targetDatabase,omitempty"`
 	Overwrite      bool     `json:"overwrite,omitempty"`
 	Databases      []string `json:"databases,omitempty"`
+	// Encrypted: a key was named, so that a backup without encryption is refused.
+	Encrypted bool `json:"encrypted,omitempty"`
 }
 
 // GTIDPurge are the parameters of gtid-purge.

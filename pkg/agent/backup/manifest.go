@@ -84,8 +84,13 @@ type Manifest struct {
 	Compression operation.Compression `json:"compression"`
 	Encryption  *Encryption           `json:"encryption,omitempty"`
 	Files       []File                `json:"files"`
+	// MAC of the manifest of an encrypted backup, by a key that is derived from its key:
+	// HMAC-SHA256, in hexadecimal.
+	MAC string `json:"mac,omitempty"`
 
 	location Location
+	// signed is what MAC is of.
+	signed []byte
 }
 
 // Encryption of all files of a backup.
@@ -173,6 +178,10 @@ func DecodeManifest(raw []byte, l Location) (*Manifest, error) {
 	}
 	if why := m.invalid(); why != "" {
 		return nil, failure(ReasonManifest, "", nil, "the manifest %s %s", l.at(manifestKey(l)), why)
+	}
+	var err error
+	if m.signed, err = signedForm(raw); err != nil {
+		return nil, failure(ReasonManifest, "", nil, "the manifest %s is damaged: %v", l.at(manifestKey(l)), err)
 	}
 	return m, nil
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/minio/sio"
 )
 
-// CheckKey fails unless key opens the backup: before a server is stopped for it.
+// CheckKey fails unless key opens the backup and wrote its manifest: before a server is
+// stopped for it.
 func (m *Manifest) CheckKey(key []byte) error {
 	switch {
 	case m.Encryption == nil:
@@ -25,7 +26,7 @@ func (m *Manifest) CheckKey(key []byte) error {
 	case KeyID(key) != m.Encryption.KeyID:
 		return failure(ReasonKey, "", nil, "the backup %s is encrypted with the key with id %s; the one that was given has id %s", m.location, m.Encryption.KeyID, KeyID(key))
 	}
-	return nil
+	return m.checkMAC(key)
 }
 
 // Open returns the content of a file. Its last Read returns io.EOF only if sizes and

@@ -249,6 +249,9 @@ func (w *Writer) Commit(ctx context.Context) (*Manifest, error) {
 	if why := m.invalid(); why != "" {
 		return nil, fmt.Errorf("the manifest %s", why)
 	}
+	if err := m.sign(w.key); err != nil {
+		return nil, err
+	}
 	if err := putJSON(ctx, w.store, manifestKey(w.location), m); err != nil {
 		w.err = err
 		return nil, err
