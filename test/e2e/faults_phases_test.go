@@ -34,11 +34,11 @@ type moment struct {
 // way to die in the one in which the data is exchanged.
 var moments = map[v1alpha1.UnitType][]moment{
 	v1alpha1.UnitTypePostgreSQL: {
-		{phase: "make"}, {phase: "swap"}, {phase: "swap", late: true}, {phase: "swap", late: true, kill: allContainers}, {phase: "serving"},
+		{phase: "make"}, {phase: "swap"}, {phase: "swap", late: true}, {phase: "swap", late: true, kill: allContainers}, {phase: "released"}, {phase: "serving"},
 		{phase: "load", logical: true}, {phase: "exchange-databases", logical: true}, {phase: "drop-replaced", logical: true},
 	},
 	v1alpha1.UnitTypeMySQL: {
-		{phase: "build"}, {phase: "exchange"}, {phase: "exchange", late: true}, {phase: "exchange", late: true, kill: allContainers},
+		{phase: "build"}, {phase: "exchange"}, {phase: "exchange", late: true}, {phase: "exchange", late: true, kill: allContainers}, {phase: "released"},
 		{phase: "back", fault: serverDoesNotStart},
 		{phase: "replace-databases", logical: true}, {phase: "replace-databases", logical: true, kill: allContainers}, {phase: "load", logical: true, absent: true},
 	},

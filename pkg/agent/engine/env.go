@@ -163,6 +163,35 @@ func (e Env) AgentDir() string { return filepath.Join(e.DataMount, ".unit-agent"
 // there can be renamed to DataDir.
 func (e Env) SideDir(name string) string { return filepath.Join(e.AgentDir(), name) }
 
+// Owns says whether a path lies in a directory in which the agent or its server lay
+// their own files, or such a directory in it.
+func (e Env) Owns(path string) bool {
+	path = realPath(path)
+	for _, dir := range []string{e.DataDir(), e.AgentDir(), e.StateDir, e.ConfigDir, e.SocketDir, e.SecretDir} {
+		if dir == "" {
+			continue
+		}
+		if inside(realPath(dir), path) || inside(path, realPath(dir)) && path != "/" && path != filepath.Clean(e.DataMount) {
+			return true
+		}
+	}
+	return false
+}
+
+func inside(dir, path string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+
+// realPath follows the links of what there is of a path.
+func realPath(path string) string {
+	path = filepath.Clean(path)
+	if real, err := filepath.EvalSymlinks(path); err == nil || path == "/" || path == "." {
+		if err != nil {
+			return path
+		}
+		return real
+	}
+	return filepath.Join(realPath(filepath.Dir(path)), filepath.Base(path))
+}
+
 // Program finds one of the server's programs in ServerDir, else on PATH. The
 // result is absolute.
 func (e Env) Program(name string) (string, error) {

@@ -16,13 +16,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-// Reasons of failures, for status.
-const (
-	reasonNotRunning = "ServerNotRunning"
-	reasonReadOnly   = "ReadOnly"
-	reasonSpace      = "NotEnoughSpace"
-)
-
 // New are the actions by name.
 func New(deps operations.Deps) map[string]operations.Action {
 	u := unit{deps}
@@ -62,7 +55,7 @@ func openSession(ctx context.Context, e *mysql.Engine, binlog bool) (*session, e
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		_ = db.Close()
-		return nil, operations.Failed(reasonNotRunning, "the server does not answer: %w", err)
+		return nil, operations.Failed(operation.ReasonServerNotRunning, "the server does not answer: %w", err)
 	}
 	s := &session{conn, db}
 	if err := s.exec(ctx, append(mysql.Session(binlog), mysql.ReadLimits)...); err != nil {

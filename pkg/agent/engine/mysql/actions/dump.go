@@ -12,6 +12,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // systemSchemas belong to the server.
@@ -31,7 +32,7 @@ func databases(ctx context.Context, s *session, named []string) ([]string, error
 	}
 	for _, name := range named {
 		if !slices.Contains(all, name) {
-			return nil, operations.Failed("UnknownDatabase", "there is no database %q", name)
+			return nil, operations.Failed(operation.ReasonUnknownDatabase, "there is no database %q", name)
 		}
 	}
 	named = slices.Clone(named)

@@ -16,6 +16,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // Phases of loading databases into the running server.
@@ -460,7 +461,7 @@ func (u unit) abandonLoad(ctx context.Context, op operations.Op) error {
 			if _, err := u.replaceDatabases(ctx, op); err != nil {
 				return err
 			}
-			return operations.Failed("TooLate", "the restored tables had taken the places of the old ones already, and they stay")
+			return operations.Failed(operation.ReasonTooLate, "the restored tables had taken the places of the old ones already, and they stay")
 		}
 		if err := u.putBack(ctx, b); err != nil {
 			return err

@@ -45,7 +45,7 @@ func TestALoadThatFailsLeavesTheOldDatabasesOnRealServer(t *testing.T) {
 				}
 				return nil
 			}
-			if _, err := l.run(t.Context(), r.op(operation.ActionRestore, &operation.Restore{}), true); operations.ReasonOf(err) != reasonSpace {
+			if _, err := l.run(t.Context(), r.op(operation.ActionRestore, &operation.Restore{}), true); operations.ReasonOf(err) != operation.ReasonNotEnoughSpace {
 				t.Errorf("got %v", err)
 			}
 			if diff := cmp.Diff(old, r.content("d")); diff != "" {

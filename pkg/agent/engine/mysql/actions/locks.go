@@ -11,6 +11,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 const (
@@ -23,9 +24,6 @@ const (
 	// replaced are ended, as PostgreSQL ends them at once; lockTries are all.
 	patientTries, lockTries = 3, 10
 )
-
-// reasonLocked of a failure: somebody holds a lock and does not give it up.
-const reasonLocked = "Locked"
 
 // errLockWait: a lock was not had in time.
 const errLockWait = 1205
@@ -46,7 +44,7 @@ func (u unit) insist(ctx context.Context, s *session, in []string, do func() err
 			return lookErr
 		}
 		if try >= lockTries {
-			return operations.Failed(reasonLocked, "no lock on tables of %s could be had in %d tries of %d s: %s",
+			return operations.Failed(operation.ReasonLocked, "no lock on tables of %s could be had in %d tries of %d s: %s",
 				strings.Join(in, ", "), lockTries, lockWait, sayHolders(holders))
 		}
 		if try >= patientTries {

@@ -217,7 +217,7 @@ func TestLogicalBackupAndRestoreOnRealServer(t *testing.T) {
 			l := loadOf(unit{operations.Deps{Env: r.env, Engine: r.engine, Server: r, Store: r.store}}, logicalPlan{names: map[string]string{"-a`b c": "-a`b c"}}, m)
 			l.sizes = map[string]databaseSize{"-a`b c": {Data: 1 << 50}}
 			_, err := l.run(t.Context(), r.op(operation.ActionRestore, &operation.Restore{}), true)
-			if operations.ReasonOf(err) != reasonSpace || !strings.Contains(err.Error(), "a larger data storage") {
+			if operations.ReasonOf(err) != operation.ReasonNotEnoughSpace || !strings.Contains(err.Error(), "a larger data storage") {
 				t.Errorf("got %v", err)
 			}
 			if diff := cmp.Diff(before, r.content("-a`b c")); diff != "" {

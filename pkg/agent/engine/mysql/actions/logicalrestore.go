@@ -40,7 +40,7 @@ func planOf(held []string, whole bool, p *operation.Restore) (logicalPlan, error
 	}
 	for _, name := range chosen {
 		if !slices.Contains(held, name) {
-			return plan, operations.Failed("UnknownDatabase", "the backup has no database %q; it has %s", name, strings.Join(held, ", "))
+			return plan, operations.Failed(operation.ReasonUnknownDatabase, "the backup has no database %q; it has %s", name, strings.Join(held, ", "))
 		}
 		plan.names[name] = name
 	}
@@ -48,10 +48,10 @@ func planOf(held []string, whole bool, p *operation.Restore) (logicalPlan, error
 		return plan, nil
 	}
 	if len(chosen) != 1 {
-		return plan, operations.Failed("InvalidParameters", "targetDatabase takes one database, and the backup holds %d: databases says which", len(chosen))
+		return plan, operations.Failed(operation.ReasonInvalidParameters, "targetDatabase takes one database, and the backup holds %d: databases says which", len(chosen))
 	}
 	if slices.Contains(systemSchemas, strings.ToLower(p.TargetDatabase)) {
-		return plan, operations.Failed("InvalidParameters", "targetDatabase: %s belongs to the server", p.TargetDatabase)
+		return plan, operations.Failed(operation.ReasonInvalidParameters, "targetDatabase: %s belongs to the server", p.TargetDatabase)
 	}
 	plan.names[chosen[0]] = p.TargetDatabase
 	return plan, nil
@@ -226,7 +226,7 @@ func foldNames(ctx context.Context, s *session, plan logicalPlan) error {
 		return err
 	}
 	if readOnly == "1" {
-		return operations.Failed(reasonReadOnly, "the server takes no writes: databases are loaded on the source of a Replication, or on a unit outside one")
+		return operations.Failed(operation.ReasonReadOnly, "the server takes no writes: databases are loaded on the source of a Replication, or on a unit outside one")
 	}
 	folded, err := foldsNames(ctx, s)
 	if err != nil {
@@ -252,7 +252,7 @@ func foldsNames(ctx context.Context, s *session) (bool, error) {
 func divideTargets(ctx context.Context, s *session, plan logicalPlan, overwrite bool) (there, absent []string, err error) {
 	for _, name := range plan.targets() {
 		if isOwnDatabase(name) {
-			return nil, nil, operations.Failed("InvalidParameters", "the database %s is the agent's own while it restores", name)
+			return nil, nil, operations.Failed(operation.ReasonInvalidParameters, "the database %s is the agent's own while it restores", name)
 		}
 	}
 	rows, err := s.rows(ctx, `SELECT schema_name AS d, EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = schema_name)
@@ -272,7 +272,7 @@ FROM information_schema.schemata`)
 		}
 	}
 	if len(used) > 0 && !overwrite {
-		return nil, nil, operations.Failed("WouldOverwrite", "there is data in %s: overwrite: \"true\" replaces it, targetDatabase goes beside it", strings.Join(used, ", "))
+		return nil, nil, operations.Failed(operation.ReasonWouldOverwrite, "there is data in %s: overwrite: \"true\" replaces it, targetDatabase goes beside it", strings.Join(used, ", "))
 	}
 	absent = slices.DeleteFunc(plan.targets(), func(name string) bool { return slices.Contains(there, name) })
 	return there, absent, nil

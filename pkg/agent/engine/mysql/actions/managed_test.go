@@ -31,7 +31,7 @@ func TestOperationsOnAReplicaOnRealServer(t *testing.T) {
 		})
 		t.Run("variables are set, databases are not loaded", func(t *testing.T) {
 			r.run(operation.ActionSetVariable, &operation.SetVariable{Variables: map[string]operation.Value{"max_connections": text("99")}})
-			r.fails(operation.ActionRestore, &operation.Restore{Source: r.backups() + "logical", Overwrite: true}, reasonReadOnly)
+			r.fails(operation.ActionRestore, &operation.Restore{Source: r.backups() + "logical", Overwrite: true}, operation.ReasonReadOnly)
 			if got := r.sum("d"); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}

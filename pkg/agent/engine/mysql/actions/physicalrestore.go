@@ -21,7 +21,7 @@ import (
 // and exchanges the two.
 func (a restore) restorePhysical(ctx context.Context, op operations.Op, p *operation.Restore, m *backup.Manifest, from source) (map[string]string, error) {
 	if p.TargetDatabase != "" || len(p.Databases) > 0 {
-		return nil, operations.Failed("InvalidParameters", "a physical backup is restored whole: targetDatabase and databases are for logical ones")
+		return nil, operations.Failed(operation.ReasonInvalidParameters, "a physical backup is restored whole: targetDatabase and databases are for logical ones")
 	}
 	chain, err := from.chain(ctx, m)
 	if err != nil {
@@ -53,20 +53,36 @@ func (a restore) restorePhysical(ctx context.Context, op operations.Op, p *opera
 // mayReplace fails unless the data of the unit may be replaced by data of a server of
 // that version.
 func (u unit) mayReplace(ctx context.Context, overwrite bool, version string) error {
+	if err := u.mayReplaceMember(overwrite); err != nil {
+		return err
+	}
 	o, err := u.Engine.Observe(ctx)
 	if err != nil {
 		if !overwrite {
-			return operations.Failed(reasonNotRunning, "the server does not answer, so nobody knows whether there is data: overwrite: \"true\" replaces what there is (%w)", err)
+			return operations.Failed(operation.ReasonServerNotRunning, "the server does not answer, so nobody knows whether there is data: overwrite: \"true\" replaces what there is (%w)", err)
 		}
 		// What it is told by its name is all there is to compare.
 		o.Version = u.Env.Version
 	} else if !o.Virgin && !overwrite {
-		return operations.Failed("WouldOverwrite", "the unit has data: overwrite: \"true\" replaces it")
+		return operations.Failed(operation.ReasonWouldOverwrite, "the unit has data: overwrite: \"true\" replaces it")
 	}
 	if series(o.Version) != series(version) && version != "" {
 		return operations.Failed("WrongVersion", "the data is of MySQL %s, the unit is %s: a unit of that series can take it, and be upgraded", version, o.Version)
 	}
 	return nil
+}
+
+// mayReplaceMember fails on a member of a Replication, empty or not, unless it is meant:
+// the others would be made anew.
+func (u unit) mayReplaceMember(overwrite bool) error {
+	if overwrite {
+		return nil
+	}
+	desired, err := u.Store.Desired()
+	if err == nil && desired != nil && desired.Managed {
+		err = operations.Failed(operation.ReasonWouldOverwrite, "the unit is a member of a Replication, and this replaces the whole server, for all members: overwrite: \"true\" does")
+	}
+	return err
 }
 
 // series is major.minor.

@@ -18,6 +18,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 const (
@@ -76,7 +77,7 @@ func (u unit) startPrivate(ctx context.Context, op operations.Op, b beside, more
 			return p, nil
 		}
 	}
-	return nil, operations.Failed("DataUnusable", "no server starts on the restored data: %w", err)
+	return nil, operations.Failed(operation.ReasonDataUnusable, "no server starts on the restored data: %w", err)
 }
 
 func (u unit) tryPrivate(ctx context.Context, op operations.Op, b beside, first, more []string) (_ *private, err error) {

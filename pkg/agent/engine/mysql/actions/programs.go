@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // loadDir is the side directory of a load: what of a dump is made after its tables.
@@ -153,7 +154,7 @@ func (p *programs) execute(statement string) error {
 			err = p.insist(statement)
 		}
 	}
-	if err == nil || operations.ReasonOf(err) == reasonLocked {
+	if err == nil || operations.ReasonOf(err) == operation.ReasonLocked {
 		return err
 	}
 	if number(err) == 0 {

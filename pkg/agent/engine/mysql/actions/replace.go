@@ -17,6 +17,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // Phases of replacing the data directory.
@@ -26,6 +27,9 @@ const (
 	// phaseExchange: the new one is complete. From here on the way is forward, and
 	// back if the server does not start on it.
 	phaseExchange = "exchange"
+	// phaseReleased: the server is let go on the new one. Clients may have written to it,
+	// so that who finds this goes forward only.
+	phaseReleased = "released"
 	// phaseBack: the server did not start.
 	phaseBack = "back"
 )
@@ -55,13 +59,16 @@ type built struct {
 // replace puts the data that build makes in the place of the unit's.
 func (u unit) replace(ctx context.Context, op operations.Op, build func(ctx context.Context, data string) (built, error)) (map[string]string, error) {
 	phase, raw := op.Phase()
-	if phase == phaseExchange || phase == phaseBack {
+	if phase == phaseExchange || phase == phaseReleased || phase == phaseBack {
 		var x exchanged
 		if err := json.Unmarshal(raw, &x); err != nil {
 			return nil, err
 		}
-		if phase == phaseBack {
+		switch phase {
+		case phaseBack:
 			return nil, u.goBack(ctx, op, x)
+		case phaseReleased:
+			return u.released(ctx, op, x)
 		}
 		return u.goOn(ctx, op, x)
 	}
@@ -97,7 +104,7 @@ func (u unit) build(ctx context.Context, op operations.Op, build func(ctx contex
 		return x, err
 	}
 	if x.NewID == "" {
-		return x, operations.Failed("DataUnusable", "the restored data has no server_uuid")
+		return x, operations.Failed(operation.ReasonDataUnusable, "the restored data has no server_uuid")
 	}
 	if x.OldID, err = mysql.ServerUUID(filepath.Join(u.Env.DataDir(), "auto.cnf")); err != nil {
 		return x, err
@@ -116,6 +123,9 @@ func (u unit) goOn(ctx context.Context, op operations.Op, x exchanged) (map[stri
 		return u.finish(x)
 	case ctx.Err() != nil:
 		return nil, err
+	}
+	if phase, _ := op.Phase(); phase == phaseReleased && !errors.Is(err, operations.ErrNotStarted) && !errors.Is(err, operations.ErrHeld) {
+		return u.released(ctx, op, x)
 	}
 	x.Why = err.Error()
 	if err := op.SetPhase(phaseBack, x); err != nil {
@@ -139,7 +149,28 @@ func (u unit) forward(ctx context.Context, op operations.Op, x exchanged) error 
 		return err
 	}
 	op.Progress("starting the server", 0, 0)
+	if err := op.SetPhase(phaseReleased, x); err != nil {
+		return err
+	}
 	return u.Server.StartServer(ctx, op)
+}
+
+// released goes on from where clients may have written to the new data. That it does not
+// serve now takes nobody back to the old, which stays beside until the next operation.
+func (u unit) released(ctx context.Context, op operations.Op, x exchanged) (map[string]string, error) {
+	if u.answersWith(ctx, x.NewID) {
+		return u.finish(x)
+	}
+	op.Progress("starting the server", 0, 0)
+	err := u.Server.StartServer(ctx, op)
+	switch {
+	case err == nil:
+		return u.finish(x)
+	case errors.Is(err, operations.ErrNotStarted), errors.Is(err, operations.ErrHeld):
+		return nil, operations.Failed(operation.ReasonNewDataNotServing,
+			"the server was let go on the new data, to which clients may have written, and does not run now; the old lies in %s until the next operation: %w", u.sideData(), err)
+	}
+	return nil, err
 }
 
 // answersWith says whether the new data serves: clients may have written to it, so
@@ -170,7 +201,7 @@ func (u unit) goBack(ctx context.Context, op operations.Op, x exchanged) error {
 	if err := u.back(ctx, op, x); err != nil {
 		return err
 	}
-	return operations.Failed("NewDataNotServing", "the server does not serve with the new data, the old one is back: %s", x.Why)
+	return operations.Failed(operation.ReasonNewDataNotServing, "the server does not serve with the new data, the old one is back: %s", x.Why)
 }
 
 func (u unit) back(ctx context.Context, op operations.Op, x exchanged) error {
@@ -198,7 +229,7 @@ func (u unit) abandonReplace(ctx context.Context, op operations.Op) error {
 		return err
 	}
 	phase, raw := op.Phase()
-	if phase != phaseExchange && phase != phaseBack {
+	if phase != phaseExchange && phase != phaseReleased && phase != phaseBack {
 		if err := u.endClones(ctx); err != nil {
 			return err
 		}
@@ -208,11 +239,17 @@ func (u unit) abandonReplace(ctx context.Context, op operations.Op) error {
 	if err := json.Unmarshal(raw, &x); err != nil {
 		return err
 	}
+	if phase == phaseReleased {
+		if _, err := u.released(ctx, op, x); err != nil {
+			return err
+		}
+		return operations.Failed(operation.ReasonTooLate, "the new data was let go already: there was no way back any more")
+	}
 	if phase == phaseExchange && u.answersWith(ctx, x.NewID) {
 		if _, err := u.finish(x); err != nil {
 			return err
 		}
-		return operations.Failed("TooLate", "the new data served already: there was no way back any more")
+		return operations.Failed(operation.ReasonTooLate, "the new data served already: there was no way back any more")
 	}
 	return u.back(ctx, op, x)
 }
@@ -246,7 +283,7 @@ func (u unit) serves(newID string) (bool, error) {
 		}
 		return u.serves(newID)
 	}
-	return id == newID, nil
+	return id == newID, u.unpark()
 }
 
 // parked is where one of the two waits if the file system cannot exchange them.
@@ -275,6 +312,17 @@ func (u unit) swapInSteps() error {
 		return err
 	}
 	return os.Rename(u.parked(), side)
+}
+
+// unpark ends an exchange in steps that was interrupted before its last.
+func (u unit) unpark() error {
+	if _, err := os.Lstat(u.sideData()); err == nil {
+		return nil
+	}
+	if err := os.Rename(u.parked(), u.sideData()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // keepPersisted takes what SET PERSIST recorded along: it is the unit's, not the

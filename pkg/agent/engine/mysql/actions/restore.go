@@ -5,6 +5,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -23,6 +24,8 @@ type restore struct{ unit }
 type source struct {
 	store backup.Store
 	key   []byte
+	// encrypted: no backup without encryption is read.
+	encrypted bool
 }
 
 // Run implements operations.Action.
@@ -49,9 +52,10 @@ func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, 
 	if m.Engine != operation.MySQL {
 		return nil, operations.Failed("WrongEngine", "the backup is of %s", m.Engine)
 	}
-	if err := m.CheckKey(from.key); err != nil {
+	if err := errors.Join(m.CheckEncrypted(p.Encrypted), m.CheckKey(from.key)); err != nil {
 		return nil, withReason(err)
 	}
+	from.encrypted = p.Encrypted
 	switch {
 	case m.Kind == backup.Logical && m.Type == operation.Incremental:
 		return a.restoreReplayed(ctx, op, p, m, from)
@@ -70,7 +74,7 @@ func (a restore) Abandon(ctx context.Context, op operations.Op) error { return a
 // recovery of actions that replace data.
 func recovery(phase string) operations.Recovery {
 	switch phase {
-	case phaseExchange, phaseBack, phaseReplace:
+	case phaseExchange, phaseReleased, phaseBack, phaseReplace:
 		return operations.RecoverAtOnce
 	}
 	return operations.RecoverByAbandon
@@ -103,7 +107,7 @@ func (s source) chain(ctx context.Context, m *backup.Manifest) ([]*backup.Manife
 		return nil, withReason(err)
 	}
 	for _, link := range chain {
-		if err := link.CheckKey(s.key); err != nil {
+		if err := errors.Join(link.CheckEncrypted(s.encrypted), link.CheckKey(s.key)); err != nil {
 			return nil, withReason(err)
 		}
 	}

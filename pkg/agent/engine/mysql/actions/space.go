@@ -19,6 +19,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // free bytes of the file system that dir is on, for this user.
@@ -80,7 +81,7 @@ func (r room) check() error {
 		return err
 	}
 	if need := r.size + r.margin; have < need {
-		return operations.Failed(reasonSpace, "%d bytes are free on the file system of %s and %d are needed (%d of data and a tenth): %s",
+		return operations.Failed(operation.ReasonNotEnoughSpace, "%d bytes are free on the file system of %s and %d are needed (%d of data and a tenth): %s",
 			have, r.dir, need, r.size, r.instead)
 	}
 	return nil
@@ -92,7 +93,7 @@ func (r room) filled(err error) error {
 	if err == nil || !noSpace(err) {
 		return err
 	}
-	return operations.Failed(reasonSpace, "the file system of %s is full, %d bytes of data were to be copied to it: %s: %w", r.dir, r.size, r.instead, err)
+	return operations.Failed(operation.ReasonNotEnoughSpace, "the file system of %s is full, %d bytes of data were to be copied to it: %s: %w", r.dir, r.size, r.instead, err)
 }
 
 // errCloneSpace: CLONE has estimated that there is no room.
@@ -121,7 +122,7 @@ func (r room) watched(ctx context.Context, do func(context.Context) error) error
 			case <-ticker.C:
 			}
 			if have, err := free(r.dir); err == nil && have < r.reserve() {
-				cancel(operations.Failed(reasonSpace, "only %d bytes were left on the file system of %s, and it was given up: %s", have, r.dir, r.instead))
+				cancel(operations.Failed(operation.ReasonNotEnoughSpace, "only %d bytes were left on the file system of %s, and it was given up: %s", have, r.dir, r.instead))
 			}
 		}
 	}()
@@ -172,7 +173,7 @@ func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statem
 			}
 			have, err := free(filepath.Dir(into))
 			if err == nil && have < r.reserve() {
-				why = operations.Failed(reasonSpace, "only %d bytes were left on the file system of %s while %d bytes of data were copied to it, and the copy was given up: %s",
+				why = operations.Failed(operation.ReasonNotEnoughSpace, "only %d bytes were left on the file system of %s while %d bytes of data were copied to it, and the copy was given up: %s",
 					have, r.dir, r.size, r.instead)
 				u.killQuery(ctx, id)
 			}
@@ -279,6 +280,6 @@ func (u unit) cloneLocal(ctx context.Context, op operations.Op, s *session, into
 
 // serverLost is true of the error of a call that a server did not answer: it has ended, or was killed.
 func serverLost(err error) bool {
-	return operations.ReasonOf(err) == reasonNotRunning || operations.ReasonOf(err) == "ServerGone" ||
+	return operations.ReasonOf(err) == operation.ReasonServerNotRunning || operations.ReasonOf(err) == "ServerGone" ||
 		errors.Is(err, driver.ErrInvalidConn) || errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }

@@ -15,12 +15,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-// Reasons of failures that several actions have.
-const (
-	reasonNotRunning = "ServerNotRunning"
-	reasonNoSpace    = "NoSpace"
-)
-
 // home is the database that the server itself is asked in. If it is gone, another one is
 // used in its place.
 const home = "postgres"
@@ -47,7 +41,7 @@ func (u unit) server() *postgresql.Engine { return u.Engine.(*postgresql.Engine)
 func (u unit) session(ctx context.Context, database string) (*pgx.Conn, error) {
 	conn, err := u.server().Connect(ctx, database)
 	if err != nil {
-		return nil, operations.Failed(reasonNotRunning, "no connection to the server: %w", err)
+		return nil, operations.Failed(operation.ReasonServerNotRunning, "no connection to the server: %w", err)
 	}
 	// A managed server is read-only for who does not insist, and an operation may take
 	// longer than what is good for clients.

@@ -68,6 +68,9 @@ func key(op operations.Op) ([]byte, error) {
 
 // create begins a backup in the store.
 func (u unit) create(ctx context.Context, op operations.Op, store backup.Store, location backup.Location, d destination) (*backup.Writer, error) {
+	if location.Bucket == "" && u.Env.Owns("/"+location.Folder+location.Name) {
+		return nil, operations.Failed(operation.ReasonUnsafeDestination, "%s is in a directory of the server's or the agent's own: backups go to a storage of their own, or to S3", location)
+	}
 	var k []byte
 	if d.encryption != "" {
 		var err error

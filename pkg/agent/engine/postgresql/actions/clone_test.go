@@ -45,7 +45,7 @@ func TestCloneOfARealServer(t *testing.T) {
 			if got := p.databases(); got != "app postgres" {
 				t.Errorf("databases %s", got)
 			}
-			if _, err := p.run(op("c", params("app"), secret)); operations.ReasonOf(err) != "Exists" {
+			if _, err := p.run(op("c", params("app"), secret)); operations.ReasonOf(err) != "WouldOverwrite" {
 				t.Error(err)
 			}
 			if _, err := p.run(op("c", params("app", "nowhere"), secret)); operations.ReasonOf(err) != "UnknownDatabase" {
@@ -81,7 +81,7 @@ func TestCloneOfARealServer(t *testing.T) {
 			}
 			p.sql("app", "INSERT INTO deep.t (v) VALUES ('x')")
 			p.clean()
-			if _, err := p.run(op("c", params(), secret)); operations.ReasonOf(err) != "Exists" {
+			if _, err := p.run(op("c", params(), secret)); operations.ReasonOf(err) != "WouldOverwrite" {
 				t.Error(err)
 			}
 		})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // database is what a dump of a database does not say unless it makes the database
@@ -63,7 +64,7 @@ func describe(ctx context.Context, conn *pgx.Conn, names []string) (chosen []dat
 	for _, name := range broken {
 		why := name + " (it is half dropped: DROP DATABASE removes the rest)"
 		if slices.Contains(names, name) {
-			return nil, nil, operations.Failed("UnknownDatabase", "the server cannot open %s", why)
+			return nil, nil, operations.Failed(operation.ReasonUnknownDatabase, "the server cannot open %s", why)
 		}
 		leftOut = append(leftOut, why)
 	}
@@ -93,7 +94,7 @@ func describe(ctx context.Context, conn *pgx.Conn, names []string) (chosen []dat
 	}
 	chosen, missing := choose(all, names)
 	if len(missing) > 0 {
-		return nil, nil, operations.Failed("UnknownDatabase", "the server has no database %s", strings.Join(missing, ", "))
+		return nil, nil, operations.Failed(operation.ReasonUnknownDatabase, "the server has no database %s", strings.Join(missing, ", "))
 	}
 	for i := range chosen {
 		d := &chosen[i]

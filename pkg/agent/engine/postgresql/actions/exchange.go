@@ -15,6 +15,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // Phases of an exchange of databases.
@@ -61,7 +62,7 @@ func (u unit) exchangeDatabases(ctx context.Context, op operations.Op, l loading
 	for i, d := range l.databases {
 		size += d.database.SizeOnDisk
 		if slices.Contains([]string{"template0", "template1"}, d.target) {
-			return nil, operations.Failed("TargetDatabase", "%s is a template of the server's own", d.target)
+			return nil, operations.Failed(operation.ReasonInvalidParameters, "%s is a template of the server's own", d.target)
 		}
 		targets = append(targets, d.target)
 		places = append(places, place{
@@ -76,7 +77,7 @@ func (u unit) exchangeDatabases(ctx context.Context, op operations.Op, l loading
 		return nil, err
 	}
 	if len(occupied) > 0 && !overwrite {
-		return nil, operations.Failed("Exists", "the server has %s, with content: overwrite \"true\" replaces it", strings.Join(occupied, ", "))
+		return nil, operations.Failed(operation.ReasonWouldOverwrite, "the server has %s, with content: overwrite \"true\" replaces it", strings.Join(occupied, ", "))
 	}
 	if err := u.space(size); err != nil {
 		return nil, err
@@ -87,6 +88,9 @@ func (u unit) exchangeDatabases(ctx context.Context, op operations.Op, l loading
 	if err := u.loadAndExchange(ctx, op, l, places); err != nil {
 		if ctx.Err() != nil {
 			return nil, err // Abandon cleans up
+		}
+		if phase, _ := op.Phase(); phase == phaseDrop {
+			return u.dropReplaced(ctx, op)
 		}
 		return nil, withCleanup(err, u.giveUpDatabases(ctx, op))
 	}
@@ -140,11 +144,12 @@ func (u unit) loadAndExchange(ctx context.Context, op operations.Op, l loading, 
 		return err
 	}
 	op.Progress("exchanging the databases", l.progress.done, l.progress.total)
-	if err := u.rename(ctx, places, func(p place) [2]string { return [2]string{p.Target, p.Old} }, func(p place) [2]string { return [2]string{p.Temporary, p.Target} }); err != nil {
+	// Once clients are let in the only way is forward: that is recorded before.
+	release := func() error { return op.SetPhase(phaseDrop, places) }
+	if err := u.rename(ctx, places, release, func(p place) [2]string { return [2]string{p.Target, p.Old} }, func(p place) [2]string { return [2]string{p.Temporary, p.Target} }); err != nil {
 		return operations.Failed("NotExchanged", "the restored databases could not take their places: %w", err)
 	}
-	// The exchange is committed: from here the only way is forward.
-	return op.SetPhase(phaseDrop, places)
+	return nil
 }
 
 // accountsIn gives the unit's accounts what they are granted in a database postgres
@@ -168,7 +173,7 @@ func (u unit) accountsIn(ctx context.Context, places []place) error {
 
 // rename databases in one transaction, from a database that none of them is. Nobody may
 // be connected to any of them; those that must move get no new connections meanwhile.
-func (u unit) rename(ctx context.Context, places []place, steps ...func(place) [2]string) error {
+func (u unit) rename(ctx context.Context, places []place, release func() error, steps ...func(place) [2]string) error {
 	// Half way there is nothing to stop at, and templates must be free again soon.
 	ctx = context.WithoutCancel(ctx)
 	conn, err := u.quietSession(ctx, "template1")
@@ -200,6 +205,9 @@ func (u unit) rename(ctx context.Context, places []place, steps ...func(place) [
 	}
 	if err := u.move(ctx, conn, moves, names); err != nil {
 		return errors.Join(err, allowConnections(ctx, conn, names, before))
+	}
+	if err := release(); err != nil {
+		return err
 	}
 	// The new names of what was moved may be met again.
 	names = nil
@@ -336,8 +344,17 @@ func (u unit) dropReplaced(ctx context.Context, op operations.Op) (map[string]st
 		targets = append(targets, p.Target)
 	}
 	result := map[string]string{"databases": strings.Join(targets, ", ")}
-	conn, err := u.awaitSession(ctx, home)
+	conn, err := u.awaitSession(ctx, "template1")
 	if err == nil {
+		// The agent may have ended before it let clients in.
+		closed := map[string]bool{}
+		for _, p := range places {
+			closed[p.Target] = p.Closed
+		}
+		if err := allowConnections(ctx, conn, targets, func(name string) bool { return !closed[name] }); err != nil {
+			postgresql.Disconnect(ctx, conn)
+			return nil, err
+		}
 		err = dropAll(ctx, conn, places)
 		postgresql.Disconnect(ctx, conn)
 	}
@@ -368,7 +385,7 @@ func (u unit) giveUpDatabases(ctx context.Context, op operations.Op) error {
 		// The exchange was one transaction: if one old name is there, or one
 		// temporary name is not, it has happened.
 		if slices.ContainsFunc(places, func(p place) bool { return !slices.Contains(existing, p.Temporary) }) {
-			err = u.rename(ctx, places, func(p place) [2]string { return [2]string{p.Target, p.Temporary} }, func(p place) [2]string { return [2]string{p.Old, p.Target} })
+			err = u.rename(ctx, places, func() error { return nil }, func(p place) [2]string { return [2]string{p.Target, p.Temporary} }, func(p place) [2]string { return [2]string{p.Old, p.Target} })
 		} else {
 			// Only the connections may be forbidden still.
 			err = u.reopen(ctx, places)

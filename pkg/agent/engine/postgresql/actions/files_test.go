@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 func TestNothingOfAnArchiveLeadsOutOfTheDirectory(t *testing.T) {
@@ -157,7 +158,7 @@ func TestADatabaseThatFillsTheVolumeSaysSo(t *testing.T) {
 	} {
 		got := filled(err, 4711)
 		for _, words := range []string{"4711 bytes", "enlarge the storage", "base/1/2"} {
-			if operations.ReasonOf(got) != reasonNoSpace || !strings.Contains(got.Error(), words) {
+			if operations.ReasonOf(got) != operation.ReasonNotEnoughSpace || !strings.Contains(got.Error(), words) {
 				t.Errorf("%s: %v", name, got)
 			}
 		}

@@ -124,7 +124,7 @@ func TestLogicalBackupOfARealServer(t *testing.T) {
 		})
 		t.Run("content is not replaced unless it is meant", func(t *testing.T) {
 			_, err := p.run(op("r", &operation.Restore{Source: source}, key))
-			if operations.ReasonOf(err) != "Exists" || !strings.Contains(err.Error(), "app") {
+			if operations.ReasonOf(err) != "WouldOverwrite" || !strings.Contains(err.Error(), "app") {
 				t.Error(err)
 			}
 		})

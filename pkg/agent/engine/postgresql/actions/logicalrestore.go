@@ -34,10 +34,10 @@ func (a restore) logical(ctx context.Context, op operations.Op, p *operation.Res
 	}
 	chosen, missing := choose(all, p.Databases)
 	if len(missing) > 0 {
-		return nil, operations.Failed("UnknownDatabase", "the backup has no database %s", strings.Join(missing, ", "))
+		return nil, operations.Failed(operation.ReasonUnknownDatabase, "the backup has no database %s", strings.Join(missing, ", "))
 	}
 	if p.TargetDatabase != "" && len(chosen) != 1 {
-		return nil, operations.Failed("TargetDatabase", "targetDatabase takes one database, and the backup has %d: databases names the one that is meant", len(chosen))
+		return nil, operations.Failed(operation.ReasonInvalidParameters, "targetDatabase takes one database, and the backup has %d: databases names the one that is meant", len(chosen))
 	}
 	l := loading{progress: &reporter{op: op, text: "restoring", total: from.manifest.Size()}}
 	for _, d := range chosen {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/agent/operations/optest"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
@@ -41,9 +42,9 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 				reason  string
 				restore operation.Restore
 			}{
-				{"Exists", operation.Restore{Source: location(dir)}},
-				{"WholeServer", operation.Restore{Source: location(dir), Overwrite: true, TargetDatabase: "x"}},
-				{"WholeServer", operation.Restore{Source: location(dir), Overwrite: true, Databases: []string{"app"}}},
+				{"WouldOverwrite", operation.Restore{Source: location(dir)}},
+				{"InvalidParameters", operation.Restore{Source: location(dir), Overwrite: true, TargetDatabase: "x"}},
+				{"InvalidParameters", operation.Restore{Source: location(dir), Overwrite: true, Databases: []string{"app"}}},
 				{"BackupNotFound", operation.Restore{Source: location(t.TempDir()), Overwrite: true}},
 			} {
 				if _, err := p.run(op("r", &tc.restore, nil)); operations.ReasonOf(err) != tc.reason {
@@ -54,7 +55,7 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 		t.Run("a new database that does not start is given up for the old one", func(t *testing.T) {
 			p.refuse = 1
 			o := op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)
-			if _, err := p.run(o); operations.ReasonOf(err) != "NotStarted" {
+			if _, err := p.run(o); operations.ReasonOf(err) != "NewDataNotServing" {
 				t.Fatal(err)
 			}
 			if got := p.value("app", "SELECT to_regclass('public.later')"); got != "later" {
@@ -65,8 +66,8 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 			}
 			p.clean()
 		})
-		t.Run("an operation interrupted in any phase leaves the old one", func(t *testing.T) {
-			for _, phase := range []string{phaseSwap, phaseServing} {
+		t.Run("an operation interrupted before the server is let go leaves the old one", func(t *testing.T) {
+			for _, phase := range []string{phaseSwap, phaseReleased} {
 				ctx, cancel := context.WithCancel(t.Context())
 				o := op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)
 				o.Fault = func(entered string) error {
@@ -94,6 +95,45 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 				p.clean()
 			}
 		})
+		t.Run("what clients have written since the server was let go stays", func(t *testing.T) {
+			for name, end := range map[string]func(*optest.Op) error{
+				"taken up": func(o *optest.Op) error { _, err := p.run(o); return err },
+				"given up": func(o *optest.Op) error {
+					err := New(p.deps())[operation.ActionRestore].(operations.Abandoner).Abandon(t.Context(), o)
+					if operations.ReasonOf(err) != operation.ReasonTooLate {
+						return fmt.Errorf("it was not said to be too late: %w", err)
+					}
+					return nil
+				},
+			} {
+				ctx, cancel := context.WithCancel(t.Context())
+				o := op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)
+				o.Fault = func(entered string) error {
+					if entered == phaseServing {
+						cancel()
+						return errors.New("the agent ends")
+					}
+					return nil
+				}
+				action := New(p.deps())[operation.ActionRestore]
+				if _, err := action.Run(ctx, o); err == nil {
+					t.Fatal("it succeeded")
+				}
+				o.Fault = nil
+				if phase, _ := o.Phase(); phase != phaseReleased || action.(operations.Recoverer).Recover(phase) != operations.RecoverAtOnce {
+					t.Errorf("%s: the phase is %s", name, phase)
+				}
+				p.sql("app", "CREATE TABLE public.acknowledged (i int)")
+				if err := end(o); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if got := p.value("app", "SELECT to_regclass('public.acknowledged')"); got != "acknowledged" {
+					t.Errorf("%s: what a client has written is gone: %q", name, got)
+				}
+				p.clean()
+			}
+			p.sql("app", "CREATE TABLE public.later (i int)")
+		})
 		t.Run("comes back, with the accounts of today, on a timeline of its own", func(t *testing.T) {
 			if err := os.Remove(filepath.Join(p.env.SecretDir, "adm")); err != nil {
 				t.Fatal(err)
@@ -101,7 +141,7 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 			box.Secret(t, "adm", "second-secret")
 			o := op("r", &operation.Restore{Source: backed["location"], Overwrite: true}, nil)
 			p.must(o)
-			if diff := cmp.Diff([]string{phaseMake, phaseSwap, phaseServing}, o.Phases()); diff != "" {
+			if diff := cmp.Diff([]string{phaseMake, phaseSwap, phaseReleased, phaseServing}, o.Phases()); diff != "" {
 				t.Error(diff)
 			}
 			if got := p.checksum("app", "deep.t"); got != before {

@@ -5,6 +5,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ import (
 func (a restore) physical(ctx context.Context, op operations.Op, p *operation.Restore, from source) (map[string]string, error) {
 	m := from.manifest
 	if p.TargetDatabase != "" || len(p.Databases) > 0 {
-		return nil, operations.Failed("WholeServer", "the backup %s is a physical one and holds the whole server: targetDatabase and databases take a logical backup", m.Location())
+		return nil, operations.Failed(operation.ReasonInvalidParameters, "the backup %s is a physical one and holds the whole server: targetDatabase and databases take a logical backup", m.Location())
 	}
 	if err := a.sameMajor(ctx, m.EngineVersion); err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (a restore) physical(ctx context.Context, op operations.Op, p *operation.Re
 	}
 	var size int64
 	for _, link := range chain {
-		if err := link.CheckKey(from.key); err != nil {
+		if err := errors.Join(link.CheckEncrypted(from.encrypted), link.CheckKey(from.key)); err != nil {
 			return nil, withReason(err)
 		}
 		size += link.Size()

@@ -17,6 +17,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // Phases of replacing a server's data directory.
@@ -25,6 +26,9 @@ const (
 	phaseMake = "make"
 	// phaseSwap: the server may be down, the directories may have changed places.
 	phaseSwap = "swap"
+	// phaseReleased: the server is let go on the new database. Clients may have written
+	// to it, so that who finds this goes forward only.
+	phaseReleased = "released"
 	// phaseServing: the new database serves, the old one is on its way out.
 	phaseServing = "serving"
 )
@@ -72,6 +76,9 @@ func (u unit) replaceServer(ctx context.Context, op operations.Op, r replacement
 		if ctx.Err() != nil {
 			return nil, err // Abandon cleans up
 		}
+		if phase, _ := op.Phase(); phase == phaseReleased {
+			return u.goOn(ctx, op)
+		}
 		return nil, withCleanup(filled(err, r.need), u.rollBackAndStart(ctx, op))
 	}
 	return u.removeOld(op)
@@ -82,12 +89,21 @@ func (u unit) mayReplace(ctx context.Context, overwrite bool) error {
 	if overwrite {
 		return nil
 	}
+	if u.Store != nil {
+		desired, err := u.Store.Desired()
+		if err != nil {
+			return err
+		}
+		if desired != nil && desired.Managed {
+			return operations.Failed(operation.ReasonWouldOverwrite, "the unit is a member of a Replication, and this replaces the whole server, for all members: overwrite \"true\" does")
+		}
+	}
 	observed, err := u.Engine.Observe(ctx)
 	switch {
 	case err != nil:
-		return operations.Failed(reasonNotRunning, "the server does not answer, so that nobody knows what it holds: overwrite \"true\" replaces it whatever it is: %w", err)
+		return operations.Failed(operation.ReasonServerNotRunning, "the server does not answer, so that nobody knows what it holds: overwrite \"true\" replaces it whatever it is: %w", err)
 	case !observed.Virgin:
-		return operations.Failed("Exists", "the server holds data: overwrite \"true\" replaces the whole server")
+		return operations.Failed(operation.ReasonWouldOverwrite, "the server holds data: overwrite \"true\" replaces the whole server")
 	}
 	return nil
 }
@@ -99,7 +115,7 @@ func (u unit) space(need int64) error {
 		return fmt.Errorf("asking for the free space of %s: %w", u.Env.DataMount, err)
 	}
 	if free := int64(fs.Bavail) * fs.Bsize; free < need {
-		return operations.Failed(reasonNoSpace, "the new database is made beside the old one and needs %d bytes, and the data volume has %d free: enlarge the storage", need, free)
+		return operations.Failed(operation.ReasonNotEnoughSpace, "the new database is made beside the old one and needs %d bytes, and the data volume has %d free: enlarge the storage", need, free)
 	}
 	return nil
 }
@@ -111,7 +127,7 @@ func filled(err error, need int64) error {
 	if !errors.Is(err, unix.ENOSPC) && !strings.Contains(err.Error(), "No space left on device") {
 		return err
 	}
-	return operations.Failed(reasonNoSpace, "the new database is made beside the old one and needs %d bytes, and the data volume is full: enlarge the storage: %w", need, err)
+	return operations.Failed(operation.ReasonNotEnoughSpace, "the new database is made beside the old one and needs %d bytes, and the data volume is full: enlarge the storage: %w", need, err)
 }
 
 func (u unit) makeAndSwap(ctx context.Context, op operations.Op, r replacement) error {
@@ -152,12 +168,36 @@ func (u unit) makeAndSwap(ctx context.Context, op operations.Op, r replacement) 
 		return err
 	}
 	op.Progress("starting the server on the new database", 0, 0)
-	// That others hold it down is their will, and no fault of the database: a private
-	// server has run on it.
-	if err := u.Server.StartServer(ctx, op); err != nil && !errors.Is(err, operations.ErrHeld) {
-		return operations.Failed("NotStarted", "the server does not start on the new database, and the old one is put back: %w", err)
+	if err := op.SetPhase(phaseReleased, s); err != nil {
+		return err
 	}
-	return op.SetPhase(phaseServing, s)
+	err = u.Server.StartServer(ctx, op)
+	switch {
+	case err == nil:
+		return op.SetPhase(phaseServing, s)
+	case errors.Is(err, operations.ErrNotStarted), errors.Is(err, operations.ErrHeld):
+		// It has not run, so nobody has written, and nothing is proven.
+		return errors.Join(operations.Failed(operation.ReasonNewDataNotServing, "the server does not run on the new database, and the old one is put back: %w", err), op.SetPhase(phaseSwap, s))
+	}
+	return err
+}
+
+// goOn from where clients may have written to the new database. That it does not serve
+// now takes nobody back to the old one, which stays beside until the next operation.
+func (u unit) goOn(ctx context.Context, op operations.Op) (map[string]string, error) {
+	_, raw := op.Phase()
+	op.Progress("starting the server on the new database", 0, 0)
+	if err := u.Server.StartServer(ctx, op); err != nil {
+		if !errors.Is(err, operations.ErrNotStarted) && !errors.Is(err, operations.ErrHeld) {
+			return nil, err
+		}
+		return nil, operations.Failed(operation.ReasonNewDataNotServing,
+			"the server was let go on the new database, to which clients may have written, and does not run now; the old one lies in %s until the next operation: %w", u.sideData(), err)
+	}
+	if err := op.SetPhase(phaseServing, raw); err != nil {
+		return nil, err
+	}
+	return u.removeOld(op)
 }
 
 // removeOld removes the old database and all else that was beside.

@@ -50,10 +50,10 @@ func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, 
 	if err != nil {
 		return nil, withReason(err)
 	}
-	if err := m.CheckKey(k); err != nil {
+	if err := errors.Join(m.CheckEncrypted(p.Encrypted), m.CheckKey(k)); err != nil {
 		return nil, withReason(err)
 	}
-	from := source{store: store, manifest: m, key: k}
+	from := source{store: store, manifest: m, key: k, encrypted: p.Encrypted}
 	if m.Kind == backup.Logical {
 		return a.logical(ctx, op, p, from)
 	}
@@ -65,6 +65,8 @@ type source struct {
 	store    backup.Store
 	manifest *backup.Manifest
 	key      []byte
+	// encrypted: no backup without encryption is read.
+	encrypted bool
 }
 
 // noStandby fails on a server that follows another: what is restored there is not
@@ -87,6 +89,8 @@ func (a restore) conclude(ctx context.Context, op operations.Op) (map[string]str
 	switch phase, _ := op.Phase(); phase {
 	case phaseDrop:
 		result, err = a.dropReplaced(ctx, op)
+	case phaseReleased:
+		result, err = a.goOn(ctx, op)
 	case phaseServing:
 		result, err = a.removeOld(op)
 	default:
@@ -102,7 +106,7 @@ func (a restore) conclude(ctx context.Context, op operations.Op) (map[string]str
 func (a restore) Recover(phase string) operations.Recovery { return recovery(phase) }
 
 func recovery(phase string) operations.Recovery {
-	if phase == phaseDrop || phase == phaseServing {
+	if phase == phaseDrop || phase == phaseReleased || phase == phaseServing {
 		return operations.RecoverAtOnce
 	}
 	return operations.RecoverByAbandon
@@ -111,16 +115,30 @@ func recovery(phase string) operations.Recovery {
 // Abandon implements operations.Abandoner.
 func (a restore) Abandon(ctx context.Context, op operations.Op) error { return a.abandon(ctx, op) }
 
+// tooLate is the end of a call that was deleted after its point of no return.
+func tooLate() error {
+	return operations.Failed(operation.ReasonTooLate, "what was restored is in its place already, and stays")
+}
+
 func (u unit) abandon(ctx context.Context, op operations.Op) error {
 	switch phase, _ := op.Phase(); phase {
 	case phaseLoad, phaseExchange:
 		return u.giveUpDatabases(ctx, op)
 	case phaseDrop:
-		_, err := u.dropReplaced(ctx, op)
-		return err
+		if _, err := u.dropReplaced(ctx, op); err != nil {
+			return err
+		}
+		return tooLate()
+	case phaseReleased:
+		if _, err := u.goOn(ctx, op); err != nil {
+			return err
+		}
+		return tooLate()
 	case phaseServing:
-		_, err := u.removeOld(op)
-		return err
+		if _, err := u.removeOld(op); err != nil {
+			return err
+		}
+		return tooLate()
 	default:
 		return u.rollBack(ctx, op)
 	}

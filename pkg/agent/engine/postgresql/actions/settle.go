@@ -131,7 +131,7 @@ func (u unit) makeOwn(ctx context.Context, dir string, ended chan error, until l
 			return execute(ctx, conn, "CHECKPOINT")
 		}
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code != "57P03" {
-			return operations.Failed("NotRecovered", "the recovered database lets nobody in: %w", err)
+			return operations.Failed(operation.ReasonDataUnusable, "the recovered database lets nobody in: %w", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -153,7 +153,7 @@ func recovered(ctx context.Context, conn *pgx.Conn, until lsn) error {
 	}
 	at, err := parseLSN(text)
 	if err == nil && at < until {
-		err = operations.Failed("NotRecovered", "the recovery has come to %s and the backup ends at %s: some of its WAL is damaged", at, until)
+		err = operations.Failed(operation.ReasonDataUnusable, "the recovery has come to %s and the backup ends at %s: some of its WAL is damaged", at, until)
 	}
 	return err
 }
@@ -185,7 +185,7 @@ func (u unit) endPrivate(ctx context.Context, cmd *exec.Cmd, ended chan error, e
 	case err != nil && !errors.Is(err, errEnded):
 		return err
 	case end != nil || err != nil:
-		return operations.Failed("NotRecovered", "the new database cannot be recovered: the server on it ended (%s): %s", cmd.ProcessState, child.Redact(messages.String()))
+		return operations.Failed(operation.ReasonDataUnusable, "the new database cannot be recovered: the server on it ended (%s): %s", cmd.ProcessState, child.Redact(messages.String()))
 	}
 	return nil
 }

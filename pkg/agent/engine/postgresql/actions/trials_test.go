@@ -98,7 +98,7 @@ func TestWhatUsersReportedComesBackOnARealServer(t *testing.T) {
 			p.sql("postgres", "CREATE DATABASE shut")
 			taken := take(t, "shut")
 			p.sql("postgres", "ALTER DATABASE shut ALLOW_CONNECTIONS false")
-			if _, err := p.run(op("r", &operation.Restore{Source: taken["location"]}, nil)); operations.ReasonOf(err) != "Exists" || !strings.Contains(err.Error(), "shut") {
+			if _, err := p.run(op("r", &operation.Restore{Source: taken["location"]}, nil)); operations.ReasonOf(err) != "WouldOverwrite" || !strings.Contains(err.Error(), "shut") {
 				t.Errorf("got %v", err)
 			}
 			restore(t, taken)

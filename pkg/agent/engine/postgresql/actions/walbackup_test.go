@@ -252,7 +252,7 @@ func TestChainsOfTheLogComeBackEncryptedAndWhole(t *testing.T) {
 		}
 		for name, tc := range map[string]struct{ key, value, reason string }{
 			"one that does not begin where its base ends":   {"startLSN", "0/1000000", "ChainBroken"},
-			"one that ends before it says that it does":     {"stopLSN", "F/0", "NotRecovered"},
+			"one that ends before it says that it does":     {"stopLSN", "F/0", "DataUnusable"},
 			"one that says nothing readable of where it is": {"stopLSN", "here", "ManifestInvalid"},
 		} {
 			t.Run(name, func(t *testing.T) {
