@@ -110,14 +110,17 @@ func decideMember(in admission, params operation.Params) (decision, bool) {
 	if owner == nil {
 		return decision{}, false
 	}
-	var overwrite bool
+	// replaces: without overwrite it would have nothing to do. What overwrites nothing is
+	// ordinary transactions, which the replicas get.
+	var replaces, overwrite bool
 	switch p := params.(type) {
 	case *operation.GTIDPurge:
 		return refused(v1alpha1.ReasonMemberOfReplication, "Unit %s is a member of %s, which keeps its GTIDs", in.unit.Name, owner), true
 	case *operation.Restore:
+		// Only the agent reads whether the backup is a logical one.
 		overwrite = p.Overwrite
 	case *operation.Clone:
-		overwrite = p.Overwrite
+		replaces, overwrite = len(p.Databases) == 0 && len(p.SkipTables) == 0, p.Overwrite
 	default:
 		return decision{}, false
 	}
@@ -130,7 +133,7 @@ func decideMember(in admission, params operation.Params) (decision, bool) {
 		return refused(v1alpha1.ReasonNotTheSource, "Unit %s is a replica of %s: %s runs on its source only, which is %s", in.unit.Name, owner, action, source), true
 	case overwrite && !owner.MayReplace && in.queue.position() == 0:
 		return waits(v1alpha1.ReasonReplicationPreparing, "%s isolates the other members of Unit %s before its data is replaced", owner, in.unit.Name), true
-	case !overwrite:
+	case replaces && !overwrite:
 		return refused(v1alpha1.ReasonOverwriteRequired, "Unit %s is the source of %s: %s replaces the data of all members and wants parameter overwrite \"true\"", in.unit.Name, owner, action), true
 	}
 	return decision{}, false

@@ -294,7 +294,10 @@ func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 		runs         bool
 	}{
 		{"on a replica", "orders-1", restore("true"), v1alpha1.ReasonNotTheSource, false},
-		{"on the source without overwrite", "orders-0", restore("false"), v1alpha1.ReasonOverwriteRequired, false},
+		{"on the source without overwrite, if the backup is a logical one", "orders-0", restore("false"), "", true},
+		{"without overwrite on a replica", "orders-1", restore("false"), v1alpha1.ReasonNotTheSource, false},
+		{"clone of the whole server without overwrite", "orders-0", clone(`"sourcePassword":"p"`), v1alpha1.ReasonOverwriteRequired, false},
+		{"clone of databases without overwrite", "orders-0", clone(`"sourcePassword":"p","databases":["d"]`), "", true},
 		{"on the source with overwrite", "orders-0", restore("true"), "", true},
 		{"clone on a replica", "orders-1", clone(`"sourcePassword":"p","overwrite":true`), v1alpha1.ReasonNotTheSource, false},
 		{"gtid-purge even on the source", "orders-0", action(v1alpha1.ActionGTIDPurge, `{}`), v1alpha1.ReasonMemberOfReplication, false},
