@@ -31,8 +31,10 @@ type variant struct {
 // versions to render each package for; the first is the golden files' base.
 var versions = map[string][]string{
 	"mysql-5.7":     {"5.7.44"},
+	"mysql-8":       {"8.3.0", "8.1.0", "8.2.0"},
 	"mysql-8.0":     {"8.0.41", "8.0.11", "8.0.25", "8.0.28"},
 	"mysql-8.4":     {"8.4.6"},
+	"mysql-9":       {"9.6.0", "9.0.1", "9.3.0"},
 	"mysql-9.7":     {"9.7.4"},
 	"postgresql-12": {"12.22"},
 	"postgresql-13": {"13.23"},
