@@ -90,6 +90,9 @@ func assign(ctx context.Context, conn *pgx.Conn, variables map[string]operation.
 			return nil, err
 		}
 		a.value = text(variables[given], a.setting)
+		if err := loadable(ctx, conn, a.name, a.value); err != nil {
+			return nil, err
+		}
 		if a.context == "internal" {
 			if !strings.EqualFold(a.value, a.current) {
 				return nil, operations.Failed("ReadOnlyVariable", "%s cannot be set and has another value; %s", a.name, noneChanged)
@@ -99,7 +102,7 @@ func assign(ctx context.Context, conn *pgx.Conn, variables map[string]operation.
 			return nil, operations.Failed("Refused", "the value of %s: %w; %s", a.name, err, noneChanged)
 		}
 		a.undo = reset(a.name)
-		if old, ok := before[a.name]; ok {
+		if old, ok := before[strings.ToLower(a.name)]; ok {
 			if a.undo, err = alter(a.name, old); err != nil {
 				return nil, fmt.Errorf("the value that ALTER SYSTEM has set for %s before: %w", a.name, err)
 			}

@@ -56,14 +56,19 @@ func TestVariablesOfARealServer(t *testing.T) {
 				{"primary_conninfo", "password=hunter2secret", "OwnedVariable"},
 				{"synchronous_standby_names", "*", "OwnedVariable"},
 				{"ssl", "off", "OwnedVariable"},
+				{"shared_preload_libraries", "pg_stat_statments", "Refused"},
+				{"session_preload_libraries", "$libdir/nowhere", "Refused"},
 			} {
-				result, err := set(map[string]operation.Value{"bgwriter_lru_maxpages": str("9"), "archive_timeout": str("9"), tc.name: str(tc.value)})
+				result, err := set(map[string]operation.Value{"bgwriter_lru_maxpages": str("9"), "archive_timeout": str("9"), "DateStyle": str("ISO, MDY"), tc.name: str(tc.value)})
 				if operations.ReasonOf(err) != tc.reason || !strings.Contains(err.Error(), tc.name) || strings.Contains(err.Error(), "hunter2secret") {
 					t.Errorf("%s: %v, %v", tc.name, result, err)
 				}
 				p.sql("postgres", "SELECT pg_reload_conf()")
 				if got := p.value("postgres", "SELECT string_agg(name || '=' || setting, ' ' ORDER BY seqno) FROM pg_file_settings WHERE name IN ('bgwriter_lru_maxpages', 'archive_timeout')"); got != "bgwriter_lru_maxpages=200" {
 					t.Errorf("after %s: %s", tc.name, got)
+				}
+				if got := show("DateStyle"); got != "SQL, DMY" {
+					t.Errorf("after %s DateStyle is %s", tc.name, got)
 				}
 			}
 		})
