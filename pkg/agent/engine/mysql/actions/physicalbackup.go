@@ -227,6 +227,12 @@ func readTar(ctx context.Context, from io.Reader, dir string) error {
 			_, err := io.Copy(io.Discard, from)
 			return err
 		}
+		if errors.Is(err, tar.ErrHeader) {
+			// Most often it is not what was stored, and the sum says so.
+			if _, err := io.Copy(io.Discard, from); err != nil {
+				return err
+			}
+		}
 		if err != nil {
 			return err
 		}

@@ -95,6 +95,37 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 				p.clean()
 			}
 		})
+		t.Run("comes back, with the accounts of today, on a timeline of its own", func(t *testing.T) {
+			if err := os.Remove(filepath.Join(p.env.SecretDir, "adm")); err != nil {
+				t.Fatal(err)
+			}
+			box.Secret(t, "adm", "second-secret")
+			o := op("r", &operation.Restore{Source: backed["location"], Overwrite: true}, nil)
+			p.must(o)
+			if diff := cmp.Diff([]string{phaseMake, phaseSwap, phaseReleased, phaseServing}, o.Phases()); diff != "" {
+				t.Error(diff)
+			}
+			if got := p.checksum("app", "deep.t"); got != before {
+				t.Errorf("got %s, want %s", got, before)
+			}
+			if got := p.value("app", "SELECT to_regclass('public.later')"); got != "" {
+				t.Errorf("what was made later is there: %s", got)
+			}
+			if got := p.value("postgres", "SELECT timeline_id FROM pg_control_checkpoint()"); got != "2" {
+				t.Errorf("timeline %s", got)
+			}
+			if got := p.value("postgres", "SELECT current_setting('work_mem')"); got != "7MB" {
+				t.Errorf("work_mem %s", got)
+			}
+			if err := p.login("adm", "second-secret"); err != nil {
+				t.Error(err)
+			}
+			if err := p.login("adm", "first-secret"); err == nil {
+				t.Error("the password of the backup's day logs in")
+			}
+			p.sql("app", "INSERT INTO deep.t (v) VALUES ('x')")
+			p.clean()
+		})
 		t.Run("what clients have written since the server was let go stays", func(t *testing.T) {
 			for name, end := range map[string]func(*optest.Op) error{
 				"taken up": func(o *optest.Op) error { _, err := p.run(o); return err },
@@ -132,38 +163,6 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 				}
 				p.clean()
 			}
-			p.sql("app", "CREATE TABLE public.later (i int)")
-		})
-		t.Run("comes back, with the accounts of today, on a timeline of its own", func(t *testing.T) {
-			if err := os.Remove(filepath.Join(p.env.SecretDir, "adm")); err != nil {
-				t.Fatal(err)
-			}
-			box.Secret(t, "adm", "second-secret")
-			o := op("r", &operation.Restore{Source: backed["location"], Overwrite: true}, nil)
-			p.must(o)
-			if diff := cmp.Diff([]string{phaseMake, phaseSwap, phaseReleased, phaseServing}, o.Phases()); diff != "" {
-				t.Error(diff)
-			}
-			if got := p.checksum("app", "deep.t"); got != before {
-				t.Errorf("got %s, want %s", got, before)
-			}
-			if got := p.value("app", "SELECT to_regclass('public.later')"); got != "" {
-				t.Errorf("what was made later is there: %s", got)
-			}
-			if got := p.value("postgres", "SELECT timeline_id FROM pg_control_checkpoint()"); got != "2" {
-				t.Errorf("timeline %s", got)
-			}
-			if got := p.value("postgres", "SELECT current_setting('work_mem')"); got != "7MB" {
-				t.Errorf("work_mem %s", got)
-			}
-			if err := p.login("adm", "second-secret"); err != nil {
-				t.Error(err)
-			}
-			if err := p.login("adm", "first-secret"); err == nil {
-				t.Error("the password of the backup's day logs in")
-			}
-			p.sql("app", "INSERT INTO deep.t (v) VALUES ('x')")
-			p.clean()
 		})
 		t.Run("a damaged one leaves everything as it is", func(t *testing.T) {
 			paths, err := filepath.Glob(filepath.Join(dir, "*", "base.tar*"))

@@ -95,7 +95,7 @@ func (from source) unpack(ctx context.Context, m *backup.Manifest, name, dir str
 			break
 		}
 		if err != nil {
-			return withReason(err)
+			return withReason(whyNoTar(err, whole))
 		}
 		if err := extract(archive, header, dir); err != nil {
 			return withReason(err)
@@ -104,6 +104,18 @@ func (from source) unpack(ctx context.Context, m *backup.Manifest, name, dir str
 	// The sums are compared at the end.
 	_, err = io.Copy(io.Discard, whole)
 	return withReason(err)
+}
+
+// whyNoTar is why what was read is no tar: most often it is not what was stored, and the
+// sums at the end say so.
+func whyNoTar(err error, rest io.Reader) error {
+	if !errors.Is(err, tar.ErrHeader) {
+		return err
+	}
+	if _, restErr := io.Copy(io.Discard, rest); restErr != nil {
+		return restErr
+	}
+	return err
 }
 
 // extract one entry. Nothing leads out of dir.
