@@ -122,7 +122,7 @@ type reporter struct {
 	op          operations.Op
 	text        string
 	done, total int64
-	told        time.Time
+	reported    time.Time
 }
 
 // reading tells of what is read from it.
@@ -130,8 +130,8 @@ func (r *reporter) reading(from io.Reader) io.Reader { return io.TeeReader(from,
 
 func (r *reporter) Write(p []byte) (int, error) {
 	r.done += int64(len(p))
-	if now := time.Now(); now.Sub(r.told) > time.Second/2 {
-		r.told = now
+	if now := time.Now(); now.Sub(r.reported) > time.Second/2 {
+		r.reported = now
 		r.op.Progress(r.text, r.done, r.total)
 	}
 	return len(p), nil

@@ -239,7 +239,7 @@ func (l *load) beside(ctx context.Context, op operations.Op, room room) error {
 		}
 		return l.loaded(ctx, l.begun, p.notMade())
 	}
-	// Nothing of the proof stays, so nobody is to be told of it.
+	// Nothing of the proof stays, so it is not logged.
 	p := &programs{names: l.into(), proof: true}
 	if err := p.run(ctx, l.unit, false); err != nil {
 		return err
@@ -481,7 +481,7 @@ func readBegun(op operations.Op) (begun, error) {
 }
 
 // awaitServer returns when the server answers, or has not for long: then who asks it is
-// told why.
+// given the reason.
 func (u unit) awaitServer(ctx context.Context) error {
 	for end := time.Now().Add(serverPatience); u.Engine.Check(ctx) != nil && time.Now().Before(end); {
 		timer := time.NewTimer(time.Second)

@@ -61,7 +61,7 @@ func (u unit) mayReplace(ctx context.Context, overwrite bool, version string) er
 		if !overwrite {
 			return operations.Failed(operation.ReasonServerNotRunning, "the server does not answer, so nobody knows whether there is data: overwrite: \"true\" replaces what there is (%w)", err)
 		}
-		// What it is told by its name is all there is to compare.
+		// The version of its spec is all there is to compare.
 		o.Version = u.Env.Version
 	} else if !o.Virgin && !overwrite {
 		return operations.Failed(operation.ReasonWouldOverwrite, "the unit has data: overwrite: \"true\" replaces it")

@@ -137,7 +137,7 @@ func stillDonor(ctx context.Context, c *operation.Clone, password string, donor 
 func (a provision) mayProvision(ctx context.Context, from *session, p *operation.Provision) error {
 	o, err := a.Engine.Observe(ctx)
 	if err != nil {
-		return operations.Failed(reasonNotRunning, "the server does not answer: %w", err)
+		return operations.Failed(operation.ReasonServerNotRunning, "the server does not answer: %w", err)
 	}
 	switch {
 	case o.Writable:

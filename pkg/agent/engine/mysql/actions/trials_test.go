@@ -109,7 +109,7 @@ FROM information_schema.key_column_usage WHERE referenced_table_schema IS NOT NU
 			}
 			result := restore(t, taken)
 			if !strings.Contains(result["message"], "was ended for a lock that it held") {
-				t.Errorf("nobody is told whose session was ended: %s", result["message"])
+				t.Errorf("the result does not say whose session was ended: %s", result["message"])
 			}
 			same(t, "SELECT COUNT(*) FROM information_schema.triggers WHERE trigger_schema = 'lck'", "1")
 			r.exec("DROP DATABASE lck")

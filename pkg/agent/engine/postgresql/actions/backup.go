@@ -129,13 +129,13 @@ type reporter struct {
 	op          operations.Op
 	text        string
 	done, total int64
-	told        time.Time
+	reported    time.Time
 }
 
 func (r *reporter) Write(p []byte) (int, error) {
 	r.done += int64(len(p))
-	if now := time.Now(); now.Sub(r.told) > time.Second/2 {
-		r.told = now
+	if now := time.Now(); now.Sub(r.reported) > time.Second/2 {
+		r.reported = now
 		r.op.Progress(r.text, r.done, r.total)
 	}
 	return len(p), nil

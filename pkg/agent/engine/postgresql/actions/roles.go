@@ -47,7 +47,7 @@ type membership struct {
 	Admin   bool   `json:"admin"`
 	Inherit bool   `json:"inherit"` // since 16
 	Set     bool   `json:"set"`     // since 16
-	// Options: the server told apart what a membership allows.
+	// Options: the server distinguishes what a membership allows.
 	Options bool `json:"options"`
 }
 

@@ -120,7 +120,7 @@ func (t *taking) walSince(ctx context.Context, slot walSlot) (map[string]string,
 	result["base"] = base.Name()
 	if err := slot.advance(ctx, files.to); err != nil {
 		// The slot keeps more than it must, and the next one moves it.
-		result["message"] += "; the server could not be told what WAL it need not keep: " + err.Error()
+		result["message"] += "; the server could not be given the position up to which it need not keep WAL: " + err.Error()
 	}
 	return result, nil
 }
