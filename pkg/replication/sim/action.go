@@ -184,7 +184,7 @@ func (w *World) setCut(a, b int, cut bool) {
 // apply is the Unit controller's Apply of a new pod.
 func (p *pod) apply() {
 	d := &p.desired
-	d.applied, d.managed, d.owner, d.generation = true, true, replicationUID, 1
+	d.applied, d.owner, d.generation = true, replicationUID, 1
 }
 
 func (m *member) formerServer() *server {

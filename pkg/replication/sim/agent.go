@@ -14,7 +14,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient"
 )
 
-const holdFence, holdStartup = "fence", "startup"
+const holdFence = "fence"
 
 // pod is a unit's pod: an agent, and what supervises the server.
 type pod struct {
@@ -60,15 +60,12 @@ type desired struct {
 	generation int64
 	epoch      int64
 	owner      types.UID
-	released   *agentclient.Released
-	managed    bool
 	record     record
 	holds      []string
 	holdsOrder int64
 	restart    bool
 	// last is the owner's last call.
-	last     writer
-	lastUnit writer
+	last writer
 }
 
 type writer struct {

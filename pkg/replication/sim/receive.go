@@ -3,14 +3,9 @@
 
 package sim
 
-// Errors of receivers.
-const (
-	// errorPurged: the source has purged what the replica needs, or the replica has
-	// transactions of the source that the source has not.
-	errorPurged = 1236
-	// errorDuplicate of an applier that finds what it is to make.
-	errorDuplicate = 1062
-)
+// errorPurged of a receiver: the source has purged what the replica needs, or the replica
+// has transactions of the source that the source has not.
+const errorPurged = 1236
 
 // receive is one step of a receiver: it connects, or it stores one transaction.
 func (s *server) receive() {
