@@ -10,14 +10,14 @@ const (
 	ReasonServerNotRunning = "ServerNotRunning"
 	// ReasonReadOnly: it takes no writes.
 	ReasonReadOnly = "ReadOnly"
-	// ReasonNotEnoughSpace: what is made beside the data does not fit on its volume.
+	// ReasonNotEnoughSpace: what is made alongside the data does not fit on its volume.
 	ReasonNotEnoughSpace = "NotEnoughSpace"
 	// ReasonWouldOverwrite: there is data, and overwrite was not given.
 	ReasonWouldOverwrite = "WouldOverwrite"
 	// ReasonNewDataNotServing: the server does not serve with the new data. The message
-	// says whether the old one is back or lies beside.
+	// says whether the old one is back or lies alongside.
 	ReasonNewDataNotServing = "NewDataNotServing"
-	// ReasonDataUnusable: no server could be started on the new data beside the old.
+	// ReasonDataUnusable: no server could be started on the new data alongside the old.
 	ReasonDataUnusable = "DataUnusable"
 	// ReasonInvalidParameters: parameters that do not fit what the backup holds.
 	ReasonInvalidParameters = "InvalidParameters"

@@ -89,7 +89,7 @@ func address(p *operation.Clone) string {
 	return net.JoinHostPort(p.SourceHost, strconv.Itoa(p.SourcePort))
 }
 
-// whole clones the source into a directory beside the data, and exchanges the two.
+// whole clones the source into a directory alongside the data, and exchanges the two.
 // CLONE without a directory would give the old data up first.
 func (a clone) whole(ctx context.Context, op operations.Op, p *operation.Clone, from *session, password string) (map[string]string, error) {
 	version, err := from.value(ctx, "SELECT @@global.version")

@@ -40,7 +40,7 @@ WHERE table_type = 'BASE TABLE' AND engine NOT IN ('InnoDB', 'BLACKHOLE')
   AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') LIMIT 10`,
 	"tables of other engines than InnoDB, of which no dump knows the moment"}
 
-// notReplayable is what a fresh server beside cannot have.
+// notReplayable is what a fresh server alongside cannot have.
 var notReplayable = []look{
 	{`SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables WHERE create_options LIKE '%ENCRYPTION=_Y_%' LIMIT 10`,
 		"encrypted tables, which only a server with the keyring can replay"},

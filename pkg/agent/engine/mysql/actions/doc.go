@@ -5,13 +5,13 @@
 //
 // Invariants:
 //
-//   - What is restored or cloned is made beside the database that runs, started there
+//   - What is restored or cloned is made alongside the database that runs, started there
 //     by a private server, given the unit's accounts, and only then exchanged with it.
 //     The old one stays until the new one serves, and comes back if it does not.
-//   - Tables of a dump are loaded into databases beside those that they replace, and take
+//   - Tables of a dump are loaded into databases alongside those that they replace, and take
 //     their places in one statement, under locks that are waited for in turns. Until it
 //     was executed the old databases are whole, from then on the way is forward. What is
-//     made after the tables was proven beside before. A database that was not there goes
+//     made after the tables was proven alongside before. A database that was not there goes
 //     with a load that fails.
 //   - A backup and a restore name what they leave out: leftOut and notRestored.
 //   - Databases of a logical chain come from a private server too, that took the dump,

@@ -38,7 +38,7 @@ type dumpReader struct {
 	// out takes what is kept, aside what is put aside; nil if nothing is.
 	out, aside io.Writer
 	// decide is asked once for each statement, with its beginning, and again with all
-	// of it if it answered whole; ended says that this is all. What it returns beside
+	// of it if it answered whole; ended says that this is all. What it returns alongside
 	// keep and both goes out instead.
 	decide func(statement []byte, ended bool) (verdict, []byte)
 

@@ -21,7 +21,7 @@ import (
 
 // Phases of loading databases into the running server.
 const (
-	// phaseLoad: databases that were not there are being made, and tables beside those
+	// phaseLoad: databases that were not there are being made, and tables alongside those
 	// that are to be replaced. They go if the load does not come to its end.
 	phaseLoad = "load"
 	// phaseReplace: all tables are loaded. They take the places of the old ones in one
@@ -53,7 +53,7 @@ type loading struct {
 	Source string `json:"source"`
 	Target string `json:"target"`
 	// Into is where its tables are loaded: Target itself if that is not there, else a
-	// database beside. Old takes the tables that they replace; empty if there are none.
+	// database alongside. Old takes the tables that they replace; empty if there are none.
 	Into string `json:"into"`
 	Old  string `json:"old,omitempty"`
 }
@@ -135,7 +135,7 @@ func (l *load) run(ctx context.Context, op operations.Op, overwrite bool) (map[s
 // loadReserve is what at least stays free: the server writes to the same file system.
 const loadReserve = 64 << 20
 
-// roomNeeded for the tables, beside what they replace, and for the binary log that has
+// roomNeeded for the tables, alongside what they replace, and for the binary log that has
 // their rows too.
 func (l *load) roomNeeded() room {
 	var size int64
@@ -207,7 +207,7 @@ func (l *load) prepare(ctx context.Context, overwrite bool) error {
 	return nil
 }
 
-// divide the databases of a plan: those that are there are loaded beside.
+// divide the databases of a plan: those that are there are loaded alongside.
 func divide(plan logicalPlan, there []string) []loading {
 	var out []loading
 	for i, source := range plan.sources() {
@@ -262,7 +262,7 @@ func (l *load) beside(ctx context.Context, op operations.Op, room room) error {
 }
 
 // stream gives the tables of the dump to the client as they come, and lays the rest
-// beside.
+// alongside.
 func (l *load) stream(ctx context.Context, op operations.Op) error {
 	rest, err := l.createPrograms()
 	if err != nil {

@@ -128,7 +128,7 @@ func describe(ctx context.Context, s *session, m *backup.Meta) error {
 }
 
 // copyPlace is where the copy is made: on a storage named backup if the unit has one,
-// else beside the data.
+// else alongside the data.
 func (a physicalBackup) copyPlace() (side, instead string) {
 	if mount := a.Env.Lookup("BACKUP_MOUNT"); mount != "" {
 		return filepath.Join(mount, ".unit-agent", copyDir), "the storage named backup is to be larger"

@@ -17,7 +17,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-// restorePhysical unpacks a full backup beside the data, replays what continues it,
+// restorePhysical unpacks a full backup alongside the data, replays what continues it,
 // and exchanges the two.
 func (a restore) restorePhysical(ctx context.Context, op operations.Op, p *operation.Restore, m *backup.Manifest, from source) (map[string]string, error) {
 	if p.TargetDatabase != "" || len(p.Databases) > 0 {

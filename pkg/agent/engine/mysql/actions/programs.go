@@ -33,7 +33,7 @@ func (u unit) clearLoad() error {
 	return nil
 }
 
-// programsWriter lays statements beside the data. When its Close returns nil they are
+// programsWriter lays statements alongside the data. When its Close returns nil they are
 // durable.
 type programsWriter struct {
 	unit
@@ -67,7 +67,7 @@ func (w *programsWriter) Close() error {
 	return errors.Join(err, w.Files.SyncDir(filepath.Dir(w.programsFile())), w.Files.SyncDir(w.Env.AgentDir()))
 }
 
-// programs makes what lies beside, statement by statement.
+// programs makes what lies alongside, statement by statement.
 type programs struct {
 	// names of the databases that it is made in, by those in the dump.
 	names map[string]string

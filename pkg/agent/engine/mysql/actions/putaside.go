@@ -36,7 +36,7 @@ func (o putAside) dropStatement() string {
 
 func (u unit) putAsideFile() string { return filepath.Join(u.Env.SideDir(loadDir), "put-aside.json") }
 
-// inTheWay of an exchange, laid beside, unless an earlier try has done so: that may have
+// inTheWay of an exchange, laid alongside, unless an earlier try has done so: that may have
 // dropped some.
 func (u unit) inTheWay(ctx context.Context, s *session, b begun, moves []move) ([]putAside, error) {
 	all, err := u.readPutAside()

@@ -22,7 +22,7 @@ import (
 
 // Phases of replacing the data directory.
 const (
-	// phaseBuild: the new one is made beside; the old one serves.
+	// phaseBuild: the new one is made alongside; the old one serves.
 	phaseBuild = "build"
 	// phaseExchange: the new one is complete. From here on the way is forward, and
 	// back if the server does not start on it.
@@ -156,7 +156,7 @@ func (u unit) forward(ctx context.Context, op operations.Op, x exchanged) error 
 }
 
 // released goes on from where clients may have written to the new data. That it does not
-// serve now takes nobody back to the old, which stays beside until the next operation.
+// serve now takes nobody back to the old, which stays alongside until the next operation.
 func (u unit) released(ctx context.Context, op operations.Op, x exchanged) (map[string]string, error) {
 	if u.answersWith(ctx, x.NewID) {
 		return u.finish(x)

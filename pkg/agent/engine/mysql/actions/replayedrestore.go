@@ -18,7 +18,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-// phaseReplay: a server beside is made what the backup says. The running one has not
+// phaseReplay: a server alongside is made what the backup says. The running one has not
 // been touched.
 const phaseReplay = "replay"
 
@@ -27,7 +27,7 @@ const phaseReplay = "replay"
 const freshServer = 256 << 20
 
 // restoreReplayed brings back a dump as the binary logs since have changed it. On the
-// running server the logs would meet other data, so a fresh server is made beside it
+// running server the logs would meet other data, so a fresh server is made alongside it
 // that takes the dump and replays them, and it is that server's dump which the running
 // one gets: from there on it is a logical restore like any other.
 func (a restore) restoreReplayed(ctx context.Context, op operations.Op, p *operation.Restore, m *backup.Manifest, from source) (map[string]string, error) {
@@ -44,7 +44,7 @@ func (a restore) restoreReplayed(ctx context.Context, op operations.Op, p *opera
 	if err := a.mayLoad(ctx, plan, p.Overwrite); err != nil {
 		return nil, err
 	}
-	// Binary logs lie there beside what they change.
+	// Binary logs lie there alongside what they change.
 	r := roomFor(freshServer+chain[0].Size()+2*sizeOf(chain[1:]), a.Env.DataMount, "a larger data storage, on which the binary logs are replayed beside the data")
 	if err := r.check(); err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (u unit) loadScratch(ctx context.Context, op operations.Op, b beside, full 
 	})
 }
 
-// loadFromScratch copies the databases that are wanted from the server beside to the
+// loadFromScratch copies the databases that are wanted from the server alongside to the
 // running one. Nothing was changed there before.
 func (a restore) loadFromScratch(ctx context.Context, op operations.Op, b beside, p *operation.Restore, m *backup.Manifest) (map[string]string, error) {
 	private, err := a.startPrivate(ctx, op, b)
@@ -155,7 +155,7 @@ func (a restore) loadFromScratch(ctx context.Context, op operations.Op, b beside
 	return l.run(ctx, op, p.Overwrite)
 }
 
-// planScratch decides by what the server beside has.
+// planScratch decides by what the server alongside has.
 func planScratch(ctx context.Context, private *private, p *operation.Restore) (logicalPlan, error) {
 	s, err := openSession(ctx, private.engine, false)
 	if err != nil {

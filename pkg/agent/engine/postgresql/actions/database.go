@@ -154,7 +154,7 @@ func (d database) createStatement(name string) string {
 	return s
 }
 
-// statements give the database name what d has beside its content. Roles that the
+// statements give the database name what d has alongside its content. Roles that the
 // server lacks are left out.
 func (d database) statements(name string, roles map[string]bool) []string {
 	db := postgresql.Identifier(name)

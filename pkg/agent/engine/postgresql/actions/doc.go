@@ -5,7 +5,7 @@
 //
 // Invariants:
 //
-//   - What is restored or cloned is made beside what runs: databases under another
+//   - What is restored or cloned is made alongside what runs: databases under another
 //     name, a whole server in another directory, recovered there by a private server
 //     and given the unit's accounts. Only then it is exchanged with the old, which
 //     stays until the new one serves and comes back if it does not.

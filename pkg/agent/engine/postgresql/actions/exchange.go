@@ -53,7 +53,7 @@ type loaded struct {
 	load     func(ctx context.Context, temporary string) error
 }
 
-// exchangeDatabases loads databases beside those that are there and exchanges them in
+// exchangeDatabases loads databases alongside those that are there and exchanges them in
 // one transaction.
 func (u unit) exchangeDatabases(ctx context.Context, op operations.Op, l loading, overwrite bool) (map[string]string, error) {
 	var places []place
@@ -220,7 +220,7 @@ func (u unit) rename(ctx context.Context, places []place, release func() error, 
 // connectionsIn says which databases take connections, before their moves or after.
 func connectionsIn(places []place, moves [][2]string, after bool) func(name string) bool {
 	closed := map[string]bool{}
-	// By the names that they have when they are all beside each other.
+	// By the names that they have when they are all alongside each other.
 	for _, p := range places {
 		closed[p.Temporary], closed[p.Old] = p.Closed, p.WasClosed
 	}
@@ -366,7 +366,7 @@ func (u unit) dropReplaced(ctx context.Context, op operations.Op) (map[string]st
 }
 
 // giveUpDatabases goes back to what was before: the old databases in their places,
-// nothing beside them.
+// nothing alongside them.
 func (u unit) giveUpDatabases(ctx context.Context, op operations.Op) error {
 	places, err := readPlaces(op)
 	if err != nil {

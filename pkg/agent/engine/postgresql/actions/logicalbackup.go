@@ -20,7 +20,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-// Files of a logical backup beside the dumps.
+// Files of a logical backup alongside the dumps.
 const (
 	// globalsFile has the roles with their verifiers, and what they are granted.
 	globalsFile = "globals.json"

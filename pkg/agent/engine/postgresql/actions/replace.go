@@ -58,7 +58,7 @@ type replacement struct {
 	until lsn
 }
 
-// replaceServer makes a database beside the one that runs and exchanges them.
+// replaceServer makes a database alongside the one that runs and exchanges them.
 func (u unit) replaceServer(ctx context.Context, op operations.Op, r replacement) (map[string]string, error) {
 	if err := u.mayReplace(ctx, r.overwrite); err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (u unit) makeAndSwap(ctx context.Context, op operations.Op, r replacement) 
 }
 
 // goOn from where clients may have written to the new database. That it does not serve
-// now takes nobody back to the old one, which stays beside until the next operation.
+// now takes nobody back to the old one, which stays alongside until the next operation.
 func (u unit) goOn(ctx context.Context, op operations.Op) (map[string]string, error) {
 	_, raw := op.Phase()
 	op.Progress("starting the server on the new database", 0, 0)
@@ -200,7 +200,7 @@ func (u unit) goOn(ctx context.Context, op operations.Op) (map[string]string, er
 	return u.removeOld(op)
 }
 
-// removeOld removes the old database and all else that was beside.
+// removeOld removes the old database and all else that was alongside.
 func (u unit) removeOld(op operations.Op) (map[string]string, error) {
 	op.Progress("removing the old database", 0, 0)
 	result := map[string]string{}
@@ -270,7 +270,7 @@ func (u unit) swapped(s swap) (bool, error) {
 // parked is where a data directory is on file systems that cannot exchange two.
 func (u unit) parked() string { return filepath.Join(u.sideDir(), "parked") }
 
-// exchange the data directory and the one beside it. The server is down.
+// exchange the data directory and the one alongside it. The server is down.
 func (u unit) exchange() error {
 	data, side := u.Env.DataDir(), u.sideData()
 	err := unix.Renameat2(unix.AT_FDCWD, data, unix.AT_FDCWD, side, unix.RENAME_EXCHANGE)

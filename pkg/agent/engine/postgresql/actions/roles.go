@@ -15,7 +15,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 )
 
-// globals are what a server has beside its databases, as its catalog knows it.
+// globals are what a server has alongside its databases, as its catalog knows it.
 type globals struct {
 	Roles       []role           `json:"roles"`
 	Memberships []membership     `json:"memberships"`
