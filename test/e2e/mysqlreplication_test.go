@@ -1,0 +1,233 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/test/apidoc"
+)
+
+const mysqlReplication = "mysql-cluster-replication"
+
+// documentedReplication is the documentation's own example, word for word, where the
+// documentation is next to this repository, else ours.
+func documentedReplication(t *testing.T) []byte {
+	t.Helper()
+	path := filepath.Join(root, "..", "shared", "api-documentation.md")
+	if _, err := os.Stat(path); err != nil {
+		t.Logf("%s is absent: the Replication is ours", path)
+		ours, err := os.ReadFile(filepath.Join("testdata", "mysqlreplication.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ours
+	}
+	examples, err := apidoc.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range examples {
+		for _, o := range x.Objects {
+			if x.Fragment || len(x.Objects) != 1 || o.GetKind() != "MysqlReplication" || o.GetName() != mysqlReplication {
+				continue
+			}
+			out, err := yaml.Marshal(o.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+	}
+	t.Fatalf("%s shows no MysqlReplication %s", path, mysqlReplication)
+	return nil
+}
+
+func (e *environment) replication(ctx context.Context) (*v1alpha1.MysqlReplication, error) {
+	return e.upm.UpmV1alpha1().MysqlReplications(ns).Get(ctx, mysqlReplication, metav1.GetOptions{})
+}
+
+// replicates waits until the Replication is Ready with that source and so many members.
+func (e *environment) replicates(t *testing.T, limit time.Duration, source string, members int) {
+	t.Helper()
+	begun := time.Now()
+	eventually(t, limit, fmt.Sprintf("%d members to replicate from %s", members, source), func(ctx context.Context) error {
+		r, err := e.replication(ctx)
+		if err != nil {
+			return err
+		}
+		s := r.Status
+		if s.ObservedGeneration != r.Generation || s.CurrentSource != source || len(s.Topology) != members || !meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ReplicationReady) {
+			return fmt.Errorf("source %q, %d members, generation %d of %d: %s", s.CurrentSource, len(s.Topology), s.ObservedGeneration, r.Generation, sentence(s.Conditions))
+		}
+		return nil
+	})
+	t.Logf("%s is the source of %d members after %.1fs", source, members, time.Since(begun).Seconds())
+}
+
+// editReplication as a user does.
+func (e *environment) editReplication(t *testing.T, change func(*v1alpha1.MysqlReplication)) {
+	t.Helper()
+	eventually(t, time.Minute, "the edit to be taken", func(ctx context.Context) error {
+		r, err := e.replication(ctx)
+		if err != nil {
+			return err
+		}
+		change(r)
+		_, err = e.upm.UpmV1alpha1().MysqlReplications(ns).Update(ctx, r, metav1.UpdateOptions{})
+		return err
+	})
+}
+
+// switchTo makes another member the source.
+func switchTo(name string) func(*v1alpha1.MysqlReplication) {
+	return func(r *v1alpha1.MysqlReplication) {
+		for i := range r.Spec.Replica {
+			if r.Spec.Replica[i].Name == name {
+				r.Spec.Source, r.Spec.Replica[i].MysqlReplicationMember = r.Spec.Replica[i].MysqlReplicationMember, r.Spec.Source
+				return
+			}
+		}
+	}
+}
+
+// rowsOf a member, asked in its own pod.
+func (e *environment) rowsOf(unit string) func(context.Context) (map[int]bool, error) {
+	return func(ctx context.Context) (map[int]bool, error) {
+		out, err := e.exec(ctx, ns, unit, "mysql", "", "mysql", "-N", "-B", "-e", "SELECT id FROM app.t")
+		rows := map[int]bool{}
+		for _, line := range strings.Fields(out) {
+			id, atoiErr := strconv.Atoi(line)
+			if atoiErr != nil {
+				return nil, atoiErr
+			}
+			rows[id] = true
+		}
+		return rows, err
+	}
+}
+
+func (e *environment) variable(t *testing.T, unit, query string) string {
+	t.Helper()
+	out, err := e.exec(t.Context(), ns, unit, "mysql", "", "mysql", "-N", "-B", "-e", query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// oneTakesWrites: exactly one of the members, the source.
+func (e *environment) oneTakesWrites(t *testing.T, g group, source string) {
+	t.Helper()
+	for i := range g.units {
+		want := "1"
+		if g.unit(i) == source {
+			want = "0"
+		}
+		if got := e.variable(t, g.unit(i), "SELECT @@global.super_read_only"); got != want {
+			t.Errorf("%s: super_read_only is %s, want %s: the source is %s", g.unit(i), got, want, source)
+		}
+	}
+}
+
+func TestMysqlReplication(t *testing.T) {
+	e := requireBed(t)
+	g := mysqlGroup
+	e.apply(t, g)
+	t.Cleanup(func() { e.remove(t, g) })
+	e.ready(t, g)
+	cmd := e.kubectlCommand(t.Context(), "apply", "-f", "-")
+	cmd.Stdin = strings.NewReader(string(documentedReplication(t)))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("kubectl apply: %v\n%s", err, out)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		defer cancel()
+		if out, err := e.kubectlCommand(ctx, "delete", "mysqlreplication", mysqlReplication, "-n", ns, "--ignore-not-found", "--timeout=90s").CombinedOutput(); err != nil {
+			t.Errorf("kubectl delete: %v\n%s", err, out)
+		}
+	})
+
+	step := func(name string, f func(t *testing.T)) {
+		if !t.Run(name, f) {
+			out, _ := e.kubectlCommand(context.Background(), "describe", "mysqlreplication", mysqlReplication, "-n", ns).CombinedOutput()
+			t.Fatalf("what follows needs it\n%s", out)
+		}
+	}
+	step("the document's example converges", func(t *testing.T) {
+		e.replicates(t, 4*time.Minute, g.unit(0), g.units)
+		e.oneTakesWrites(t, g, g.unit(0))
+		t.Log(e.kubectlRun(t, "get", "mr", "-n", ns))
+	})
+	step("it waits for a replica, and both acknowledge", func(t *testing.T) {
+		got := e.variable(t, g.unit(0), "SELECT GROUP_CONCAT(VARIABLE_VALUE ORDER BY VARIABLE_NAME) FROM performance_schema.global_status WHERE VARIABLE_NAME IN ('Rpl_semi_sync_source_clients', 'Rpl_semi_sync_source_status')")
+		if got != "2,ON" {
+			t.Errorf("clients and status of semi-sync are %s, want 2,ON", got)
+		}
+	})
+
+	db := openMySQL(t, e.nodePort(t, ns, mysqlReplication+"-readwrite"), "root", e.secret(t, g, "root"))
+	step("rows through the Service for writes are seen on all members", func(t *testing.T) {
+		// The nodes learn of the Service a moment after it is there.
+		eventually(t, time.Minute, "the Service to lead to the source", db.PingContext)
+		for _, statement := range []string{"CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY)", "INSERT INTO app.t VALUES (0)"} {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range g.units {
+			eventually(t, time.Minute, "the row to be on "+g.unit(i), func(ctx context.Context) error {
+				rows, err := e.rowsOf(g.unit(i))(ctx)
+				if err == nil && !rows[0] {
+					err = fmt.Errorf("rows %v", rows)
+				}
+				return err
+			})
+		}
+	})
+	client := writeRows(t, db, 1)
+	client.goesOn(t)
+	all := func(t *testing.T) {
+		t.Helper()
+		for i := range g.units {
+			client.missing(t, g.unit(i), e.rowsOf(g.unit(i)))
+		}
+	}
+
+	for _, to := range []int{1, 0} {
+		step("a switchover to "+g.unit(to)+" under a client that writes", func(t *testing.T) {
+			client.look()
+			e.editReplication(t, switchTo(g.unit(to)))
+			e.replicates(t, 2*time.Minute, g.unit(to), g.units)
+			client.goesOn(t)
+			rows, gap := client.look()
+			t.Logf("%d rows acknowledged so far; the longest gap was %v", rows, gap)
+			e.oneTakesWrites(t, g, g.unit(to))
+			all(t)
+		})
+	}
+	step("a source that is killed comes back as the source with its operator away", func(t *testing.T) {
+		e.stopOperator()
+		kill(t, g.unit(0), serverProcess("mysql"))
+		client.goesOn(t)
+		e.restartOperator(t)
+		e.replicates(t, 2*time.Minute, g.unit(0), g.units)
+		_, gap := client.look()
+		t.Logf("the longest gap was %v", gap)
+		all(t)
+	})
+}
