@@ -34,16 +34,16 @@ func Worker(s *Seat) Pass {
 		if err != nil {
 			return err
 		}
-		return s.report(out)
+		return s.report(ctx, out)
 	}
 }
 
 // report is what the controller writes after a pass: the members, as they were seen.
-func (s *Seat) report(out worker.Outcome) error {
+func (s *Seat) report(ctx context.Context, out worker.Outcome) error {
 	if len(out.Plan.Members) == 0 || reflect.DeepEqual(out.Plan.Members, out.Recorded.Members) {
 		return nil
 	}
 	to := out.Recorded.Clone()
 	to.Members = out.Plan.Members
-	return s.Save(context.Background(), out.Recorded, topology.Change{Kind: "Report", To: to})
+	return s.Save(ctx, out.Recorded, topology.Change{Kind: "Report", To: to})
 }

@@ -80,11 +80,6 @@ func (w *World) read() topology.Recorded {
 	if len(r.Durability) > 1 && !w.Rules.DurabilityList {
 		r.Durability = r.Durability[len(r.Durability)-1:]
 	}
-	if !w.Rules.CountQuorum {
-		for i := range r.Durability {
-			r.Durability[i].W = int32(len(r.Durability[i].Members))
-		}
-	}
 	return r
 }
 

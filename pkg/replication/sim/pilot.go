@@ -26,7 +26,6 @@ func Pilot(s *Seat) Pass {
 
 type pilot struct {
 	seat *Seat
-	ctx  context.Context
 	// from is what was read, status what it is to be.
 	from, status topology.Recorded
 	// raised: this process has raised the epoch.
@@ -38,6 +37,9 @@ type pilot struct {
 	unknown bool
 }
 
+// unbounded: calls in a world end by themselves.
+var unbounded = context.Background()
+
 const (
 	phaseFence   = "Fence"
 	phaseCatchUp = "CatchUp"
@@ -47,7 +49,6 @@ const (
 )
 
 func (p *pilot) pass(ctx context.Context) error {
-	p.ctx = ctx
 	loaded, err := p.seat.Load(ctx)
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (p *pilot) pass(ctx context.Context) error {
 }
 
 func (p *pilot) save() error {
-	err := p.seat.Save(p.ctx, p.from, topology.Change{Kind: topology.ChangeBegin, To: p.status})
+	err := p.seat.Save(unbounded, p.from, topology.Change{Kind: topology.ChangeBegin, To: p.status})
 	if err == nil {
 		p.from = p.status.Clone()
 	}
@@ -87,7 +88,7 @@ func (p *pilot) save() error {
 }
 
 func (p *pilot) observe(i int) *agentclient.Observation {
-	o, err := p.seat.Observe(p.ctx, p.target(i))
+	o, err := p.seat.Observe(unbounded, p.target(i))
 	if err != nil {
 		return nil
 	}
@@ -154,7 +155,7 @@ func (p *pilot) promote(i int) error {
 	for _, m := range entry.Members {
 		d.Members = append(d.Members, agentclient.DurabilityMember{Name: m.Name, UnitUID: m.UnitUID, ServerID: m.ServerUUID})
 	}
-	o, err := p.seat.Promote(p.ctx, p.target(i), agentclient.PromoteRequest{
+	o, err := p.seat.Promote(unbounded, p.target(i), agentclient.PromoteRequest{
 		Fence: p.fence(), Durability: d, Open: true, ServerID: entry.Source,
 		Channel: agentclient.ChannelAccount{User: channelUser, Password: "p"},
 	})
@@ -180,7 +181,7 @@ func (p *pilot) steady() error {
 		// The members that leave have to be isolated first.
 		for _, m := range newest.Members {
 			if i := p.index(m.Name); p.isolated(i) && (!p.answered(i) || p.record(i).Role != agentclient.RoleIsolated) {
-				_, err := p.seat.Isolate(p.ctx, p.target(i), p.fence())
+				_, err := p.seat.Isolate(unbounded, p.target(i), p.fence())
 				return err
 			}
 		}
@@ -278,7 +279,7 @@ func (p *pilot) followAll(source int) error {
 			continue
 		}
 		if r.Role == agentclient.RoleSource {
-			o, err := p.seat.Demote(p.ctx, p.target(i), p.fence())
+			o, err := p.seat.Demote(unbounded, p.target(i), p.fence())
 			if err != nil {
 				errs = append(errs, err)
 				continue
@@ -300,7 +301,7 @@ func (p *pilot) followAll(source int) error {
 		if !gtid.Errant(all(p.seen[i]), all(at), uuid).IsEmpty() {
 			continue
 		}
-		o, err := p.seat.Follow(p.ctx, p.target(i), agentclient.FollowRequest{
+		o, err := p.seat.Follow(unbounded, p.target(i), agentclient.FollowRequest{
 			Fence: p.fence(), UpstreamExecuted: at.MySQL.Executed, Acknowledge: member,
 			Upstream: agentclient.Upstream{Name: p.name(source), Host: p.name(source), Port: 3306, ServerID: newest.Source, User: channelUser},
 			Channel:  agentclient.ChannelAccount{User: channelUser, Password: "p"},
@@ -354,7 +355,7 @@ func (p *pilot) switchover() error {
 	}
 	switch op.Phase {
 	case phaseFence:
-		closed, err := p.seat.Demote(p.ctx, p.target(from), p.fence())
+		closed, err := p.seat.Demote(unbounded, p.target(from), p.fence())
 		if err != nil || !closed.Answered || closed.ServerID != p.status.Durability[len(p.status.Durability)-1].Source {
 			return err
 		}
@@ -372,7 +373,7 @@ func (p *pilot) switchover() error {
 
 // hold sets or lifts the fence of a member.
 func (p *pilot) hold(i int, held bool) (*agentclient.Status, error) {
-	return p.seat.SetHold(p.ctx, p.target(i), agentclient.Hold{Name: holdFence, Held: held, Epoch: p.status.Epoch, ReplicationUID: replicationUID})
+	return p.seat.SetHold(unbounded, p.target(i), agentclient.Hold{Name: holdFence, Held: held, Epoch: p.status.Epoch, ReplicationUID: replicationUID})
 }
 
 // commit records the new source: from here on the way is forward.
@@ -419,9 +420,9 @@ func (p *pilot) failover() error {
 		var o *agentclient.Observation
 		var err error
 		if p.record(i).Role == agentclient.RoleSource {
-			o, err = p.seat.Demote(p.ctx, p.target(i), p.fence())
+			o, err = p.seat.Demote(unbounded, p.target(i), p.fence())
 		} else {
-			o, err = p.seat.Isolate(p.ctx, p.target(i), p.fence())
+			o, err = p.seat.Isolate(unbounded, p.target(i), p.fence())
 		}
 		if agentclient.IsStaleFence(err) {
 			return err
@@ -461,7 +462,7 @@ func (p *pilot) failover() error {
 // votes.
 func (p *pilot) candidate(votes map[int]*agentclient.Observation) int {
 	for _, e := range p.status.Durability {
-		if p.async() {
+		if p.async() || !p.seat.w.Rules.CountQuorum {
 			break
 		}
 		r := 0

@@ -58,7 +58,7 @@ type Rules struct {
 	// DurabilityList: an entry of the durability list counts until its successor is
 	// proven. Off: only the newest entry is there when the operator reads.
 	DurabilityList bool
-	// CountQuorum: R + W > N. Off: the operator reads that every member acknowledged.
+	// CountQuorum: R + W > N. Off: the pilot is content with any vote.
 	CountQuorum bool
 	// CompareAndSwap: what was recorded since it was read is not written over.
 	CompareAndSwap bool
