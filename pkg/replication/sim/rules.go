@@ -55,6 +55,9 @@ type Rules struct {
 	// no members. That it looks once a second only is not modelled.
 	ForeignReceivers bool
 
+	// LeftDoNotCount: the acknowledgement of a receiver that has left is forgotten. The
+	// agents cannot do it yet: a server counts it when W is lowered.
+	LeftDoNotCount bool
 	// DurabilityList: an entry of the durability list counts until its successor is
 	// proven. Off: only the newest entry is there when the operator reads.
 	DurabilityList bool
@@ -70,7 +73,7 @@ func AllRules() Rules {
 		KillWaiting: true, IsolatedRole: true, PositionsAfterVote: true, RecordedDurability: true,
 		DurabilityBeforeOpen: true, ClosedStart: true, ProvenStop: true, PodEndProven: true,
 		KeepReceived: true, ApplyFirst: true, KeepRelayLog: true, SyncRelayLog: true, NeverDegrade: true,
-		CallOrder: true, EpochOrder: true, AcknowledgedIsolate: true, ForeignReceivers: true,
+		CallOrder: true, EpochOrder: true, AcknowledgedIsolate: true, ForeignReceivers: true, LeftDoNotCount: true,
 		DurabilityList: true, CountQuorum: true, CompareAndSwap: true,
 	}
 }

@@ -235,6 +235,9 @@ func (s *server) clients() (n int) {
 func (s *server) detach(c *connection) {
 	if s.attached[c.from.number] == c {
 		s.attached[c.from.number] = nil
+		if s.w.Rules.LeftDoNotCount {
+			s.acknowledged[c.from.number] = 0
+		}
 	}
 	if c.from.upstream == c {
 		c.from.upstream = nil
