@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -146,7 +147,12 @@ func (e *environment) oneTakesWrites(t *testing.T, g group, source string) {
 func TestMysqlReplication(t *testing.T) {
 	e := requireBed(t)
 	g := mysqlGroup
-	e.apply(t, g)
+	// Four of them find room on the bed's nodes.
+	e.apply(t, g, func(set *unstructured.Unstructured) {
+		if err := unstructured.SetNestedField(set.Object, "100m", "spec", "resources", "requests", "cpu"); err != nil {
+			t.Fatal(err)
+		}
+	})
 	t.Cleanup(func() { e.remove(t, g) })
 	e.ready(t, g)
 	cmd := e.kubectlCommand(t.Context(), "apply", "-f", "-")
@@ -229,5 +235,11 @@ func TestMysqlReplication(t *testing.T) {
 		_, gap := client.look()
 		t.Logf("the longest gap was %v", gap)
 		all(t)
+	})
+	step("the set grows by one, which replicates by itself", func(t *testing.T) {
+		e.editReplication(t, func(r *v1alpha1.MysqlReplication) { r.Spec.UnitSet = g.set })
+		e.kubectlRun(t, "scale", "unitset", g.set, "-n", ns, "--replicas", strconv.Itoa(g.units+1))
+		e.replicates(t, 4*time.Minute, g.unit(0), g.units+1)
+		client.missing(t, g.unit(g.units), e.rowsOf(g.unit(g.units)))
 	})
 }
