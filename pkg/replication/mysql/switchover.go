@@ -305,7 +305,7 @@ func (d *decision) serves(m *Member) bool {
 // reopen a source that the operation has closed. What it promised stays.
 func (d *decision) reopen(from *Member) topology.Step {
 	s := topology.Step{
-		Kind: topology.StepPromote, Rule: d.ruleOf(from), Open: true, ServerID: d.upstream(from).ServerID, Generation: d.Recorded.Data.Generation,
+		Kind: topology.StepPromote, Rule: d.ruleOf(from), Open: true, ServerID: d.recordedServer(from), Generation: d.Recorded.Data.Generation,
 		Why: "the operation is taken back",
 	}
 	return s
