@@ -86,7 +86,7 @@ func explain(seed uint64, rules Rules, operator Operator, fault Fault) string {
 }
 
 // raceSchedules is enough for the race detector: operators are coroutines.
-const raceSchedules, allSchedules = 2_000, 100_000
+const raceSchedules, allSchedules = 2_000, 50_000
 
 func schedules(t *testing.T) uint64 {
 	if raceDetector || testing.Short() {
