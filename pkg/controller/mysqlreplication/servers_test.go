@@ -70,7 +70,7 @@ func (s *servers) complete(t agentclient.Target, o *agentclient.Observation, err
 		}
 		m.SemiSync.ReplicaEnabled = true
 	case record.Role == agentclient.RoleSource:
-		m.SemiSync = agentclient.MySQLSemiSync{SourceEnabled: record.Durability.Sync, SourceActive: record.Durability.Sync, WaitFor: int32(record.Durability.W)}
+		m.SemiSync = agentclient.MySQLSemiSync{SourceEnabled: record.Durability.Sync, SourceActive: record.Durability.Sync, WaitFor: record.Durability.W}
 		for pod, uuid := range s.uuids {
 			s.With(pod, func(a *fake.Agent) {
 				if r := a.Status.Record; r != nil && r.Upstream != nil && r.Upstream.Name == s.units[t.PodUID] {

@@ -39,7 +39,7 @@ type state struct {
 	// wanted is the topology that the spec asks for.
 	wanted wanted
 	// members are those of the accepted topology, the requested source first, and
-	// then those that are still in status.topology.
+	// then those of status.topology that are not gone yet.
 	members []member
 	// outcome of the last pass over the members' agents; nil before the first.
 	outcome *outcome
@@ -119,12 +119,32 @@ func (c *Controller) observe(r *v1alpha1.MysqlReplication) *state {
 	}
 	for i := range r.Status.Topology {
 		t := &r.Status.Topology[i]
-		if !slices.ContainsFunc(s.members, func(m member) bool { return m.Name == t.Name && (t.UnitUID == "" || m.UnitUID == t.UnitUID) }) {
+		// One name is one member: a Unit that was made again takes the place of the one
+		// before it.
+		if !slices.ContainsFunc(s.members, func(m member) bool { return m.Name == t.Name }) && !c.gone(s, t) {
 			s.members = append(s.members, c.member(s, v1alpha1.AcceptedMember{Name: t.Name, UnitUID: t.UnitUID}, true))
 		}
 	}
 	s.outcome = c.outcome(r)
 	return s
+}
+
+// gone says whether a member that is not accepted any more has left nothing behind: no
+// Unit, no pod, and nothing in the records that is still judged by its name.
+func (c *Controller) gone(s *state, t *v1alpha1.ReplicationMemberStatus) bool {
+	if u := s.units[t.Name]; u != nil && (t.UnitUID == "" || u.UID == t.UnitUID) {
+		return false
+	}
+	pod, there := c.children.Pods.Get(cache.NewObjectName(s.replication.Namespace, t.Name))
+	if there && (pod.UID == t.PodUID || ownerref.ControlledByUID(pod, t.UnitUID)) {
+		return false
+	}
+	if op := s.status.Operation; s.status.CurrentSource == t.Name || op != nil && (op.From == t.Name || op.To == t.Name) {
+		return false
+	}
+	return !slices.ContainsFunc(s.status.Durability, func(e v1alpha1.ReplicationDurabilityEntry) bool {
+		return topology.RuleOf(e).Has(t.Name)
+	})
 }
 
 // setOfMembers is the set that listed units are, or were, part of: it says which of
