@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
 
@@ -50,6 +51,10 @@ func (e *environment) checkPromises(t *testing.T, in func(namespace string) []*u
 			promisesOfUnit(unit, want)
 			e.provideForUnit(t, objects, ns, unit)
 			checks = append(checks, func(t *testing.T) { e.checkUnit(t, unit) })
+		case "MysqlReplication":
+			r := convert[v1alpha1.MysqlReplication](t, o)
+			promisesOfReplication(r, want)
+			checks = append(checks, func(t *testing.T) { e.checkReplication(t, r) })
 		case "Secret", "ConfigMap":
 			want[plural(o.GetKind())+"/"+o.GetName()] = true
 		}
