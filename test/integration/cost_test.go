@@ -76,9 +76,11 @@ func TestASetOfThreeCostsSoManyCallsUntilItIsReady(t *testing.T) {
 	begun := time.Now()
 	e.create(t, g)
 	e.ready(t, ns, 3)
-	eventually(t, "the events", func(context.Context) error {
-		if n := counted(p.Every())["create events"]; n < 4 {
-			return fmt.Errorf("there are %d", n)
+	const configMaps = 1 + 3 + 3 // the templates; of each Unit its values, and what it was Ready with
+	eventually(t, "the events, and what is kept of units that are Ready", func(context.Context) error {
+		n := counted(p.Every())
+		if n["create events"] < 4 || n["create configmaps"] < configMaps {
+			return fmt.Errorf("there are %d events and %d ConfigMaps", n["create events"], n["create configmaps"])
 		}
 		return nil
 	})
@@ -102,7 +104,7 @@ func TestASetOfThreeCostsSoManyCallsUntilItIsReady(t *testing.T) {
 		"create controllerrevisions":    1,
 		"create services":               1,
 		"create poddisruptionbudgets":   1,
-		"create configmaps":             1 + 3,
+		"create configmaps":             configMaps,
 		"create units":                  3,
 		"create secrets":                3,
 		"create persistentvolumeclaims": 3,

@@ -21,7 +21,8 @@ import (
 )
 
 // A member of either kind of Replication stays until that has answered for this very
-// Unit. No controller of Replications runs here: the test answers.
+// Unit. Nothing acts on a PostgresReplication, nor on members in the mode
+// group_replication: the test answers.
 func TestAMemberIsRemovedWhenItsReplicationHasEvacuatedIt(t *testing.T) {
 	for _, kind := range []string{"mysqlreplications", "postgresreplications"} {
 		t.Run(kind, func(t *testing.T) {
@@ -78,7 +79,7 @@ func (e *environment) replication(t *testing.T, ns, resource string) func(v1alph
 	switch resource {
 	case "mysqlreplications":
 		r := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders"}}
-		r.Spec.Mode = "rpl_async"
+		r.Spec.Mode = v1alpha1.MysqlReplicationGroup
 		r.Spec.Secret = v1alpha1.MysqlReplicationSecret{Name: "orders-secret", Mysql: "root", Replication: "root"}
 		r.Spec.Source = v1alpha1.MysqlReplicationMember{Name: "orders-0", Host: host("orders-0"), Port: 3306}
 		r.Spec.Replica = []v1alpha1.MysqlReplicaMember{{MysqlReplicationMember: v1alpha1.MysqlReplicationMember{Name: "orders-1", Host: host("orders-1"), Port: 3306}}}

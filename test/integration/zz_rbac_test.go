@@ -24,6 +24,7 @@ var elsewhere = map[apiproxy.Call]string{
 	{Verb: "update", Resource: "secrets"}:                                 "a certificate or a CA that is renewed (pkg/controller/unit, pkg/agenttls)",
 	{Verb: "patch", Resource: "secrets"}:                                  "labels of a certificate's Secret (pkg/controller/unit)",
 	{Verb: "patch", Group: "upm.syntropycloud.io", Resource: "grpccalls"}: "the finalizer of a call that an agent is given (pkg/controller/grpccall, test/e2e)",
+	{Verb: "get", Group: "apps", Resource: "controllerrevisions"}:         "the revision of a Unit, by an operator that came after it (pkg/controller/revision)",
 	{Verb: "patch", Group: "apps", Resource: "controllerrevisions"}:       "a spec that goes back to an older revision (pkg/controller/unitset)",
 	{Verb: "delete", Group: "apps", Resource: "controllerrevisions"}:      "a history longer than its limit (pkg/controller/unitset)",
 }
