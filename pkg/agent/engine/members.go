@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ErrInvalid: what was asked for can never be understood; a wrapped error says why.
+// ErrInvalid is of what can never be understood; a wrapped error says why.
 var ErrInvalid = errors.New("invalid")
 
 // Member is what a Replicator's server does for its Replication in addition to its role. MySQL

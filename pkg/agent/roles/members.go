@@ -19,7 +19,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/state"
 )
 
-// ErrUnsupported: servers of this engine cannot do it.
+// ErrUnsupported is of what servers of this engine cannot do.
 var ErrUnsupported = errors.New("unsupported")
 
 const (

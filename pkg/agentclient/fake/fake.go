@@ -298,7 +298,7 @@ func (ag *Agent) settle() {
 		s.State, s.Message = agentclient.StateDataMissing, "the volume holds another database"
 	default:
 		if s.Data == nil {
-			s.Data = &agentclient.DataIdentity{SystemID: "system-" + string(s.PodUID), ClaimUIDs: ag.Applied.ClaimUIDs, Virgin: true}
+			s.Data = &agentclient.DataIdentity{SystemID: "system-" + string(s.PodUID), ClaimUIDs: ag.Applied.ClaimUIDs, Pristine: new(true)}
 		}
 		s.State, s.Message, s.Version, s.Writable = agentclient.StateRunning, "", "fake", ag.writable()
 		s.RunningHash = s.AppliedHash

@@ -154,9 +154,10 @@ func (ag *Agent) order(t agentclient.Target, f agentclient.RoleFence, call strin
 	case f.Term == last.term && f.Seq == last.seq && call == last.call:
 		return true, nil
 	case f.Term < last.term, f.Term == last.term && f.Seq <= last.seq:
-		_, err := refuse("call %d of term %d comes after call %d of term %d", f.Seq, f.Term, last.seq, last.term)
-		err.(*agentclient.Error).Later = &agentclient.Order{Term: last.term, Seq: last.seq}
-		return false, err
+		return false, &agentclient.Error{
+			Class: agentclient.StaleFence, Target: t, Later: &agentclient.Order{Term: last.term, Seq: last.seq},
+			Err: fmt.Errorf("call %d of term %d comes after call %d of term %d", f.Seq, f.Term, last.seq, last.term),
+		}
 	}
 	return false, nil
 }

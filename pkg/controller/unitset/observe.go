@@ -295,7 +295,11 @@ func (c *Controller) forget(key cache.ObjectName) {
 	c.wrote.Clear(key, "")
 	c.references.Forget(key)
 	c.heldBack.Delete(key)
+	c.forgetPorts(key)
+}
+
+func (c *Controller) forgetPorts(key cache.ObjectName) {
 	c.portsMu.Lock()
+	defer c.portsMu.Unlock()
 	delete(c.ports, key)
-	c.portsMu.Unlock()
 }

@@ -48,6 +48,7 @@ const (
 	channelUser  = "unit_replication"
 )
 
+//nolint:contextcheck // its calls have no context of their own: they end by themselves
 func (p *pilot) pass(ctx context.Context) error {
 	loaded, err := p.seat.Load(ctx)
 	if err != nil {

@@ -80,7 +80,7 @@ type programs struct {
 	// left are the objects that could not be made, and why.
 	left []string
 
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // of one run, whose statements come by a callback
 	u   unit
 	s   *session
 	in  string

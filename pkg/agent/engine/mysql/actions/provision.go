@@ -173,7 +173,7 @@ func (a provision) copyDonor(ctx context.Context, op operations.Op, from, s *ses
 			cancel(err)
 		}
 	})
-	err := clone{a.unit}.cloneInstance(ctx, op, s, donor, password, into, r)
+	err := clone(a).cloneInstance(ctx, op, s, donor, password, into, r)
 	if cause := context.Cause(ctx); err != nil && cause != nil && operations.ReasonOf(cause) == reasonDonorBlocked {
 		err = cause
 	}
