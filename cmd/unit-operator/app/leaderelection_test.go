@@ -6,6 +6,7 @@ package app
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -350,4 +351,18 @@ func TestStandingByEndsAtOnceWithTheProcess(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// leaseTransitions is an int32 that all agents' calls depend on.
+func TestAnAgentThatClaimsAnImpossibleTermRaisesNothing(t *testing.T) {
+	o := newCallOrder(time.Now())
+	o.leaseless = true
+	o.term.Store(leastTerm(time.Now()))
+	before, _ := o.next()
+	for _, claimed := range []int64{math.MaxInt32 - 1, math.MaxInt32, math.MaxInt64} {
+		o.overtaken(agentclient.Order{Term: claimed, Seq: 1})
+	}
+	if term, _ := o.next(); term != before || o.least(time.Now()) != before {
+		t.Errorf("term %d became %d, at least %d", before, term, o.least(time.Now()))
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"k8s.io/klog/v2"
+
 	"github.com/upmio/unit-operator/pkg/agentclient"
 )
 
@@ -22,6 +24,7 @@ type callOrder struct {
 	// needed is the lowest term that agents let this process through with, as far as
 	// their refusals tell.
 	needed atomic.Int64
+	now    func() time.Time
 	// leaseless: there is no Lease by which this process could prove that it leads.
 	leaseless bool
 	// renewed is when this process last wrote its Lease, in nanoseconds; 0 where there is
@@ -30,7 +33,7 @@ type callOrder struct {
 }
 
 func newCallOrder(now time.Time) *callOrder {
-	o := &callOrder{}
+	o := &callOrder{now: time.Now}
 	o.seq.Store(now.UnixMicro())
 	return o
 }
@@ -39,7 +42,15 @@ func newCallOrder(now time.Time) *callOrder {
 // of a leader by now, or of one whose Lease is no more (it was deleted, the operator was
 // rolled back, a clock was set back). Which of the two it is the Lease shows: its next
 // renewal raises the term above, and fails if another leads. Until then calls are refused.
+//
+// An agent is believed up to the term that an operator has whose clock is ten years
+// ahead: one that is in somebody else's hands must not use up the numbers of a Lease,
+// which all others' calls depend on.
 func (o *callOrder) overtaken(by agentclient.Order) {
+	if by.Term > leastTerm(o.now().AddDate(10, 0, 0)) {
+		klog.Background().Info("An agent claims that it was called by an operator of an impossible term; it goes on refusing calls until its pod is replaced", "term", by.Term)
+		return
+	}
 	mine := o.term.Load()
 	if by.Term < mine || by.Term == mine && by.Seq <= o.seq.Load() {
 		// Calls of this process overtook each other, which no other term mends.
