@@ -6,6 +6,7 @@ package mysqlreplication
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -215,17 +216,37 @@ func request(s *state, m *member) topology.Member {
 	if last := m.unit.Status.LastPod; last != nil && last.Ended != "" {
 		out.EndedPodUID = last.UID
 	}
+	out.PodTerminating = m.pod != nil && ending(m.pod)
 	switch {
+	case (m.leaving || out.Evacuate == v1alpha1.EvacuationRemove) && m.neverRan():
+		// Where it can never run, such as for want of an image or of quota, it could never
+		// be taken out otherwise.
+		out.NeverRan = true
 	case m.pod == nil:
 	case m.pod.NodeName == "":
-		// It has no node, so nothing of it runs or ever did: as good as one that has ended.
-		// Where there is no node for it a member could never be taken out otherwise.
-		out.PodTerminating = ending(m.pod)
-		if out.EndedPodUID == "" {
+		// It has no node, so nothing of it runs or ever did: as good as one that has ended,
+		// unless one before it has not.
+		if out.EndedPodUID == "" && m.unit.Status.LastPod == nil {
 			out.EndedPodUID = m.pod.UID
 		}
 	default:
-		out.PodUID, out.PodReady, out.PodTerminating = m.pod.UID, databaseReady(m.pod), ending(m.pod)
+		out.PodUID, out.PodReady = m.pod.UID, databaseReady(m.pod)
 	}
 	return out
+}
+
+// neverRan says whether no pod of the member has ever started anything: its agent was
+// never there to be given a role.
+func (m *member) neverRan() bool {
+	status := &m.unit.Status
+	if status.LastPod != nil || status.DataIdentity != nil {
+		return false
+	}
+	if m.pod == nil {
+		return status.PodUID == ""
+	}
+	started := func(c slim.Container) bool {
+		return c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState.Terminated != nil || c.RestartCount > 0
+	}
+	return !slices.ContainsFunc(m.pod.InitContainers, started) && !slices.ContainsFunc(m.pod.Containers, started)
 }

@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
@@ -82,6 +84,60 @@ func TestAMemberThatIsGoneLeavesNoRow(t *testing.T) {
 	w.live()
 	if d := cmp.Diff([]string{"mysql-0", "mysql-1", "mysql-2"}, w.rows()); d != "" {
 		t.Errorf("status.topology after growing again: -want +got:\n%s", d)
+	}
+}
+
+// A set that grew where there is no room shrinks again.
+func TestAMemberThatNeverRanCanBeTakenOut(t *testing.T) {
+	for name, tc := range map[string]struct {
+		node, noPod bool
+		started     bool
+		want        v1alpha1.EvacuationState
+	}{
+		"its pod has no node":               {want: v1alpha1.EvacuationDone},
+		"its pod never started a container": {node: true, want: v1alpha1.EvacuationDone},
+		"it has no pod":                     {noPod: true, want: v1alpha1.EvacuationDone},
+		"its pod runs and answers nobody":   {node: true, started: true, want: v1alpha1.EvacuationInProgress},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, bySet)
+			w.live()
+			w.scale(4)
+			w.unit(3)
+			unit, pod := w.theUnit(3), w.pod(3)
+			w.servers.stop(pod.UID)
+			w.agents.Fail(func(_ string, target agentclient.Target) error {
+				if target.Unit == unit.Name {
+					return fake.Unavailable(target)
+				}
+				return nil
+			})
+			if !tc.started {
+				pod.Status = corev1.PodStatus{Phase: corev1.PodPending}
+			}
+			if !tc.node {
+				pod.Spec.NodeName = ""
+			}
+			w.Given(pod)
+			if tc.noPod {
+				w.Erase(pod)
+				unit.Status.PodUID = ""
+			}
+			unit.Status.Replication = &v1alpha2.UnitReplication{Kind: v1alpha2.KindMysqlReplication, Name: "orders", UID: w.replication().UID}
+			w.Given(unit)
+			w.live()
+			w.scale(3)
+			w.evacuate(3)
+			w.live()
+			if got := w.evacuation(3); got.State != tc.want {
+				t.Fatalf("evacuation %+v", got)
+			}
+			w.remove(3)
+			w.live()
+			if d := cmp.Diff([]string{"mysql-0", "mysql-1", "mysql-2"}, w.rows()); d != "" {
+				t.Errorf("status.topology: -want +got:\n%s", d)
+			}
+		})
 	}
 }
 

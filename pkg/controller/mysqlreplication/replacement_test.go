@@ -58,9 +58,10 @@ func TestAPodWithoutANodeRunsNothing(t *testing.T) {
 		last        *v1alpha2.UnitLastPod
 		runs, ended types.UID
 	}{
-		"on a node":                    {"n1", nil, "p", ""},
-		"on no node":                   {"", nil, "", "p"},
-		"on no node, after an earlier": {"", &v1alpha2.UnitLastPod{UID: "before", Ended: v1alpha2.PodEndKubelet}, "", "before"},
+		"on a node":                          {"n1", nil, "p", ""},
+		"on no node":                         {"", nil, "", "p"},
+		"on no node, after one that may run": {"", &v1alpha2.UnitLastPod{UID: "before"}, "", ""},
+		"on no node, after an earlier":       {"", &v1alpha2.UnitLastPod{UID: "before", Ended: v1alpha2.PodEndKubelet}, "", "before"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &member{unit: slimUnit("mysql-1", "u1"), pod: &slim.Pod{ObjectMeta: metav1.ObjectMeta{UID: "p"}, NodeName: tc.node}}

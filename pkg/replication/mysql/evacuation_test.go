@@ -34,6 +34,7 @@ func TestEvacuation(t *testing.T) {
 		"one that is released may be removed":                    {with(healthy(3), notPromised(2), released(2), evacuate(2, remove)), 2, "remove Done "},
 		"one that has what the source lacks is not removed":      {with(healthy(3), notPromised(2), released(2), evacuate(2, remove), member(2, errant)), 2, "remove Refused ErrantTransactions"},
 		"one whose agent is away is not removed":                 {with(healthy(3), notPromised(2), away(2), evacuate(2, remove)), 2, "remove InProgress Unreachable"},
+		"one that never ran is":                                  {with(healthy(3), notPromised(2), away(2), evacuate(2, remove), member(2, func(m *Member) { m.PodUID, m.NeverRan = "", true })), 2, "remove Done "},
 		"one that is becoming the source is not evacuated":       {with(committed(), evacuate(1, restart)), 1, "restart InProgress InOperation"},
 		"nobody asked": {healthy(3), 1, ""},
 		"in rpl_async a replica is removed once it is released":   {with(healthy(2), async, released(1), evacuate(1, remove)), 1, "remove Done "},

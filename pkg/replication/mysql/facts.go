@@ -156,7 +156,7 @@ func (d *decision) silent(m *Member) bool {
 	case m.reachable() && m.Seen.Record != nil && m.Seen.Record.Role == topology.RoleIsolated && !m.receiving():
 		return true
 	}
-	return m.PodUID == "" && m.EndedPodUID != ""
+	return m.PodUID == "" && (m.EndedPodUID != "" || m.NeverRan)
 }
 
 // errantOf is what is known of it: observed now, or reported before.

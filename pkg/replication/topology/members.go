@@ -84,6 +84,9 @@ type Member struct {
 	PodTerminating bool
 	// EndedPodUID is the last pod whose end is proven.
 	EndedPodUID types.UID
+	// NeverRan: it is to leave, and no pod of it has ever started anything. PodUID is
+	// empty then, whether it has a pod or not.
+	NeverRan bool
 	// StoppedByUser: its spec says startup: false.
 	StoppedByUser bool
 	// Evacuate is the request that stands; empty: none.
