@@ -149,8 +149,9 @@ type Replicator interface {
 	Close(ctx context.Context) error
 
 	// Follow makes a running server receive from record.Upstream. It changes the
-	// channel only on a difference, and only if nothing received is lost by it or
-	// upstreamExecuted contains it; else ErrWouldLose.
+	// channel only on a difference, and only once what was received is applied
+	// (ErrNotYet until then) or, where it cannot be or is delayed, if upstreamExecuted
+	// contains it; else ErrWouldLose.
 	Follow(ctx context.Context, record RoleRecord, channel ChannelAccount, upstreamExecuted string) error
 
 	// StopReceiver stops receiving and returns when it was seen stopped. The applier

@@ -127,7 +127,7 @@ func (p *pod) enforceReplica(upstreamExecuted string) error {
 		if len(s.relay) > 0 && w.Rules.KeepReceived {
 			there, err := setOf(upstreamExecuted)
 			all := s.all()
-			if err != nil || !there.contains(&all) || w.Rules.ApplyFirst {
+			if err != nil || !there.contains(&all) || w.Rules.ApplyFirst && s.applierError == 0 {
 				if s.applierError != 0 {
 					return errWouldLose
 				}

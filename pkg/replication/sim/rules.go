@@ -34,8 +34,8 @@ type Rules struct {
 	// nothing received is lost.
 	KeepReceived bool
 	// ApplyFirst: before the channel changes, what was received is applied, though the new
-	// upstream has it too: a member that has acknowledged it is counted on. The agents do
-	// not: see ShippedRules.
+	// upstream has it too: a member that has acknowledged it is counted on. An applier that
+	// cannot, or only after a delay, is not modelled.
 	ApplyFirst bool
 	// KeepRelayLog: relay_log_recovery = OFF.
 	KeepRelayLog bool
@@ -78,11 +78,7 @@ func AllRules() Rules {
 	}
 }
 
-// ShippedRules are those of the agents as they are. A member drops what it received if
-// its new upstream has it, for a delayed one could not apply it soon; the worker judges
-// promises of sources before by the position that was taken over.
-func ShippedRules() Rules {
-	r := AllRules()
-	r.ApplyFirst = false
-	return r
-}
+// ShippedRules are those of the agents as they are, but for one: LeftDoNotCount is taken
+// as kept, and a scenario has what comes of it. The worker judges promises of sources
+// before by the position that was taken over.
+func ShippedRules() Rules { return AllRules() }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
 
@@ -121,14 +123,8 @@ func pointTo(ctx context.Context, db *sql.DB, v version, change string, channel 
 		return err
 	}
 	if o.unapplied != "" {
-		contained, err := contains(ctx, db, upstreamExecuted, o.Executed, o.Channel.Retrieved)
-		if err != nil {
+		if err := keepReceived(ctx, db, v, o, upstreamExecuted); err != nil {
 			return err
-		}
-		if !contained {
-			if err := applyReceived(ctx, db, v); err != nil {
-				return fmt.Errorf("the upstream is not known to have all that was received here: %w", err)
-			}
 		}
 	}
 	if o.Channel != nil {
@@ -137,6 +133,33 @@ func pointTo(ctx context.Context, db *sql.DB, v version, change string, channel 
 		}
 	}
 	return withoutPassword(execControl(ctx, db, change), channel)
+}
+
+// keepReceived applies what the stopped receiver received, though the new upstream may
+// have it too: this server has acknowledged it, and is counted on should that upstream be
+// gone before it has sent it again. Only where the applier cannot, or waits for
+// SOURCE_DELAY, does it do that the upstream has it.
+func keepReceived(ctx context.Context, db *sql.DB, v version, o observed, upstreamExecuted string) error {
+	if o.Channel.Delay == 0 {
+		if err := applyReceived(ctx, db, v); err == nil || !cannotApply(err) {
+			return err
+		}
+	}
+	contained, err := contains(ctx, db, upstreamExecuted, o.Executed, o.Channel.Retrieved)
+	if err != nil || contained {
+		return err
+	}
+	if err := applyReceived(ctx, db, v); err != nil {
+		return fmt.Errorf("the upstream is not known to have all that was received here: %w", err)
+	}
+	return nil
+}
+
+// cannotApply is true of an error of applyReceived that waiting does not mend: the
+// applier stopped on one, or the server refuses to start it.
+func cannotApply(err error) bool {
+	var refused *mysql.MySQLError
+	return errors.Is(err, engine.ErrWouldLose) || errors.Is(err, errApplierStart) && errors.As(err, &refused)
 }
 
 // contains asks whether a GTID set has all that others have.

@@ -6,6 +6,7 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ func receiverStopped(ctx context.Context, db *sql.DB, v version) (observed, erro
 	return o, err
 }
 
+// errApplierStart: the server did not start its applier.
+var errApplierStart = errors.New("starting the applier")
+
 // applyReceived waits until the server has executed what its stopped receiver
 // received.
 func applyReceived(ctx context.Context, db *sql.DB, v version) error {
@@ -90,7 +94,7 @@ func applyReceived(ctx context.Context, db *sql.DB, v version) error {
 				engine.ErrWouldLose, o.unapplied, o.Channel.ApplierErrorNumber, o.Channel.ApplierError)
 		default:
 			if err := execControl(ctx, db, startApplier(v)); err != nil {
-				return err
+				return fmt.Errorf("%w: %w", errApplierStart, err)
 			}
 		}
 		// Of an applier that stops meanwhile the server does not say so here: a second
