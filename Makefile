@@ -10,8 +10,8 @@ LDFLAGS := -s -w -X github.com/upmio/unit-operator/pkg/version.Version=$(VERSION
 # once (some 20 minutes, see hack/budget.sh). Together 55 minutes: with the builds, 75
 # for a clean clone with empty caches. make ci fails if one takes longer.
 BUDGET_VERIFY ?= 480
-BUDGET_TEST ?= 780
-BUDGET_TEST_SERVERS ?= 780
+BUDGET_TEST ?= 900
+BUDGET_TEST_SERVERS ?= 960
 BUDGET_E2E ?= 1260
 
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'

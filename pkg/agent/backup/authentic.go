@@ -49,6 +49,31 @@ func (m *Manifest) sign(key []byte) error {
 	return err
 }
 
+// SignManifest returns the JSON of a manifest with the code of what it says now: who has
+// the key may change the manifest of an encrypted backup.
+func SignManifest(raw, key []byte) ([]byte, error) {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &keys); err != nil {
+		return nil, err
+	}
+	var id string
+	if err := json.Unmarshal(keys["id"], &id); err != nil {
+		return nil, err
+	}
+	signed, err := signedForm(raw)
+	if err != nil {
+		return nil, err
+	}
+	mac, err := macOf(key, id, signed)
+	if err != nil {
+		return nil, err
+	}
+	if keys[macKey], err = json.Marshal(mac); err != nil {
+		return nil, err
+	}
+	return json.Marshal(keys)
+}
+
 // checkMAC fails unless who wrote the manifest had the key, which is the right one.
 func (m *Manifest) checkMAC(key []byte) error {
 	want, err := macOf(key, m.ID, m.signed)

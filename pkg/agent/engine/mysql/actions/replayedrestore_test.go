@@ -341,7 +341,11 @@ func TestAnInterruptedReplayLeavesTheDatabasesAloneOnRealServer(t *testing.T) {
 			if longer == string(content) {
 				t.Fatalf("%s is not in the manifest", set)
 			}
-			if err := os.WriteFile(path, []byte(longer), 0o600); err != nil {
+			signed, err := backup.SignManifest([]byte(longer), key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, signed, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			op := r.op(operation.ActionRestore, restore)

@@ -265,6 +265,9 @@ func TestChainsOfTheLogComeBackEncryptedAndWhole(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if changed, err = backup.SignManifest(changed, key["encryption.key"]); err != nil {
+					t.Fatal(err)
+				}
 				if err := os.WriteFile(c.manifest(), changed, 0o600); err != nil {
 					t.Fatal(err)
 				}
