@@ -41,6 +41,9 @@ type pod struct {
 	// operations of the unit.
 	operations agentv1.OperationServiceClient
 
+	// calls that change something have a place among those of their writer.
+	calls int64
+
 	serve, supervise *container
 }
 
@@ -117,8 +120,9 @@ func (c *container) wait() int {
 func (c *container) signal(sig syscall.Signal) { _ = c.cmd.Process.Signal(sig) }
 
 func (p *pod) applyRequest(change ...func(*agentv1.ApplyRequest)) *agentv1.ApplyRequest {
+	p.calls++
 	r := &agentv1.ApplyRequest{
-		Fence:         &agentv1.Fence{PodUid: p.env.PodUID, UnitUid: p.env.UID, UnitGeneration: 1},
+		Fence:         &agentv1.Fence{PodUid: p.env.PodUID, UnitUid: p.env.UID, UnitGeneration: 1, Term: 1, Seq: p.calls},
 		Configuration: &agentv1.Configuration{Hash: "h1"},
 		ClaimUids:     map[string]string{"data": "claim-1"},
 	}
@@ -158,9 +162,10 @@ func (p *pod) apply(change ...func(*agentv1.ApplyRequest)) *agentv1.GetStatusRes
 
 func (p *pod) hold(name string, held bool) {
 	p.t.Helper()
+	p.calls++
 	call(p, func(ctx context.Context) (*agentv1.SetHoldResponse, error) {
 		return p.client.SetHold(ctx, &agentv1.SetHoldRequest{
-			Fence: &agentv1.Fence{PodUid: p.env.PodUID, UnitUid: p.env.UID, Epoch: 1, UnitGeneration: 1}, Name: name, Held: held,
+			Fence: &agentv1.Fence{PodUid: p.env.PodUID, UnitUid: p.env.UID, Epoch: 1, UnitGeneration: 1, Term: 1, Seq: p.calls}, Name: name, Held: held,
 		})
 	})
 }
