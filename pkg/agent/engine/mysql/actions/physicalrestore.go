@@ -79,7 +79,7 @@ func (u unit) mayReplaceMember(overwrite bool) error {
 		return nil
 	}
 	desired, err := u.Store.Desired()
-	if err == nil && desired != nil && desired.Managed {
+	if err == nil && desired != nil && desired.OwnerUID != "" {
 		err = operations.Failed(operation.ReasonWouldOverwrite, "the unit is a member of a Replication, and this replaces the whole server, for all members: overwrite: \"true\" does")
 	}
 	return err

@@ -94,7 +94,7 @@ func (u unit) mayReplace(ctx context.Context, overwrite bool) error {
 		if err != nil {
 			return err
 		}
-		if desired != nil && desired.Managed {
+		if desired != nil && desired.OwnerUID != "" {
 			return operations.Failed(operation.ReasonWouldOverwrite, "the unit is a member of a Replication, and this replaces the whole server, for all members: overwrite \"true\" does")
 		}
 	}
