@@ -4,6 +4,7 @@
 package mysql
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -23,6 +24,9 @@ func (d *decision) changeDurability() (done bool) {
 	if len(list) == 0 {
 		d.record([]v1alpha1.ReplicationDurabilityEntry{d.entry(topology.Rule{})}, "", "")
 		return true
+	}
+	if !reflect.DeepEqual(d.mem.SettledUnder, list) {
+		d.mem.Settled, d.mem.SettledUnder = time.Time{}, list
 	}
 	last := list[len(list)-1]
 	if d.broken(last) {

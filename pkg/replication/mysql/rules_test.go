@@ -64,6 +64,9 @@ func TestRules(t *testing.T) {
 			with(healthy(3), notPromised(2), promisedBefore(2), away(2), member(2, func(m *Member) { m.Leaving = true })), "Healthy/Healthy", "", ""},
 		"A3c its pod's end is proven: the entry goes": {
 			with(healthy(3), notPromised(2), promisedBefore(2), away(2), member(2, func(m *Member) { m.Leaving, m.PodUID, m.EndedPodUID = true, "", "pod-u2" })), "/ save Durability", "", ""},
+		"A3c the promises are another operator's: what was seen before them counts for nothing": {
+			with(healthy(3), notPromised(2), promisedBefore(2), away(2), member(2, func(m *Member) { m.Leaving, m.PodUID, m.EndedPodUID = true, "", "pod-u2" }),
+				func(v *View) { v.Memory.SettledUnder = v.Recorded.Durability[:1] }), "Healthy/Healthy", "", ""},
 		"A3d a switchover records what its target promises together with the commit": {
 			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), isolatedAt(0, 8)),
 			"InOperation/Preparing save Commit switchover-8-Requested u0->u1", "", ""},

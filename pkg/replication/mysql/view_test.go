@@ -87,6 +87,9 @@ func with(v View, edits ...edit) View {
 	for _, e := range edits {
 		e(&v)
 	}
+	if v.Memory.SettledUnder == nil {
+		v.Memory.SettledUnder = v.Recorded.Durability
+	}
 	return v
 }
 

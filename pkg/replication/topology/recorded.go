@@ -125,6 +125,9 @@ type Memory struct {
 	// Settled is when the rule of the source was last seen changed; positions count for a
 	// new entry of durability only after that.
 	Settled time.Time
+	// SettledUnder is the list of promises that was recorded then: after another one, which
+	// another operator may have recorded, nothing is settled.
+	SettledUnder []v1alpha1.ReplicationDurabilityEntry
 }
 
 // Position of the source at a time.
