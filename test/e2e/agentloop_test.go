@@ -32,6 +32,11 @@ exec "$0.away" "$@"
 // called, at the latest until the test ends.
 func (e *environment) breakAgent(t *testing.T, p *corev1.Pod) (mend func()) {
 	t.Helper()
+	// One that was killed before may be waiting for its kubelet.
+	eventually(t, 2*time.Minute, "the agent of "+p.Name+" to run", func(context.Context) error {
+		_, err := hostProcess(p.Name, agentProcess)
+		return err
+	})
 	// The node's own view of the pod's volume: the containers' is read-only.
 	pattern := filepath.Join(filepath.Dir(e.kubeconfig), "*", "kubelet", "pods", string(p.UID), "volumes", "kubernetes.io~empty-dir", "*", "unit-agent")
 	found, err := filepath.Glob(pattern)

@@ -192,7 +192,8 @@ func allContainers(t *testing.T, v *victim, running volume) {
 func serverDoesNotStart(t *testing.T, v *victim, running volume, id string) {
 	t.Helper()
 	r := running.await(t, id, func(r journal.Record) bool { return r.Phase == "exchange" })
-	for end := time.Now().Add(time.Minute); r.Phase == "exchange" && !r.State.Final() && time.Now().Before(end); {
+	starts := func() bool { return r.Phase == "exchange" || r.Phase == "released" }
+	for end := time.Now().Add(time.Minute); starts() && !r.State.Final() && time.Now().Before(end); {
 		if pid, err := hostProcess(v.name, serverProcess(string(v.kind))); err == nil {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
