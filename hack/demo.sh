@@ -92,13 +92,101 @@ for type in "${types[@]}"; do
   done
 done
 
+# replication of the MySQL set.
+replication=orders-replication
+source_of() { kubectl get mysqlreplication $replication -o jsonpath='{.status.currentSource}'; }
+
+# replicates waits until the Replication is Ready, and no operation runs.
+replicates() {
+  local ready
+  until ready=$(kubectl get mysqlreplication $replication \
+    -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}/{.status.readyReplicas}/{.status.operation.type}') && [ "$ready" = True/2/ ]; do
+    [ $SECONDS -lt $deadline ] || die "$replication does not replicate: $(kubectl describe mysqlreplication $replication | tail -n 40)"
+    sleep 0.2
+  done
+}
+
+# client runs a shell with the password of root as an application's pod would have it:
+# in the environment, never in a command line.
+client() {
+  local password
+  password=$(kubectl get secret orders-secret -o jsonpath='{.data.root}' | base64 -d)
+  # shellcheck disable=SC2016 # the shell in the pod expands it
+  kubectl exec -i orders-2 -c mysql -- sh -c 'read -r MYSQL_PWD; export MYSQL_PWD
+    sql() { timeout 2 mysql --no-defaults --connect-timeout=1 -h "$host" -u root -N -B -e "$1" 2>/dev/null; }
+    '"$1" <<<"$password"
+}
+
+# write_rows for some seconds, one after the other, and prints how many were acknowledged
+# and the longest time between two of them in milliseconds.
+write_rows() {
+  # shellcheck disable=SC2016 # the shell in the pod expands it
+  client 'host='$replication'-readwrite
+    until sql "CREATE DATABASE IF NOT EXISTS demo; CREATE TABLE IF NOT EXISTS demo.written (id BIGINT AUTO_INCREMENT PRIMARY KEY)"; do sleep 0.2; done
+    rows=0 gap=0 last=$(date +%s%3N)
+    end=$((last + 15000))
+    while [ "$last" -lt "$end" ]; do
+      if sql "INSERT INTO demo.written VALUES ()"; then
+        now=$(date +%s%3N) rows=$((rows + 1))
+        [ $((now - last)) -le "$gap" ] || gap=$((now - last))
+        last=$now
+      elif [ "$(date +%s%3N)" -gt $((end + 60000)) ]; then
+        exit 1
+      fi
+    done
+    echo "$rows $gap"'
+}
+
+rows_on() { client "host=$1.orders-headless-svc"' sql "SELECT COUNT(*) FROM demo.written"'; }
+
+# show_replication: rows through the Service for writes are on every member, also when
+# another member becomes the source under the client that writes them.
+show_replication() {
+  replicates
+  local from to written gap result unit before=0
+  from=$(source_of)
+  to=orders-1
+  [ "$from" != orders-1 ] || to=orders-0
+  # A demo that is brought up to date has rows already.
+  before=$(rows_on "$from" 2>/dev/null || echo 0)
+  say "$from is the source; a client writes through $replication-readwrite for 15 s, and $to becomes the source meanwhile"
+  result=$(mktemp)
+  write_rows >"$result" &
+  local writer=$!
+  sleep 5
+  kubectl annotate mysqlreplication $replication --overwrite "unit-operator.io/switchover=$to" >/dev/null
+  until [ "$(source_of)" = "$to" ]; do
+    [ $SECONDS -lt $deadline ] || die "$to does not become the source: $(kubectl describe mysqlreplication $replication | tail -n 40)"
+    sleep 0.2
+  done
+  wait $writer || die "the client's writes were not acknowledged again"
+  read -r written gap <"$result"
+  rm -f "$result"
+  replicates
+  say "$to is the source; the client had $written rows acknowledged, and waited for one of them $gap ms at most"
+  for unit in orders-0 orders-1 orders-2; do
+    until [ "$(rows_on $unit || echo 0)" -ge $((before + written)) ]; do
+      [ $SECONDS -lt $deadline ] || die "$unit lacks rows: it has $(rows_on $unit), and $((before + written)) were acknowledged"
+      sleep 0.5
+    done
+    say "$unit has $(rows_on $unit) rows"
+  done
+}
+
+if [[ " ${types[*]} " == *" mysql "* ]]; then
+  deadline=$((SECONDS + 300))
+  show_replication
+fi
+
 echo
-kubectl get unitsets,units,pods,pvc,svc
+kubectl get unitsets,units,mysqlreplications,pods,pvc,svc
 cat <<MSG
 
 Look around:
   export KUBECONFIG=$KUBECONFIG
   bin/bed kubectl describe unitset orders
+  bin/bed kubectl describe mysqlreplication orders-replication
+  bin/bed kubectl annotate mr orders-replication --overwrite unit-operator.io/switchover=orders-2
   bin/bed kubectl exec -it orders-0 -- mysql -e "SELECT @@version"
   bin/bed kubectl exec -it ledger-0 -- psql -c "SELECT version()"
   bin/bed kubectl logs orders-0 -c agent

@@ -7,6 +7,13 @@ cd "$(dirname "$0")/.."
 # shellcheck source=hack/lib.sh
 source hack/lib.sh
 need_go
+# Modules, and the packages of others that linters read in compiled form.
+fetch() {
+  go mod download
+  go list -export -deps -test ./... >/dev/null
+}
+say "fetching and compiling what we depend on, unless it is cached"
+once fetch
 failed=()
 for check in format shell words codegen crds proto docs dupl lint; do
   say "verify-$check"

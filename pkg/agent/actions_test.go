@@ -29,8 +29,8 @@ func TestActionsAreThoseThatCallsMayAskFor(t *testing.T) {
 		if len(made) == 0 {
 			t.Errorf("%s has none", typ)
 		}
-		// Provision is the Replication's: no call may ask for it.
-		known := append(operation.Actions(typ), operation.ActionProvision)
+		// Provision is the Replication's, verify the command line's: no call may ask for them.
+		known := append(operation.Actions(typ), operation.ActionProvision, operation.ActionVerify)
 		for _, name := range made {
 			if !slices.Contains(known, name) {
 				t.Errorf("%s: nobody may ask for %s", typ, name)

@@ -99,7 +99,7 @@ Linked under the name nslookup, curl or netstat it stands in for that program.`,
 	klog.InitFlags(flags)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.PersistentFlags().AddGoFlag(flags.Lookup("v"))
-	root.AddCommand(newInstallCommand(), newSuperviseCommand(), newServeCommand(), newPrestopCommand(), newEnvCommand(), cli.Command())
+	root.AddCommand(newInstallCommand(), newSuperviseCommand(), newServeCommand(), newPrestopCommand(), newEnvCommand(), cli.Command(cli.Engines{New: NewEngine, Actions: NewActions}))
 	return root
 }
 

@@ -177,6 +177,9 @@ func TestErrorsHaveAClass(t *testing.T) {
 			if ClassOf(err) != want {
 				t.Errorf("got %s", ClassOf(err))
 			}
+			if Failed(err) != (code == codes.Internal) {
+				t.Errorf("the agent failed: %v", Failed(err))
+			}
 			if err == nil || !strings.Contains(err.Error(), "so it is") || !strings.Contains(err.Error(), "ns/u-0") || strings.Contains(err.Error(), "rpc error") {
 				t.Errorf("message %v", err)
 			}

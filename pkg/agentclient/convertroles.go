@@ -58,7 +58,7 @@ func toChannel(in ChannelAccount) *agentv1.ChannelAccount {
 	if in.User == "" {
 		return nil
 	}
-	return &agentv1.ChannelAccount{User: in.User, Password: []byte(in.Password)}
+	return &agentv1.ChannelAccount{User: in.User, Password: []byte(in.Password), Id: in.ID}
 }
 
 func toDurability(in Durability) *agentv1.Durability {
@@ -87,7 +87,7 @@ func fromRecord(in *agentv1.RoleRecord) *RoleRecord {
 	return &RoleRecord{
 		ReplicationUID: types.UID(in.GetReplicationUid()), Term: in.GetTerm(), Seq: in.GetSeq(), Epoch: in.GetEpoch(),
 		Role: roleNames[in.GetRole()], Upstream: fromUpstream(in.GetUpstream()), Durability: fromDurability(in.GetDurability()),
-		Open: in.GetOpen(), DataGeneration: in.GetDataGeneration(), Released: in.GetReleased(),
+		Open: in.GetOpen(), DataGeneration: in.GetDataGeneration(), Released: in.GetReleased(), ChannelID: in.GetChannelId(),
 	}
 }
 
@@ -105,7 +105,7 @@ func fromObservation(in *agentv1.ObserveResponse) *Observation {
 	return &Observation{
 		Status: fromStatus(in.GetStatus()), ObservedAt: fromTime(in.GetObservedAt()),
 		Answered: in.GetAnswered(), Error: in.GetError(), ServerID: in.GetServerId(), ReadOnly: in.GetReadOnly(),
-		FreeBytes: in.GetFreeBytes(), TotalBytes: in.GetTotalBytes(),
+		FreeBytes: in.GetFreeBytes(), TotalBytes: in.GetTotalBytes(), Busy: in.GetBusy(),
 		MySQL: fromMySQL(in.GetMysql()), PostgreSQL: fromPostgreSQL(in.GetPostgresql()),
 	}
 }
@@ -122,7 +122,7 @@ func fromMySQL(in *agentv1.MySQLObservation) *MySQLObservation {
 			WaitFor: semiSync.GetWaitFor(), Clients: semiSync.GetClients(), WaitingSessions: semiSync.GetWaitingSessions(),
 			Unacknowledged: semiSync.GetUnacknowledged(), Acknowledged: semiSync.GetAcknowledged(),
 		},
-		Version: in.GetVersion(),
+		Version: in.GetVersion(), Committing: in.GetCommitting(),
 	}
 	if c := in.GetChannel(); c != nil {
 		out.Channel = &MySQLChannel{

@@ -42,6 +42,8 @@ type Error struct {
 	Class  Class
 	Target Target
 	Err    error
+	// Answered: the agent said it, be it that it could not do it now.
+	Answered bool
 	// Later is the call that came after the refused one, of a StaleFence that was refused
 	// because of its order; nil otherwise.
 	Later *Order
@@ -70,6 +72,13 @@ func ClassOf(err error) Class {
 
 // IsUnavailable tells whether to try again later.
 func IsUnavailable(err error) bool { return err != nil && ClassOf(err) == Unavailable }
+
+// Failed tells whether an agent answered that it could not do it now, such as for want of
+// space. Others that are Unavailable have not answered.
+func Failed(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Class == Unavailable && e.Answered
+}
 
 // IsBusy tells whether another operation is in the way.
 func IsBusy(err error) bool { return err != nil && ClassOf(err) == Busy }
@@ -110,11 +119,12 @@ func classify(target Target, err error) error {
 	case codes.Aborted:
 		class = Aborted
 	}
+	answered := class != Unavailable || status.Code(err) == codes.Internal
 	later := laterThan(err)
 	if s, ok := status.FromError(err); ok && !errors.Is(err, context.DeadlineExceeded) {
 		err = errors.New(s.Message())
 	}
-	return &Error{Class: class, Target: target, Err: err, Later: later}
+	return &Error{Class: class, Target: target, Err: err, Answered: answered, Later: later}
 }
 
 // laterThan is the call by which a call was refused as too old; nil if it was not.

@@ -195,8 +195,8 @@ type Donor struct {
 // ProvisionRequest makes a server a copy of a donor.
 type ProvisionRequest struct {
 	Fence RoleFence
-	// ID of the operation and JournalID of the journal it is meant for, as in
-	// OperationRef.
+	// ID of the operation, 1 to 63 letters, digits and -, and JournalID of the journal it
+	// is meant for, as in OperationRef.
 	ID, JournalID string
 	Donor         Donor
 	// Channel is the account that logs in to the donor.

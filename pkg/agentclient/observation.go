@@ -20,6 +20,8 @@ type RoleRecord struct {
 	Open           bool
 	DataGeneration int64
 	Released       bool
+	// ChannelID of the account that is in force; empty: the agent does not say.
+	ChannelID string
 }
 
 // StopProof proves that no process of a server can run again.
@@ -45,6 +47,8 @@ type Observation struct {
 	// FreeBytes and TotalBytes of the file system that the data lies on; 0 if it did not
 	// tell in time.
 	FreeBytes, TotalBytes int64
+	// Busy names the operation that replaces the unit's data; empty: none.
+	Busy string
 	// One of these is set, by the engine.
 	MySQL      *MySQLObservation
 	PostgreSQL *PostgreSQLObservation
@@ -60,6 +64,9 @@ type MySQLObservation struct {
 	DumpThreads      []MySQLDumpThread
 	// Version as the server says it: 8.4.6.
 	Version string
+	// Committing are transactions that are in the binary log, or about to be, and not in
+	// Executed yet.
+	Committing string
 }
 
 // MySQLChannel is the replication channel.

@@ -96,6 +96,8 @@ type ChannelAccount struct {
 	User string
 	// Password of at most 32 characters. Never printed.
 	Password Password
+	// ID is another one for another password; RoleRecord has that which is in force.
+	ID string
 }
 
 // Password does not print.

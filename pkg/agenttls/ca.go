@@ -31,6 +31,8 @@ type CA struct {
 	key    crypto.Signer
 	bundle []byte
 	pool   *x509.CertPool
+	// data of its Secret.
+	data map[string][]byte
 }
 
 // NewCA makes a CA and returns it as the data of its Secret.
@@ -83,7 +85,7 @@ func LoadCA(data map[string][]byte) (*CA, error) {
 	if !pool.AppendCertsFromPEM(bundle) {
 		return nil, fmt.Errorf("the CA's %s holds no certificate", BundleKey)
 	}
-	return &CA{cert: pair.Leaf, key: signer, bundle: bundle, pool: pool}, nil
+	return &CA{cert: pair.Leaf, key: signer, bundle: bundle, pool: pool, data: data}, nil
 }
 
 // Bundle is what to trust, in PEM.

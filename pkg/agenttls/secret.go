@@ -33,11 +33,7 @@ func EnsureCA(ctx context.Context, secrets Secrets, now time.Time) (*CA, error) 
 		if data, err = NewCA(now); err != nil {
 			return nil, fmt.Errorf("making the agents' CA: %w", err)
 		}
-		secret, err = secrets.Create(ctx, &corev1.Secret{
-			ObjectMeta: metav1.ObjectMeta{Name: CASecret, Labels: map[string]string{"app.kubernetes.io/managed-by": "unit-operator"}},
-			Type:       corev1.SecretTypeTLS,
-			Data:       data,
-		}, metav1.CreateOptions{FieldManager: "unit-operator"})
+		secret, err = createCA(ctx, secrets, data)
 		if apierrors.IsAlreadyExists(err) {
 			secret, err = secrets.Get(ctx, CASecret, metav1.GetOptions{})
 		}
@@ -50,4 +46,22 @@ func EnsureCA(ctx context.Context, secrets Secrets, now time.Time) (*CA, error) 
 		return nil, fmt.Errorf("Secret %s: %w; restore it, or delete it and every *-agent-tls Secret to begin with a new CA", CASecret, err)
 	}
 	return ca, nil
+}
+
+// WriteBack makes the Secret of a CA again that was deleted while agents trust that CA:
+// an operator that started without it would make another one, which none of them knows.
+// A Secret that is there is left as it is.
+func (ca *CA) WriteBack(ctx context.Context, secrets Secrets) error {
+	if _, err := createCA(ctx, secrets, ca.data); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("writing the agents' CA back into Secret %s: %w", CASecret, err)
+	}
+	return nil
+}
+
+func createCA(ctx context.Context, secrets Secrets, data map[string][]byte) (*corev1.Secret, error) {
+	return secrets.Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: CASecret, Labels: map[string]string{"app.kubernetes.io/managed-by": "unit-operator"}},
+		Type:       corev1.SecretTypeTLS,
+		Data:       data,
+	}, metav1.CreateOptions{FieldManager: "unit-operator"})
 }

@@ -30,6 +30,7 @@ type Metrics struct {
 
 	replicationChanges *prometheus.CounterVec
 	replicationSteps   *prometheus.HistogramVec
+	replicationPhases  *prometheus.HistogramVec
 }
 
 // New makes the metrics. Nothing is counted before somebody is given them.
@@ -62,11 +63,16 @@ func New() *Metrics {
 		Help:    "Duration of the calls that change the role of a member or wait for it, by step (Promote, Demote, Follow, Isolate, Wait, Provision ...) and result (success, error).",
 		Buckets: prometheus.ExponentialBuckets(0.001, 2, 15), // 1 ms to 16 s
 	}, []string{"step", "result"})
+	m.replicationPhases = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "unit_operator_replication_phase_duration_seconds",
+		Help:    "Duration of the phases of switchovers and failovers, by operation (Switchover, Failover) and phase (Preparing, Fencing, Opening).",
+		Buckets: prometheus.ExponentialBuckets(0.01, 2, 14), // 10 ms to 82 s
+	}, []string{"operation", "phase"})
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "unit_operator_build_info", Help: "1, with the version of unit-operator as label.",
 	}, []string{"version", "commit"})
 	build.WithLabelValues(version.Version, version.Commit).Set(1)
-	m.registry.MustRegister(m.syncs, m.agentCalls, m.leader, m.replicationChanges, m.replicationSteps, build,
+	m.registry.MustRegister(m.syncs, m.agentCalls, m.leader, m.replicationChanges, m.replicationSteps, m.replicationPhases, build,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.registry.MustRegister(m.queues.collectors()...)
@@ -114,4 +120,9 @@ func (m *Metrics) ReplicationStep(step string, failed bool, took time.Duration) 
 		result = "error"
 	}
 	m.replicationSteps.WithLabelValues(step, result).Observe(took.Seconds())
+}
+
+// ReplicationPhase is a phase of a switchover or failover that is over.
+func (m *Metrics) ReplicationPhase(operation, phase string, took time.Duration) {
+	m.replicationPhases.WithLabelValues(operation, phase).Observe(took.Seconds())
 }

@@ -41,11 +41,11 @@ func (k keys) all() []string { return slices.Concat(k.required, k.optional) }
 var accepted = map[string]keys{
 	ActionLogicalBackup: {
 		[]string{"destination"},
-		[]string{"backupType", "compression", "retention", "encryption", "databases", "skipTables", "destinationSecret", "encryptionSecret"},
+		[]string{"backupType", "compression", "retention", "encryption", "databases", "skipTables", "verify", "destinationSecret", "encryptionSecret"},
 	},
 	ActionPhysicalBackup: {
 		[]string{"destination"},
-		[]string{"backupType", "compression", "retention", "encryption", "parallel", "destinationSecret", "encryptionSecret"},
+		[]string{"backupType", "compression", "retention", "encryption", "parallel", "verify", "destinationSecret", "encryptionSecret"},
 	},
 	ActionRestore: {
 		[]string{"source"},
@@ -82,6 +82,7 @@ func Decode(typ, action string, parameters map[string]json.RawMessage) (Params, 
 		params = &PhysicalBackup{
 			BackupType: a.backupType(), Compression: a.compression(), Destination: a.location("destination"),
 			Retention: a.retention(), Encryption: a.encryption(), Parallel: a.integer("parallel", 0, 1, 64),
+			Verify: a.boolean("verify"),
 		}
 		refs = SecretRefs{Destination: a.secretName("destinationSecret"), Encryption: a.secretName("encryptionSecret")}
 	case ActionRestore:

@@ -27,6 +27,9 @@ const (
 	ReasonLocked = "Locked"
 	// ReasonTooLate: a call was deleted when there was no way back any more.
 	ReasonTooLate = "TooLate"
+	// ReasonVerificationFailed: what was restored of a backup is not what was backed up. The
+	// message says which tables differ.
+	ReasonVerificationFailed = "VerificationFailed"
 	// ReasonUnsafeDestination: a directory that backups are not to be in.
 	ReasonUnsafeDestination = "UnsafeDestination"
 )

@@ -15,6 +15,10 @@ const (
 	ActionClone          = "clone"
 )
 
+// ActionVerify restores a backup on a private server and compares. No call may ask for it:
+// it takes the parameters of restore, and is what unit-agent backup verify does.
+const ActionVerify = "verify"
+
 // BackupType says how much a backup holds.
 type BackupType string
 
@@ -55,6 +59,8 @@ type LogicalBackup struct {
 	Databases   []string      `json:"databases,omitempty"`
 	// SkipTables are globs, <database>.<table>.
 	SkipTables []string `json:"skipTables,omitempty"`
+	// Verify: the backup is restored alongside the data and compared.
+	Verify bool `json:"verify,omitempty"`
 }
 
 // PhysicalBackup are the parameters of physical-backup.
@@ -66,6 +72,8 @@ type PhysicalBackup struct {
 	Encryption  Encryption    `json:"encryption,omitempty"`
 	// Parallel threads; 0 leaves it to the agent.
 	Parallel int `json:"parallel,omitempty"`
+	// Verify: the backup is restored alongside the data and compared.
+	Verify bool `json:"verify,omitempty"`
 }
 
 // Restore are the parameters of restore.

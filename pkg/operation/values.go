@@ -192,7 +192,7 @@ func (a *args) logicalBackup() *LogicalBackup {
 	b := &LogicalBackup{
 		BackupType: a.backupType(), Compression: a.compression(), Destination: a.location("destination"),
 		Retention: a.retention(), Encryption: a.encryption(),
-		Databases: a.databases(), SkipTables: a.skipTables(),
+		Databases: a.databases(), SkipTables: a.skipTables(), Verify: a.boolean("verify"),
 	}
 	if b.BackupType != Incremental {
 		return b

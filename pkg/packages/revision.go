@@ -15,26 +15,35 @@ import (
 // a newer API whose types have more fields, or write an empty one differently,
 // gives the same revision.
 func hash(template corev1.PodTemplateSpec, files map[string]string, values map[string]any) (string, error) {
-	content, err := json.Marshal(struct {
+	pruned, err := Pruned(struct {
 		Template corev1.PodTemplateSpec `json:"template"`
 		Files    map[string]string      `json:"files"`
 	}{template, files})
 	if err != nil {
 		return "", err
 	}
-	var generic any
-	if err := json.Unmarshal(content, &generic); err != nil {
-		return "", err
-	}
 	// An empty default value differs from an absent one: values are not pruned.
-	if content, err = json.Marshal([]any{prune(generic), values}); err != nil {
+	content, err := json.Marshal([]any{pruned, values})
+	if err != nil {
 		return "", err
 	}
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// prune removes null, empty maps and empty lists.
+// Pruned is a value as JSON has it, without null, empty maps and empty lists.
+func Pruned(v any) (any, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var generic any
+	if err := json.Unmarshal(raw, &generic); err != nil {
+		return nil, err
+	}
+	return prune(generic), nil
+}
+
 func prune(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

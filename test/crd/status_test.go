@@ -69,7 +69,10 @@ func TestStatusesAreKept(t *testing.T) {
 			Members: []v1alpha1.AcceptedMember{{Name: "a-0", UnitUID: "u0", Host: "h0", Port: 1}, {Name: "a-1", UnitUID: "u1", Host: "h1", Port: 1, Isolated: true}},
 			Secret:  &v1alpha1.AcceptedSecret{Name: "s", Manager: "m", Replication: "r"},
 		},
-		&v1alpha1.ReplicationData{SystemID: "s", Generation: 3, Timeline: 4, BeginLSN: "0/3000060"},
+		&v1alpha1.ReplicationData{
+			SystemID: "s", Generation: 3, Timeline: 4, BeginLSN: "0/3000060",
+			Replacement: &v1alpha1.ReplicationReplacement{ServerID: "s", Generation: 2, By: "call"}, Outdated: []string{"s1", "s2"},
+		},
 		[]v1alpha1.ReplicationDurabilityEntry{
 			{Source: "s", Timeline: 4, W: 1, Members: []v1alpha1.DurabilityMember{{Name: "a-1", UnitUID: "u1", ServerUUID: "s1"}}},
 			// A change appends before it removes, so one source may be there twice.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
 // elsewhere are fields whose content Kubernetes documents.
@@ -186,3 +187,43 @@ func TestExamplesAreObjectsOfTheAPI(t *testing.T) {
 		t.Errorf("there are examples of %q, want %q", got, want)
 	}
 }
+
+func TestTheRunbookHasARowForEveryReason(t *testing.T) {
+	runbook := sectionsOf(read(t, filepath.Join(root, "docs", "replication.md")))["Runbook"]
+	rows := map[string]bool{}
+	for line := range strings.Lines(runbook) {
+		if cell, ok := strings.CutPrefix(line, "| "); ok {
+			cell, _, _ = strings.Cut(cell, " | ")
+			for _, word := range codeWord.FindAllStringSubmatch(cell, -1) {
+				rows[word[1]] = true
+			}
+		}
+	}
+	for _, of := range []struct {
+		file, prefix string
+		least        int
+	}{
+		{"pkg/replication/mysql/states.go", "Reason", 30},
+		{"pkg/apis/upm/v1alpha1/replication_conditions.go", "Replication", 14},
+		{"pkg/controller/mysqlreplication/conditions.go", "reasonO", 1},
+	} {
+		constant := regexp.MustCompile(`(?m)^\t` + of.prefix + `\w+\s+= "(\w+)"$`)
+		found := constant.FindAllStringSubmatch(read(t, filepath.Join(root, filepath.FromSlash(of.file))), -1)
+		if len(found) < of.least {
+			t.Errorf("only %d constants of %s were found in %s, want at least %d", len(found), of.prefix, of.file, of.least)
+		}
+		for _, match := range found {
+			if !rows[match[1]] {
+				t.Errorf("docs/replication.md, Runbook, has no row for `%s` (%s)", match[1], of.file)
+			}
+		}
+	}
+	for _, phase := range []string{topology.PhasePreparing, topology.PhaseFencing, topology.PhaseOpening} {
+		if !inCode(runbook, phase) {
+			t.Errorf("docs/replication.md, Runbook, does not name the phase `%s`, which is a reason of Ready", phase)
+		}
+	}
+}
+
+// codeWord is one word between backquotes.
+var codeWord = regexp.MustCompile("`(\\w+)`")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -78,11 +79,35 @@ func (e *environment) sendsTo(ctx context.Context, service, ip string) (bool, er
 	return false, nil
 }
 
+// servicesFollow waits until the pod is ready, or is not, and all of the Services send
+// clients to it as its readiness says.
+func (e *environment) servicesFollow(t *testing.T, pod string, ready bool, services ...string) {
+	t.Helper()
+	eventually(t, 2*time.Minute, fmt.Sprintf("%s to be ready: %t, and %s to follow", pod, ready, strings.Join(services, ", ")), func(ctx context.Context) error {
+		p, err := e.kube.CoreV1().Pods(ns).Get(ctx, pod, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		isReady := func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }
+		if now := slices.ContainsFunc(p.Status.Conditions, isReady); now != ready {
+			return fmt.Errorf("its readiness is %t", now)
+		}
+		for _, service := range services {
+			if there, err := e.sendsTo(ctx, service, p.Status.PodIP); err != nil || there != ready {
+				return fmt.Errorf("%s sends clients to it: %t (%v)", service, there, err)
+			}
+		}
+		return nil
+	})
+}
+
 // agentLoops: an agent that crashes again and again costs its server nothing, and clients
 // only what follows the pod's readiness.
 func (e *environment) agentLoops(t *testing.T, g group) {
 	requireBed(t)
 	unit := g.unit(1)
+	e.kubectlRun(t, "patch", "unitset", g.set, "-n", ns, "--type", "merge", "-p", `{"spec": {"externalService": {"type": "ClusterIP"}}}`)
+	e.servicesFollow(t, unit, true, g.set+"-svc")
 	before := e.pod(t, ns, unit)
 	ip := before.Status.PodIP
 	s := e.open(t, g, 1)
@@ -109,6 +134,8 @@ func (e *environment) agentLoops(t *testing.T, g group) {
 		}
 		return err
 	})
+
+	e.servicesFollow(t, unit, false, g.set+"-svc")
 
 	// The server serves, by its name too, and nobody touches its pod.
 	if err := g.answersAt(ip); err != nil {
@@ -142,6 +169,7 @@ func (e *environment) agentLoops(t *testing.T, g group) {
 		}
 		return e.setReady(ctx, ns, g.set)
 	})
+	e.servicesFollow(t, unit, true, g.set+"-svc")
 	s.finish(t, unit)
 	after := e.pod(t, ns, unit)
 	if after.UID != before.UID || restarts(after, g.kind) != restarts(before, g.kind) {

@@ -118,7 +118,7 @@ func serverKilled(t *testing.T, v *victim) {
 		unlock := v.lock(t)
 		defer unlock()
 		call := v.start(t, v1alpha1.ActionLogicalBackup, v.to(folder))
-		v.dumpWaits(t)
+		v.dumpWaits(t, call)
 		kill(t, v.name, serverProcess(string(v.kind)))
 		v.serves(t)
 		v.honest(t, call, folder)
@@ -182,14 +182,21 @@ func (v *victim) lock(t *testing.T) (unlock func()) {
 	}
 }
 
-// dumpWaits until a dump waits for the lock.
-func (v *victim) dumpWaits(t *testing.T) {
+// dumpWaits until the call's dump waits for the lock. MySQL's waits outside the server, so
+// that no client waits behind it, and names who has the lock.
+func (v *victim) dumpWaits(t *testing.T, call string) {
 	t.Helper()
-	waits := "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' OR state LIKE 'Waiting for%lock'"
 	if v.kind == v1alpha1.UnitTypePostgreSQL {
-		waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+		v.counts(t, "a dump that waits for the lock", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+		return
 	}
-	v.counts(t, "a dump that waits for the lock", waits)
+	eventually(t, time.Minute, "a dump that waits for the lock", func(ctx context.Context) error {
+		status, err := v.e.callStatus(ctx, call)
+		if err == nil && !strings.Contains(status.Progress, "waiting for a moment without long statements: LOCK TABLES of ") {
+			err = fmt.Errorf("phase %s: %s %s", status.Phase, status.Progress, status.Message)
+		}
+		return err
+	})
 }
 
 func (v *victim) counts(t *testing.T, what, query string) {

@@ -34,7 +34,7 @@ type moment struct {
 // way to die in the one in which the data is exchanged.
 var moments = map[v1alpha1.UnitType][]moment{
 	v1alpha1.UnitTypePostgreSQL: {
-		{phase: "make"}, {phase: "swap"}, {phase: "swap", late: true}, {phase: "swap", late: true, kill: allContainers}, {phase: "released"}, {phase: "serving"},
+		{phase: "build"}, {phase: "exchange"}, {phase: "exchange", late: true}, {phase: "exchange", late: true, kill: allContainers}, {phase: "released"}, {phase: "serving"},
 		{phase: "load", logical: true}, {phase: "exchange-databases", logical: true}, {phase: "drop-replaced", logical: true},
 	},
 	v1alpha1.UnitTypeMySQL: {

@@ -14,12 +14,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
 // donorPassword is that of the donors' administrators, who have the same names as the
@@ -135,7 +135,7 @@ func (v *victim) backup(t *testing.T, folder string) string {
 func (v *victim) ends(t *testing.T, call string) (status v1alpha1.GrpcCallStatus, reason string) {
 	t.Helper()
 	status = v.e.finished(t, call)
-	if complete := conditions.Find(status.Conditions, "Complete"); complete != nil {
+	if complete := meta.FindStatusCondition(status.Conditions, "Complete"); complete != nil {
 		reason = complete.Reason
 	}
 	t.Logf("%s: %s %s: %s", call, status.Result, reason, status.Message)

@@ -4,8 +4,10 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -130,6 +132,22 @@ func (e *environment) variable(t *testing.T, unit, query string) string {
 	return out
 }
 
+// semiSync is how many replicas acknowledge, and whether they are waited for.
+func (e *environment) semiSync(t *testing.T, unit string) string {
+	t.Helper()
+	return e.variable(t, unit, "SELECT GROUP_CONCAT(VARIABLE_VALUE ORDER BY VARIABLE_NAME) FROM performance_schema.global_status WHERE VARIABLE_NAME IN ('Rpl_semi_sync_source_clients', 'Rpl_semi_sync_source_status')")
+}
+
+// sourceOf the Replication.
+func (e *environment) sourceOf(t *testing.T) string {
+	t.Helper()
+	m, err := e.replication(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Status.CurrentSource
+}
+
 // oneTakesWrites: exactly one of the members, the source.
 func (e *environment) oneTakesWrites(t *testing.T, g group, source string) {
 	t.Helper()
@@ -144,19 +162,23 @@ func (e *environment) oneTakesWrites(t *testing.T, g group, source string) {
 	}
 }
 
-func TestMysqlReplication(t *testing.T) {
-	e := requireBed(t)
-	g := mysqlGroup
-	// Four of them find room on the bed's nodes.
-	e.apply(t, g, func(set *unstructured.Unstructured) {
-		if err := unstructured.SetNestedField(set.Object, "100m", "spec", "resources", "requests", "cpu"); err != nil {
+// applyReplication creates the documentation's Replication, but for what is changed in it.
+func (e *environment) applyReplication(t *testing.T, change func(*v1alpha1.MysqlReplication)) {
+	t.Helper()
+	manifest := documentedReplication(t)
+	if change != nil {
+		var r v1alpha1.MysqlReplication
+		if err := yaml.UnmarshalStrict(manifest, &r); err != nil {
 			t.Fatal(err)
 		}
-	})
-	t.Cleanup(func() { e.remove(t, g) })
-	e.ready(t, g)
+		change(&r)
+		var err error
+		if manifest, err = yaml.Marshal(r); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cmd := e.kubectlCommand(t.Context(), "apply", "-f", "-")
-	cmd.Stdin = strings.NewReader(string(documentedReplication(t)))
+	cmd.Stdin = bytes.NewReader(manifest)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("kubectl apply: %v\n%s", err, out)
 	}
@@ -167,45 +189,103 @@ func TestMysqlReplication(t *testing.T) {
 			t.Errorf("kubectl delete: %v\n%s", err, out)
 		}
 	})
+}
 
-	step := func(name string, f func(t *testing.T)) {
-		if !t.Run(name, f) {
-			out, _ := e.kubectlCommand(context.Background(), "describe", "mysqlreplication", mysqlReplication, "-n", ns).CombinedOutput()
-			t.Fatalf("what follows needs it\n%s", out)
+// step runs part of a test of the Replication; what follows needs it.
+func (e *environment) step(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	if !t.Run(name, f) {
+		out, _ := e.kubectlCommand(context.Background(), "describe", "mysqlreplication", mysqlReplication, "-n", ns).CombinedOutput()
+		t.Fatalf("what follows needs it\n%s", out)
+	}
+}
+
+// applyReplicating applies the set g with room for more units than three on the bed's nodes.
+func (e *environment) applyReplicating(t *testing.T, g group, changes ...func(set *unstructured.Unstructured)) {
+	t.Helper()
+	e.apply(t, g, append(changes, func(set *unstructured.Unstructured) {
+		if err := unstructured.SetNestedField(set.Object, "100m", "spec", "resources", "requests", "cpu"); err != nil {
+			t.Fatal(err)
+		}
+	})...)
+	t.Cleanup(func() { e.remove(t, g) })
+	e.ready(t, g)
+}
+
+// writer is a client of the Service for writes, whose table it makes.
+func (e *environment) writer(t *testing.T, g group) *sqlClient {
+	t.Helper()
+	db := openMySQL(t, e.nodePort(t, ns, mysqlReplication+"-readwrite"), "root", e.secret(t, g, "root"))
+	// The nodes learn of the Service a moment after it is there.
+	eventually(t, time.Minute, "the Service to lead to the source", db.PingContext)
+	for _, statement := range []string{"CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY)", "INSERT INTO app.t VALUES (0)"} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
 		}
 	}
-	step("the document's example converges", func(t *testing.T) {
+	return writeRows(t, db, 1)
+}
+
+func TestMysqlReplication(t *testing.T) {
+	e := requireBed(t)
+	g := mysqlGroup
+	e.applyReplicating(t, g)
+	e.applyReplication(t, nil)
+
+	e.step(t, "the document's example converges", func(t *testing.T) {
 		e.replicates(t, 4*time.Minute, g.unit(0), g.units)
 		e.oneTakesWrites(t, g, g.unit(0))
 		t.Log(e.kubectlRun(t, "get", "mr", "-n", ns))
 	})
-	step("it waits for a replica, and both acknowledge", func(t *testing.T) {
-		got := e.variable(t, g.unit(0), "SELECT GROUP_CONCAT(VARIABLE_VALUE ORDER BY VARIABLE_NAME) FROM performance_schema.global_status WHERE VARIABLE_NAME IN ('Rpl_semi_sync_source_clients', 'Rpl_semi_sync_source_status')")
-		if got != "2,ON" {
+	e.step(t, "it waits for a replica, and both acknowledge", func(t *testing.T) {
+		if got := e.semiSync(t, g.unit(0)); got != "2,ON" {
 			t.Errorf("clients and status of semi-sync are %s, want 2,ON", got)
 		}
 	})
-
-	db := openMySQL(t, e.nodePort(t, ns, mysqlReplication+"-readwrite"), "root", e.secret(t, g, "root"))
-	step("rows through the Service for writes are seen on all members", func(t *testing.T) {
-		// The nodes learn of the Service a moment after it is there.
-		eventually(t, time.Minute, "the Service to lead to the source", db.PingContext)
-		for _, statement := range []string{"CREATE DATABASE app", "CREATE TABLE app.t (id INT PRIMARY KEY)", "INSERT INTO app.t VALUES (0)"} {
-			if _, err := db.ExecContext(t.Context(), statement); err != nil {
-				t.Fatal(err)
-			}
+	e.step(t, "a client writes through the Service", func(t *testing.T) { e.writesThroughTheService(t, g) })
+	e.step(t, "acknowledged rows survive what strikes", func(t *testing.T) { e.rowsSurvive(t, g) })
+	e.step(t, "a replica whose agent crashes leaves the Service for reads with its readiness, the source stays in the one for writes", func(t *testing.T) {
+		source := e.sourceOf(t)
+		replica := g.unit(0)
+		if replica == source {
+			replica = g.unit(1)
 		}
-		for i := range g.units {
-			eventually(t, time.Minute, "the row to be on "+g.unit(i), func(ctx context.Context) error {
-				rows, err := e.rowsOf(g.unit(i))(ctx)
-				if err == nil && !rows[0] {
-					err = fmt.Errorf("rows %v", rows)
-				}
-				return err
-			})
+		mend := e.breakAgent(t, e.pod(t, ns, replica))
+		e.servicesFollow(t, replica, false, mysqlReplication+"-readonly")
+		mend()
+		mend = e.breakAgent(t, e.pod(t, ns, source))
+		e.servicesFollow(t, source, false)
+		if there, err := e.sendsTo(t.Context(), mysqlReplication+"-readwrite", e.pod(t, ns, source).Status.PodIP); err != nil || !there {
+			t.Errorf("the Service for writes does not lead to the source: %v, %v", there, err)
 		}
+		mend()
+		e.servicesFollow(t, source, true, mysqlReplication+"-readwrite")
+		e.servicesFollow(t, replica, true, mysqlReplication+"-readonly")
+		e.replicates(t, time.Minute, source, g.units)
 	})
-	client := writeRows(t, db, 1)
+	e.step(t, "the set grows by one, which replicates by itself", func(t *testing.T) {
+		source := e.sourceOf(t)
+		e.editReplication(t, func(r *v1alpha1.MysqlReplication) { r.Spec.UnitSet = g.set })
+		e.kubectlRun(t, "scale", "unitset", g.set, "-n", ns, "--replicas", strconv.Itoa(g.units+1))
+		e.replicates(t, 4*time.Minute, source, g.units+1)
+		want, err := e.rowsOf(source)(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, time.Minute, "the new member to have the source's rows", func(ctx context.Context) error {
+			got, err := e.rowsOf(g.unit(g.units))(ctx)
+			if err == nil && (len(got) == 0 || !maps.Equal(got, want)) {
+				err = fmt.Errorf("%d rows, the source has %d", len(got), len(want))
+			}
+			return err
+		})
+	})
+}
+
+// writesThroughTheService: what a client writes through the Service is on all members,
+// through switchovers and the death of the source.
+func (e *environment) writesThroughTheService(t *testing.T, g group) {
+	client := e.writer(t, g)
 	client.goesOn(t)
 	all := func(t *testing.T) {
 		t.Helper()
@@ -213,9 +293,9 @@ func TestMysqlReplication(t *testing.T) {
 			client.missing(t, g.unit(i), e.rowsOf(g.unit(i)))
 		}
 	}
-
+	all(t)
 	for _, to := range []int{1, 0} {
-		step("a switchover to "+g.unit(to)+" under a client that writes", func(t *testing.T) {
+		e.step(t, "a switchover to "+g.unit(to), func(t *testing.T) {
 			client.look()
 			e.editReplication(t, switchTo(g.unit(to)))
 			e.replicates(t, 2*time.Minute, g.unit(to), g.units)
@@ -226,7 +306,7 @@ func TestMysqlReplication(t *testing.T) {
 			all(t)
 		})
 	}
-	step("a source that is killed comes back as the source with its operator away", func(t *testing.T) {
+	e.step(t, "a source that is killed comes back as the source with its operator away", func(t *testing.T) {
 		e.stopOperator()
 		kill(t, g.unit(0), serverProcess("mysql"))
 		client.goesOn(t)
@@ -235,11 +315,5 @@ func TestMysqlReplication(t *testing.T) {
 		_, gap := client.look()
 		t.Logf("the longest gap was %v", gap)
 		all(t)
-	})
-	step("the set grows by one, which replicates by itself", func(t *testing.T) {
-		e.editReplication(t, func(r *v1alpha1.MysqlReplication) { r.Spec.UnitSet = g.set })
-		e.kubectlRun(t, "scale", "unitset", g.set, "-n", ns, "--replicas", strconv.Itoa(g.units+1))
-		e.replicates(t, 4*time.Minute, g.unit(0), g.units+1)
-		client.missing(t, g.unit(g.units), e.rowsOf(g.unit(g.units)))
 	})
 }

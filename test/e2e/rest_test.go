@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // ours are the resources the operator writes, and nobody else in these tests.
@@ -65,6 +67,15 @@ func (e *environment) writes(t *testing.T) map[string]float64 {
 func (e *environment) nothingWritten(t *testing.T, g group) {
 	t.Helper()
 	eventually(t, time.Minute, "the set to be ready", func(ctx context.Context) error { return e.setReady(ctx, ns, g.set) })
+	// The last that is written of a new unit, when it has been Ready for a while.
+	eventually(t, time.Minute, "the configurations to be kept", func(ctx context.Context) error {
+		for i := range g.units {
+			if _, err := e.kube.CoreV1().ConfigMaps(ns).Get(ctx, g.unit(i)+"-config-applied", metav1.GetOptions{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	time.Sleep(5 * time.Second)
 	before := e.writes(t)
 	time.Sleep(60 * time.Second)

@@ -24,6 +24,12 @@ const statementTimeout = 2 * time.Second
 // nodePort is where this machine reaches a Service: a node's address and its port there.
 func (e *environment) nodePort(t *testing.T, ns, service string) string {
 	t.Helper()
+	return e.nodePorts(t, ns, service)[0]
+}
+
+// nodePorts are those of all nodes.
+func (e *environment) nodePorts(t *testing.T, ns, service string) []string {
+	t.Helper()
 	var port int32
 	eventually(t, time.Minute, "a port of Service "+service, func(ctx context.Context) error {
 		s, err := e.kube.CoreV1().Services(ns).Get(ctx, service, metav1.GetOptions{})
@@ -42,13 +48,18 @@ func (e *environment) nodePort(t *testing.T, ns, service string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, address := range nodes.Items[0].Status.Addresses {
-		if address.Type == corev1.NodeInternalIP {
-			return fmt.Sprintf("%s:%d", address.Address, port)
+	var out []string
+	for _, node := range nodes.Items {
+		for _, address := range node.Status.Addresses {
+			if address.Type == corev1.NodeInternalIP {
+				out = append(out, fmt.Sprintf("%s:%d", address.Address, port))
+			}
 		}
 	}
-	t.Fatalf("node %s has no address", nodes.Items[0].Name)
-	return ""
+	if len(out) == 0 {
+		t.Fatal("no node has an address")
+	}
+	return out
 }
 
 // sqlClient is an application's: it writes rows 1, 2, 3 and so on, one at a time, each on

@@ -76,23 +76,30 @@ func TestASetOfThreeCostsSoManyCallsUntilItIsReady(t *testing.T) {
 	begun := time.Now()
 	e.create(t, g)
 	e.ready(t, ns, 3)
-	const configMaps = 1 + 3 + 3 // the templates; of each Unit its values, and what it was Ready with
-	eventually(t, "the events, and what is kept of units that are Ready", func(context.Context) error {
-		n := counted(p.Every())
-		if n["create events"] < 4 || n["create configmaps"] < configMaps {
-			return fmt.Errorf("there are %d events and %d ConfigMaps", n["create events"], n["create configmaps"])
+	took := time.Since(begun)
+	eventually(t, "the event", func(context.Context) error {
+		if n := counted(p.Every()); n["create events"] < 1 {
+			return fmt.Errorf("there is none")
 		}
 		return nil
 	})
 	got := counted(p.Every())
-	// A status that tells how a unit comes along is written once a second.
-	seconds := int(time.Since(begun)/time.Second) + 1
+	all := 0
+	for name, n := range got {
+		t.Logf("%-32s %d", name, n)
+		all += n
+	}
+	t.Logf("%d calls, %.1f a unit, in %v", all, float64(all)/3, took.Round(time.Millisecond))
+	// A status that tells how a unit comes along is written every five seconds.
+	late := int(took / (5 * time.Second))
+	if most := 3*9 + 4*late; all > most {
+		t.Errorf("%d calls, want at most 9 a unit and what tells people who wait: %d", all, most)
+	}
 	for name, most := range map[string]int{
-		"patch units/status":    3 * (2 + seconds), // the acknowledged configuration, and Ready
-		"patch unitsets/status": 2 + seconds,       // the revision, and Ready
-		"create events":         6,                 // each pod, the Units, that they are not replicated
-		"get configmaps":        2,                 // the shared one, if no watch has told of it
-		"get secrets":           1,
+		"patch units/status":    3 * (1 + late), // Ready
+		"patch unitsets/status": 1 + late,       // Ready
+		"get configmaps":        1,              // the shared one
+		"get secrets":           1,              // whether the users' is there
 	} {
 		if got[name] > most {
 			t.Errorf("%s: %d, want at most %d", name, got[name], most)
@@ -104,7 +111,8 @@ func TestASetOfThreeCostsSoManyCallsUntilItIsReady(t *testing.T) {
 		"create controllerrevisions":    1,
 		"create services":               1,
 		"create poddisruptionbudgets":   1,
-		"create configmaps":             configMaps,
+		"create configmaps":             1 + 3, // the templates, and of each Unit its values
+		"create events":                 1,     // the Units were created
 		"create units":                  3,
 		"create secrets":                3,
 		"create persistentvolumeclaims": 3,
@@ -112,5 +120,17 @@ func TestASetOfThreeCostsSoManyCallsUntilItIsReady(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("calls (-want +got):\n%s", d)
+	}
+
+	// What comes later is one call for each Unit: what it was Ready with is kept.
+	p.Reset()
+	eventually(t, "what is kept of units that are Ready", func(context.Context) error {
+		if n := counted(p.Every()); n["create configmaps"] < 3 {
+			return fmt.Errorf("there are %d ConfigMaps", n["create configmaps"])
+		}
+		return nil
+	})
+	if d := cmp.Diff(map[string]int{"create configmaps": 3}, counted(p.Every())); d != "" {
+		t.Errorf("calls after they were Ready (-want +got):\n%s", d)
 	}
 }

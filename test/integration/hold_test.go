@@ -96,7 +96,8 @@ func TestACallThatRunsHoldsUpTheRestartAndTheRemovalOfItsUnit(t *testing.T) {
 
 	e.runAgent(t, ns, "orders-1")
 	nightly := e.startCall(t, ns, "nightly", "orders-1")
-	template := []byte(`{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":601}}}}`)
+	// A Unit without this record is one that an older operator made: edits of it stand.
+	template := []byte(`{"metadata":{"annotations":{"unit-operator.io/made":null}},"spec":{"template":{"spec":{"terminationGracePeriodSeconds":601}}}}`)
 	if _, err := units.Patch(t.Context(), "orders-1", types.MergePatchType, template, metav1.PatchOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -190,9 +190,9 @@ func normalise(o unstructured.Unstructured, ns string) any {
 		refs[i].UID = ""
 	}
 	u.SetOwnerReferences(refs)
-	// Hashes that cover UIDs, and what names a certificate.
+	// Hashes that cover UIDs and namespaces, and what names a certificate.
 	annotations := u.GetAnnotations()
-	for _, hash := range []string{"unit-operator.io/applied", "unit-operator.io/leaf", v1alpha2.AnnotationTemplateHash} {
+	for _, hash := range []string{"unit-operator.io/applied", "unit-operator.io/leaf", "unit-operator.io/made", v1alpha2.AnnotationTemplateHash} {
 		if annotations[hash] != "" {
 			annotations[hash] = "HASH"
 		}

@@ -16,7 +16,7 @@ import (
 // edits are what an upgrade might change in how pods are rendered, in the
 // UnitSet's controller and in the Unit's: file, text, its replacement.
 var edits = [][3]string{
-	{"pkg/controller/unitset/volumes.go", "const secretMode int32 = 0o440", "const secretMode int32 = 0o444"},
+	{"pkg/controller/unitset/volumes.go", "new(podspec.SecretMode)", "new(int32(0o444))"},
 	{"pkg/controller/unit/podspec/podspec.go", `installDir = "/install"`, `installDir = "/copy"`},
 }
 

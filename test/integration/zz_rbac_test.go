@@ -23,6 +23,7 @@ var elsewhere = map[apiproxy.Call]string{
 	{Verb: "get", Resource: "persistentvolumeclaims"}:                     "a claim that a cache did not show yet (pkg/controller/unit)",
 	{Verb: "update", Resource: "secrets"}:                                 "a certificate or a CA that is renewed (pkg/controller/unit, pkg/agenttls)",
 	{Verb: "patch", Resource: "secrets"}:                                  "labels of a certificate's Secret (pkg/controller/unit)",
+	{Verb: "update", Group: "upm.syntropycloud.io", Resource: "units"}:    "a Unit of a set that somebody edited (pkg/controller/unitset)",
 	{Verb: "patch", Group: "upm.syntropycloud.io", Resource: "grpccalls"}: "the finalizer of a call that an agent is given (pkg/controller/grpccall, test/e2e)",
 	{Verb: "get", Group: "apps", Resource: "controllerrevisions"}:         "the revision of a Unit, by an operator that came after it (pkg/controller/revision)",
 	{Verb: "patch", Group: "apps", Resource: "controllerrevisions"}:       "a spec that goes back to an older revision (pkg/controller/unitset)",

@@ -55,7 +55,7 @@ func (c *conformanceSet) Upstream(i int) agentclient.Upstream {
 	return agentclient.Upstream{Name: m.name, Host: "127.0.0.1", Port: int32(m.sqlPort()), User: channel}
 }
 
-func (c *conformanceSet) Channel() agentclient.ChannelAccount { return account }
+func (c *conformanceSet) Channel() agentclient.ChannelAccount { return c.set.account }
 
 func (c *conformanceSet) Fence() agentclient.RoleFence { return c.set.fence() }
 

@@ -259,6 +259,7 @@ func TestMembersOfMySQL(t *testing.T) {
 			}
 			u0.takesWrites(t, 5)
 		})
+		replication(t, s, step)
 	})
 }
 
@@ -304,7 +305,7 @@ func (m *member) provisionRequest(donor agentclient.Donor, change func(*agentcli
 	operationCount++
 	r := agentclient.ProvisionRequest{
 		Fence: m.set.fence(), ID: fmt.Sprintf("provision-%d", operationCount), JournalID: m.observe().Status.JournalID,
-		Donor: donor, Channel: account,
+		Donor: donor, Channel: m.set.account,
 	}
 	if change != nil {
 		change(&r)
@@ -342,8 +343,7 @@ func (m *member) operated(r agentclient.ProvisionRequest) *agentclient.Operation
 // returns its first value.
 func (m *member) root(t *testing.T, statement string) string {
 	t.Helper()
-	db, err := sql.Open("mysql", "unit_agent@unix("+filepath.Join(m.env.SocketDir, "mysqld.sock")+")/")
-	must(t, err)
+	db := m.rootDB(t)
 	defer db.Close()
 	if !strings.HasPrefix(statement, "SELECT") {
 		_, err := db.ExecContext(t.Context(), statement)
@@ -353,4 +353,11 @@ func (m *member) root(t *testing.T, statement string) string {
 	var value sql.NullString
 	must(t, db.QueryRowContext(t.Context(), statement).Scan(&value))
 	return value.String
+}
+
+func (m *member) rootDB(t *testing.T) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("mysql", "unit_agent@unix("+filepath.Join(m.env.SocketDir, "mysqld.sock")+")/")
+	must(t, err)
+	return db
 }

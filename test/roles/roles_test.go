@@ -130,13 +130,30 @@ func story(t *testing.T, s *set, schema string, join func(*testing.T, *set)) {
 	})
 	step("stale and foreign calls change nothing", func(t *testing.T) { refusals(t, s) })
 	step("a doubled call changes nothing", func(t *testing.T) {
-		f := agentclient.PromoteRequest{Fence: s.fence(), Durability: durable(u0), Open: true, Channel: account}
+		f := agentclient.PromoteRequest{Fence: s.fence(), Durability: durable(u0), Open: true, Channel: s.account}
 		for range 3 {
 			retry(s, "promote", func(ctx context.Context) (*agentclient.Observation, error) {
 				return s.client.Promote(ctx, u0.target(), f)
 			})
 		}
 		u0.mustWrite(t, 4)
+	})
+	step("another password of the channels is given to the source and then to the replicas", func(t *testing.T) {
+		s.account.Password, s.account.ID = "another password, 32 characters.", "the second"
+		u0.promote(durable(u0))
+		for _, m := range []*member{u1, u2} {
+			m.follow(u0)
+		}
+		for _, m := range s.members {
+			if got := m.observe().Status.Record.ChannelID; got != s.account.ID {
+				t.Errorf("%s has the account %q in force, want %q", m.name, got, s.account.ID)
+			}
+		}
+		// They log in with it the next time.
+		u2.restartContainer()
+		u2.until("it follows", following)
+		u0.takesWrites(t, 40)
+		u2.gets(t, 40)
 	})
 	step("containers that restart resume their roles without the operator", func(t *testing.T) {
 		u1.restartContainer()

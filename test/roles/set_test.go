@@ -50,6 +50,8 @@ type set struct {
 	seq int64
 	// epoch of the Replication.
 	epoch int64
+	// account of the channels.
+	account agentclient.ChannelAccount
 }
 
 // member is a unit and its pod.
@@ -77,7 +79,7 @@ func newSetOn(t *testing.T, box *enginetest.Box, volumes string, n int, files fu
 	must(t, err)
 	ca, err := agenttls.LoadCA(data)
 	must(t, err)
-	s := &set{t: t, whole: t, box: box, ca: ca, epoch: 2, volumes: volumes}
+	s := &set{t: t, whole: t, box: box, ca: ca, epoch: 2, volumes: volumes, account: agentclient.ChannelAccount{User: channel, Password: channelPassword, ID: "the first"}}
 	box.Secret(t, admin, adminPassword)
 	s.client = agentclient.New(agentclient.Options{
 		Operator: agenttls.NewOperator(ca, clock.RealClock{}), Clock: clock.RealClock{},
@@ -305,19 +307,17 @@ func retry[T any](s *set, what string, f func(context.Context) (T, error)) T {
 
 func (m *member) promote(durability agentclient.Durability) *agentclient.Observation {
 	m.set.t.Helper()
-	r := agentclient.PromoteRequest{Fence: m.set.fence(), Durability: durability, Open: true, Channel: account}
+	r := agentclient.PromoteRequest{Fence: m.set.fence(), Durability: durability, Open: true, Channel: m.set.account}
 	return retry(m.set, "promote "+m.name, func(ctx context.Context) (*agentclient.Observation, error) {
 		return m.set.client.Promote(ctx, m.target(), r)
 	})
 }
 
-var account = agentclient.ChannelAccount{User: channel, Password: channelPassword}
-
 func (m *member) follow(source *member) *agentclient.Observation {
 	m.set.t.Helper()
 	upstream := source.observe()
 	r := agentclient.FollowRequest{
-		Fence: m.set.fence(), Channel: account, Acknowledge: true,
+		Fence: m.set.fence(), Channel: m.set.account, Acknowledge: true,
 		Upstream: agentclient.Upstream{Name: source.name, Host: "127.0.0.1", Port: int32(source.sqlPort()), ServerID: upstream.ServerID, User: channel},
 	}
 	if upstream.MySQL != nil {

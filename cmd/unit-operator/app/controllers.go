@@ -70,8 +70,9 @@ type descriptor struct {
 }
 
 // statusPause is how long a status that only tells how something new comes along waits
-// for the next one.
-const statusPause = time.Second
+// for the next one: long enough for a server that starts at once, too short for people who
+// watch one that does not.
+const statusPause = 5 * time.Second
 
 // table is all controllers of this operator.
 var table = []descriptor{{

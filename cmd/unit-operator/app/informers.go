@@ -14,6 +14,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientfeatures "k8s.io/client-go/features"
 	coreinformers "k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 
@@ -37,6 +38,8 @@ type informers struct {
 
 	packages         packages.Lister
 	packageInformers []cache.SharedInformer
+	// caGone is told when the Secret of the agents' CA was deleted.
+	caGone chan struct{}
 
 	// run and synced are all of them, by the names people know.
 	run    []func(context.Context)
@@ -46,8 +49,11 @@ type informers struct {
 // newInformers makes them; nothing is watched before start. changed is called with a
 // scoped owner whose reference changed.
 func newInformers(c *clients, o *Options, changed func(owner cache.ObjectName)) (*informers, error) {
+	if !clientfeatures.FeatureGates().Enabled(clientfeatures.AtomicFIFO) {
+		return nil, errors.New("client-go's feature AtomicFIFO is off, without which no cache tells how far it has seen: take KUBE_FEATURE_AtomicFIFO=false out of the environment")
+	}
 	watched := o.watched()
-	i := &informers{synced: map[string]cache.InformerSynced{}}
+	i := &informers{synced: map[string]cache.InformerSynced{}, caGone: make(chan struct{}, 1)}
 	var errs [6]error
 	i.unitSets, errs[0] = slim.NewUnitSets(c.upm, watched)
 	i.mysqlReplications, errs[1] = slim.NewMysqlReplications(c.upm, watched)
@@ -69,6 +75,16 @@ func newInformers(c *clients, o *Options, changed func(owner cache.ObjectName)) 
 	i.packageInformers = []cache.SharedInformer{templates.Informer(), configMaps.Informer()}
 	i.packages = packages.NewLister(templates.Lister().PodTemplates(o.OperatorNamespace), configMaps.Lister().ConfigMaps(o.OperatorNamespace))
 
+	ca := newCAInformer(c.kube, o.OperatorNamespace)
+	if _, err := ca.AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: func(any) {
+		select {
+		case i.caGone <- struct{}{}:
+		default: // It is told already.
+		}
+	}}); err != nil {
+		return nil, err
+	}
+
 	add := func(name string, run func(context.Context), synced cache.InformerSynced) {
 		i.run = append(i.run, run)
 		i.synced[name] = synced
@@ -81,6 +97,7 @@ func newInformers(c *clients, o *Options, changed func(owner cache.ObjectName)) 
 	add("secrets and configmaps of users", i.references.Run, i.references.HasSynced)
 	add("podtemplates of packages", templates.Informer().RunWithContext, templates.Informer().HasSynced)
 	add("configmaps of packages", configMaps.Informer().RunWithContext, configMaps.Informer().HasSynced)
+	add("secret of the agents' CA", ca.RunWithContext, ca.HasSynced)
 	i.run = append(i.run, i.children.Run)
 	for name, synced := range map[string]cache.InformerSynced{
 		"units": i.children.Units.HasSynced, "pods": i.children.Pods.HasSynced, "persistentvolumeclaims": i.children.Claims.HasSynced,

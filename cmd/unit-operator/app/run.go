@@ -119,6 +119,7 @@ func (op *operator) work(ctx context.Context) error {
 			return err
 		}
 	}
+	informers.run = append(informers.run, func(ctx context.Context) { keepCA(ctx, informers.caGone, ca, secrets, p.recorder, o.OperatorNamespace) })
 	wait := informers.start(lastCtx)
 	defer func() {
 		stopLast()

@@ -10,10 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	clientfeatures "k8s.io/client-go/features"
+	featurestesting "k8s.io/client-go/features/testing"
 	"k8s.io/client-go/kubernetes/fake"
 	metadatafake "k8s.io/client-go/metadata/fake"
 	"k8s.io/client-go/rest"
@@ -117,6 +120,48 @@ func TestACAThatCannotBeReadIsWaitedForAndNeverReplaced(t *testing.T) {
 		if verb := action.GetVerb(); verb != "get" {
 			t.Errorf("%s %s with a CA that is broken", verb, action.GetResource().Resource)
 		}
+	}
+}
+
+func TestACAThatIsDeletedIsWrittenBackAsItWas(t *testing.T) {
+	op, kube := newOperator()
+	ctx, cancel := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() { result <- op.work(ctx) }()
+	becomes(t, op.ready, true, "ok")
+	secrets := kube.CoreV1().Secrets("upm-system")
+	before, err := secrets.Get(ctx, agenttls.CASecret, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := secrets.Delete(ctx, agenttls.CASecret, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	var after *corev1.Secret
+	back := newReadiness()
+	limited, stop := context.WithTimeout(ctx, 2*time.Minute)
+	defer stop()
+	if !back.until(limited, time.Millisecond, func(ctx context.Context) (err error) {
+		after, err = secrets.Get(ctx, agenttls.CASecret, metav1.GetOptions{})
+		return err
+	}) {
+		t.Fatal("it was not written back")
+	}
+	if d := cmp.Diff(before.Data, after.Data); d != "" {
+		t.Errorf("-before +after:\n%s", d)
+	}
+	cancel()
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+// Else what was written might be written again, by a cache that is behind.
+func TestCachesThatDoNotTellHowFarTheyHaveSeenAreRefused(t *testing.T) {
+	featurestesting.SetFeatureDuringTest(t, clientfeatures.AtomicFIFO, false)
+	op, _ := newOperator()
+	if err := op.work(t.Context()); err == nil || !strings.Contains(err.Error(), "KUBE_FEATURE_AtomicFIFO") {
+		t.Errorf("error %v", err)
 	}
 }
 

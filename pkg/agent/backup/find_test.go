@@ -102,6 +102,23 @@ func TestPruneKeepsTheBaseOfABackupThatIsBeingMade(t *testing.T) {
 	}
 }
 
+func TestABackupWhoseBaseIsGoneDoesNotComeToBe(t *testing.T) {
+	store, l := folder(t)
+	base := take(t, CreateOptions{Store: store, Location: l, Meta: testMeta(Physical), Now: func() time.Time { return day0 }}, nil)
+	meta := testMeta(Physical)
+	meta.Type, meta.Base = operation.Incremental, base.AsBase()
+	next := must(Create(t.Context(), CreateOptions{Store: store, Location: l, Compression: operation.Zstd, Meta: meta}))(t)
+	defer next.Abort()
+	if err := store.Delete(t.Context(), manifestKey(base.Location())); err != nil {
+		t.Fatal(err)
+	}
+	_, err := next.Commit(t.Context())
+	wantReason(t, err, ReasonChain, base.Name())
+	if _, err := readManifest(t.Context(), store, next.Location()); ReasonOf(err) != ReasonNotFound {
+		t.Errorf("it is there: %v", err)
+	}
+}
+
 func TestAFolderKeepsTheChainsOfBothKindsApart(t *testing.T) {
 	store, l := folder(t)
 	next := func(kind Kind, day int, base *Manifest) *Manifest {

@@ -226,7 +226,8 @@ func (w *Writer) Written() (content, stored int64) {
 }
 
 // Commit writes the manifest: from then on the backup exists. It fails if a file
-// failed or is open. After an error the caller aborts.
+// failed or is open, or if what the backup continues is not there any more. After an error
+// the caller aborts.
 func (w *Writer) Commit(ctx context.Context) (*Manifest, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -250,6 +251,11 @@ func (w *Writer) Commit(ctx context.Context) (*Manifest, error) {
 		return nil, fmt.Errorf("the manifest %s", why)
 	}
 	if err := m.sign(w.key); err != nil {
+		return nil, err
+	}
+	// The marker keeps a base from retention, not from whoever else removes files.
+	if _, err := Chain(ctx, w.store, m); err != nil {
+		w.err = err
 		return nil, err
 	}
 	if err := putJSON(ctx, w.store, manifestKey(w.location), m); err != nil {

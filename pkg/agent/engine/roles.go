@@ -89,6 +89,8 @@ type ChannelAccount struct {
 	User string
 	// Password of at most 32 characters.
 	Password string
+	// ID is another one for another password.
+	ID string
 }
 
 // String implements fmt.Stringer without the password.
@@ -204,6 +206,7 @@ type MySQLReplication struct {
 	SemiSync         MySQLSemiSync
 	DumpThreads      []MySQLDumpThread
 	Version          string
+	Committing       string
 }
 
 // MySQLChannel is the agent's replication channel.

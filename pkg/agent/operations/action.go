@@ -109,9 +109,9 @@ type Server interface {
 	// StopServer returns when no server runs and none will start before StartServer.
 	StopServer(ctx context.Context, op Op) error
 	// StartServer clears the hold and returns when the server answers. It fails with
-	// ErrHeld if others hold it down, with ErrNotStarted if the server was started
-	// and failed, or may not be started on the data that lies there: then the caller
-	// may stop it again and put the old data back.
+	// ErrHeld if others hold it down, and leaves the hold, with ErrNotStarted if the
+	// server was started and failed, or may not be started on the data that is there:
+	// then the caller may stop it again and put the old data back.
 	StartServer(ctx context.Context, op Op) error
 	// ReplaceIdentity says that the database systemID lies in the data directory by
 	// this operation's will: its generation rises, and the server may be started on

@@ -17,8 +17,9 @@ import (
 )
 
 // markerVariable is in the environment of all processes of an operation, so that
-// none escapes by leaving its process group.
-const markerVariable = "UNIT_AGENT_OPERATION"
+// none escapes by leaving its process group. Tests set another one: there is one agent in
+// a container, and more than one where tests run.
+var markerVariable = "UNIT_AGENT_OPERATION"
 
 // waitDelay is how long output is still read from a process that was killed.
 const waitDelay = 5 * time.Second

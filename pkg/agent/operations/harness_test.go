@@ -6,6 +6,8 @@ package operations
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +20,11 @@ import (
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
-func TestMain(m *testing.M) { agenttest.Main(m, nil) }
+func TestMain(m *testing.M) {
+	// The same operation of a test that runs elsewhere on this machine is not ours to kill.
+	markerVariable += "_" + strconv.Itoa(os.Getpid())
+	agenttest.Main(m, nil)
+}
 
 // patience is how long a test waits for what must come.
 const patience = 2 * time.Minute

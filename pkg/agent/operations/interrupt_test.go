@@ -100,6 +100,9 @@ func TestAChangeOfTheRoleWaitsOnlyForWhatReplacesData(t *testing.T) {
 			if errors.Is(err, ErrBusy) != busy {
 				t.Fatalf("busy: %v, want %v", err, busy)
 			}
+			if got := b.m.Replacing(); busy != (got == "op-1 ("+action+")") {
+				t.Errorf("replacing: %q", got)
+			}
 			if busy {
 				return
 			}

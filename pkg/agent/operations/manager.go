@@ -306,6 +306,17 @@ func (m *Manager) Reserve(ctx context.Context, holder string) (release func(), e
 	}), nil
 }
 
+// Replacing names the operation that has the unit and replaces its data; empty: none. It
+// does not wait for the data volume.
+func (m *Manager) Replacing() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.current(); r != nil && operation.ReplacesData(r.record.Action) {
+		return r.record.ID + " (" + r.record.Action + ")"
+	}
+	return ""
+}
+
 // Interrupt has the operation that has the unit make way for what is more urgent: it is
 // cleaned up and fails with the reason. It returns at once, whatever the data volume
 // does. An operation that keeps the server down is let be: what is wanted of a server

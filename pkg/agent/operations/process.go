@@ -100,7 +100,8 @@ func offerVictims(ctx context.Context, id string) {
 	}
 }
 
-func removeSecretFiles(env engine.Env, id string) error { return os.RemoveAll(secretDir(env, id)) }
+// RemoveSecretFiles that SecretFile made for an operation. What runs operations does it.
+func RemoveSecretFiles(env engine.Env, id string) error { return os.RemoveAll(secretDir(env, id)) }
 
 // removeAllSecretFiles removes what an agent that was killed has left.
 func removeAllSecretFiles(env engine.Env) error {

@@ -206,7 +206,7 @@ func (r *run) guard(ctx context.Context, do func() error) (err error) {
 
 // sweep ends the operation's processes and removes its secret files.
 func (r *run) sweep(ctx context.Context) {
-	if err := errors.Join(killProcesses(r.record.ID), removeSecretFiles(r.m.opts.Env, r.record.ID)); err != nil {
+	if err := errors.Join(killProcesses(r.record.ID), RemoveSecretFiles(r.m.opts.Env, r.record.ID)); err != nil {
 		klog.FromContext(ctx).Error(err, "Not all of an operation is gone")
 	}
 }

@@ -63,21 +63,27 @@ func (s *server) StartServer(ctx context.Context, op Op) error {
 	if err := r.write(func(rec *journal.Record) { rec.Released = rec.Held }); err != nil {
 		return err
 	}
-	cleared := s.clock.Now()
-	var holds state.Desired
+	before, err := s.observed()
+	if err != nil {
+		return err
+	}
+	var others state.Desired
 	if err := s.desired.ChangeDesired(ctx, func(d *state.Desired) {
-		*d = d.SetHold(state.HoldOperationPrefix+op.ID(), false)
-		holds = *d
+		// Where others hold the server, the operation's own hold stays: once they let it go
+		// it must not run on what the operation is about to take back.
+		if others = d.SetHold(state.HoldOperationPrefix+op.ID(), false); len(others.Holds) == 0 {
+			*d = others
+		}
 	}); err != nil {
 		return err
 	}
-	if len(holds.Holds) > 0 {
-		if err := r.write(func(rec *journal.Record) { rec.Held, rec.Released = false, false }); err != nil {
+	if len(others.Holds) > 0 {
+		if err := r.write(func(rec *journal.Record) { rec.Released = false }); err != nil {
 			return err
 		}
-		return fmt.Errorf("%w: %s", ErrHeld, holds.HoldList())
+		return fmt.Errorf("%w: %s", ErrHeld, others.HoldList())
 	}
-	if err := s.await(ctx, func(ctx context.Context) (bool, error) { return s.up(ctx, cleared) }); err != nil {
+	if err := s.await(ctx, func(ctx context.Context) (bool, error) { return s.up(ctx, before) }); err != nil {
 		return err
 	}
 	return r.write(func(rec *journal.Record) { rec.Held, rec.Released = false, false })
@@ -169,9 +175,10 @@ func (s *server) down(context.Context) (bool, error) {
 	return false, nil
 }
 
-// up says whether the server answers; it fails if an attempt to start it after cleared
-// has failed.
-func (s *server) up(ctx context.Context, cleared time.Time) (bool, error) {
+// up says whether the server answers; it fails if an attempt to start it has failed since
+// what was observed before. The node's clock may have been set meanwhile, so times are
+// compared for being the same only.
+func (s *server) up(ctx context.Context, before *state.Observed) (bool, error) {
 	observed, err := s.observed()
 	if err != nil || observed == nil {
 		return false, err
@@ -180,7 +187,7 @@ func (s *server) up(ctx context.Context, cleared time.Time) (bool, error) {
 	case state.StateRunning:
 		return s.engine.Check(ctx) == nil, nil
 	case state.StateDataMissing, state.StateFailed:
-		if observed.Since.After(cleared) {
+		if before == nil || !observed.Since.Equal(before.Since) {
 			return false, fmt.Errorf("%w: %s", ErrNotStarted, observed.Message)
 		}
 	}

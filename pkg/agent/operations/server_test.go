@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/utils/clock"
@@ -105,6 +106,13 @@ func TestAHoldOfOthersIsSaidAndStays(t *testing.T) {
 		if err := server.StartServer(ctx, op); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), "startup") {
 			t.Errorf("start: %v", err)
 		}
+		// Who lets go meanwhile starts nothing on data that may be taken back.
+		if diff := cmp.Diff([]string{"operation:op-1", "startup"}, b.holds()); diff != "" {
+			t.Errorf("holds while the operation runs (-want +got):\n%s", diff)
+		}
+		if r := b.records(); len(r) != 1 || !r[0].Held || r[0].Released {
+			t.Errorf("record %+v", r)
+		}
 		return nil
 	})
 	succeeded(t, v)
@@ -153,6 +161,29 @@ func TestAnotherDatabaseIsStartedOnlyIfTheOperationSaysSo(t *testing.T) {
 	want := &state.DataIdentity{SystemID: "restored", HighestVersion: "1.2.3", DataGeneration: 5, ClaimUIDs: map[string]string{"data": "c1"}, Replaced: []string{old}}
 	if diff := cmp.Diff(want, identity); diff != "" {
 		t.Errorf("identity.json (-want +got):\n%s", diff)
+	}
+}
+
+// ahead is a clock of which the server's records are behind, as after the node's clock was set
+// back.
+type ahead struct{ clock.RealClock }
+
+func (ahead) Now() time.Time { return time.Now().Add(time.Hour) }
+
+func TestAServerThatDoesNotStartIsToldByWhatWasSeenBeforeAndNotByTheClock(t *testing.T) {
+	_, v := do(t, func(ctx context.Context, b *bench, _ Server, op Op) error {
+		u := b.unit
+		server := NewServer(u.Env, agenttest.NewEngine(u.Env), u.Store, state.Files{}, b.desired, ahead{})
+		if err := server.StopServer(ctx, op); err != nil {
+			return err
+		}
+		if err := b.desired.ChangeDesired(ctx, func(d *state.Desired) { d.Expected = &state.DataIdentity{SystemID: "lost"} }); err != nil {
+			return err
+		}
+		return server.StartServer(ctx, op)
+	})
+	if v.State != journal.Failed || !strings.Contains(v.Message, "lost") {
+		t.Errorf("outcome %s: %s", v.State, v.Message)
 	}
 }
 

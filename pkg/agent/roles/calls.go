@@ -165,6 +165,12 @@ func (m *Manager) change(ctx context.Context, commit Commit, c change) error {
 	if cause := context.Cause(held); err != nil && errors.Is(cause, errInterrupted) {
 		return fmt.Errorf("%w: %w", engine.ErrNotYet, cause)
 	}
+	if err == nil && c.channel.ID != "" {
+		_, err = m.keeper.Change(ctx, func(d *state.Desired) error {
+			d.ChannelID = c.channel.ID
+			return nil
+		})
+	}
 	return err
 }
 

@@ -31,7 +31,7 @@ func upstreamMessage(in *engine.Upstream) *agentv1.Upstream {
 }
 
 func channelFrom(in *agentv1.ChannelAccount) engine.ChannelAccount {
-	return engine.ChannelAccount{User: in.GetUser(), Password: string(in.GetPassword())}
+	return engine.ChannelAccount{User: in.GetUser(), Password: string(in.GetPassword()), ID: in.GetId()}
 }
 
 func durabilityFrom(in *agentv1.Durability) engine.Durability {
@@ -60,14 +60,14 @@ func durabilityMessage(in engine.Durability) *agentv1.Durability {
 }
 
 // recordMessage is a record in the protocol's words; nil while nobody has given a role.
-func recordMessage(in engine.RoleRecord) *agentv1.RoleRecord {
+func recordMessage(in engine.RoleRecord, channelID string) *agentv1.RoleRecord {
 	if in.Role == "" && in.ReplicationUID == "" {
 		return nil
 	}
 	return &agentv1.RoleRecord{
 		ReplicationUid: in.ReplicationUID, Term: in.Term, Seq: in.Seq, Epoch: in.Epoch,
 		Role: roleNames[in.Role], Upstream: upstreamMessage(in.Upstream), Durability: durabilityMessage(in.Durability),
-		Open: in.Open, DataGeneration: in.DataGeneration, Released: in.Released,
+		Open: in.Open, DataGeneration: in.DataGeneration, Released: in.Released, ChannelId: channelID,
 	}
 }
 
@@ -90,7 +90,7 @@ func mysqlMessage(in *engine.MySQLReplication) *agentv1.MySQLObservation {
 			WaitFor: int32(in.SemiSync.WaitFor), Clients: int32(in.SemiSync.Clients), WaitingSessions: int32(in.SemiSync.WaitingSessions),
 			Unacknowledged: in.SemiSync.Unacknowledged, Acknowledged: in.SemiSync.Acknowledged,
 		},
-		Version: in.Version,
+		Version: in.Version, Committing: in.Committing,
 	}
 	if c := in.Channel; c != nil {
 		out.Channel = &agentv1.MySQLChannel{

@@ -68,6 +68,7 @@ func (s *roleService) Observe(ctx context.Context, _ *agentv1.ObserveRequest) (*
 	}
 	replicationMessage(observation, response)
 	response.FreeBytes, response.TotalBytes = s.unit.status.volume.space()
+	response.Busy = s.operations.Replacing()
 	return response, nil
 }
 

@@ -158,7 +158,7 @@ func (r *statusReader) read(ctx context.Context) (*agentv1.GetStatusResponse, er
 		response.Holds = d.Holds
 		response.HoldsOrder = d.HoldsOrder
 		response.Role = roleNames[d.Role]
-		response.Record = recordMessage(d.Record)
+		response.Record = recordMessage(d.Record, d.ChannelID)
 		response.OwnerReplicationUid = d.OwnerUID
 		response.Configuration = &agentv1.ConfigurationStatus{AppliedHash: d.ConfigHash}
 		if f.observed != nil && f.supervised && f.observed.RunningConfigHash != "" {

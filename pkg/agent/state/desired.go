@@ -50,6 +50,8 @@ type Desired struct {
 	// ChannelUser is what replication channels log in as; the password lies in a file
 	// of its own.
 	ChannelUser string `json:"channelUser,omitempty"`
+	// ChannelID is the ID of the account that is in force.
+	ChannelID string `json:"channelID,omitempty"`
 	// Holds that keep the server down, sorted, without duplicates.
 	Holds []string `json:"holds"`
 	// HoldsOrder rises with each change of Holds. The Keeper counts.

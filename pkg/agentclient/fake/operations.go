@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
@@ -34,6 +35,9 @@ var actions = []string{
 	operation.ActionClone, operation.ActionGTIDPurge, operation.ActionLogicalBackup,
 	operation.ActionPhysicalBackup, operation.ActionRestore, operation.ActionSetVariable,
 }
+
+// idForm of an operation's ID, as agents want it.
+var idForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]{0,62}$`)
 
 // Current is the operation that has the unit; nil if none has.
 func (ag *Agent) Current() *Operation {
@@ -112,6 +116,9 @@ func (a *Agents) StartOperation(_ context.Context, t agentclient.Target, r agent
 func (ag *Agent) start(t agentclient.Target, r agentclient.StartOperation) (*agentclient.Operation, error) {
 	if err := ag.change(t, r.OperationRef); err != nil {
 		return nil, err
+	}
+	if !idForm.MatchString(r.ID) {
+		return nil, final(t, fmt.Sprintf("operation id %q: want 1 to 63 letters, digits and -", r.ID))
 	}
 	if op := ag.Operations[r.ID]; op != nil {
 		if op.Action != r.Action {

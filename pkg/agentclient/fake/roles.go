@@ -40,6 +40,7 @@ func (a *Agents) Promote(_ context.Context, t agentclient.Target, r agentclient.
 	return a.role("Promote", t, r.Fence, fmt.Sprintf("%+v", r), func(record *agentclient.RoleRecord) error {
 		record.Role, record.Upstream = agentclient.RoleSource, nil
 		record.Durability, record.Open, record.DataGeneration = r.Durability, r.Open, r.DataGeneration
+		record.ChannelID = r.Channel.ID
 		return nil
 	})
 }
@@ -58,6 +59,7 @@ func (a *Agents) Follow(_ context.Context, t agentclient.Target, r agentclient.F
 		upstream := r.Upstream
 		record.Role, record.Upstream = agentclient.RoleReplica, &upstream
 		record.Durability, record.Open, record.DataGeneration = agentclient.Durability{}, false, r.DataGeneration
+		record.ChannelID = r.Channel.ID
 		return nil
 	})
 }

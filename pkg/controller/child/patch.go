@@ -59,6 +59,16 @@ func (c Children[O, T]) SetFinalizers(ctx context.Context, owner O, seen metav1.
 	return ok, err
 }
 
+// AddFinalizer to the object as it was seen. ok is false if it is gone.
+func (c Children[O, T]) AddFinalizer(ctx context.Context, owner O, seen metav1.Object, finalizer string) (ok bool, err error) {
+	return c.SetFinalizers(ctx, owner, seen, append(slices.Clone(seen.GetFinalizers()), finalizer))
+}
+
+// RemoveFinalizer of the object as it was seen, and no other. ok is false if it is gone.
+func (c Children[O, T]) RemoveFinalizer(ctx context.Context, owner O, seen metav1.Object, finalizer string) (ok bool, err error) {
+	return c.SetFinalizers(ctx, owner, seen, slices.DeleteFunc(slices.Clone(seen.GetFinalizers()), func(f string) bool { return f == finalizer }))
+}
+
 // PatchStatus writes what differs between two statuses of the object as it was seen:
 // neither an operator that slept nor two at once write over what the other has recorded.
 // ok is false if it is gone.
@@ -85,14 +95,14 @@ func (c Children[O, T]) PatchStatus(ctx context.Context, owner O, seen metav1.Ob
 
 // Replace an object that was read as a whole: what a patch cannot do, which leaves keys
 // that it does not name.
-func (c Children[O, T]) Replace(ctx context.Context, owner O, obj T) error {
-	written, err := c.of(owner).Update(ctx, obj, metav1.UpdateOptions{FieldManager: c.w.manager})
+func (c Children[O, T]) Replace(ctx context.Context, owner O, obj T) (written T, err error) {
+	written, err = c.of(owner).Update(ctx, obj, metav1.UpdateOptions{FieldManager: c.w.manager})
 	if err != nil {
-		return err
+		return written, err
 	}
 	c.w.Record(owner, c.Resource, written)
 	c.log(ctx, "Replaced", obj.GetName())
-	return nil
+	return written, nil
 }
 
 // Delete the one object that was seen, and no other by its name. grace is nil for the

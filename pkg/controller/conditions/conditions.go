@@ -6,10 +6,10 @@
 package conditions
 
 import (
-	"slices"
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -37,7 +37,7 @@ func Set(conds *[]metav1.Condition, condType string, status metav1.ConditionStat
 		Type: condType, Status: status, Reason: reason, Message: message,
 		ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now.Truncate(time.Second)),
 	}
-	old := Find(*conds, condType)
+	old := meta.FindStatusCondition(*conds, condType)
 	if old == nil {
 		*conds = append(*conds, wanted)
 		return true
@@ -48,28 +48,4 @@ func Set(conds *[]metav1.Condition, condType string, status metav1.ConditionStat
 	}
 	*old = wanted
 	return changed
-}
-
-// Remove takes a condition away and tells whether it was there.
-func Remove(conds *[]metav1.Condition, condType string) bool {
-	n := len(*conds)
-	*conds = slices.DeleteFunc(*conds, func(c metav1.Condition) bool { return c.Type == condType })
-	return len(*conds) != n
-}
-
-// Find returns the condition of a type, nil if there is none. It points into
-// conds.
-func Find(conds []metav1.Condition, condType string) *metav1.Condition {
-	for i := range conds {
-		if conds[i].Type == condType {
-			return &conds[i]
-		}
-	}
-	return nil
-}
-
-// IsTrue tells whether a condition is there and True.
-func IsTrue(conds []metav1.Condition, condType string) bool {
-	c := Find(conds, condType)
-	return c != nil && c.Status == metav1.ConditionTrue
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
@@ -72,7 +73,7 @@ func (k Kind) Write(into *[]metav1.Condition, found Set, generation int64, now t
 		if f, ok := found[condition]; ok {
 			f.Write(into, condition, metav1.ConditionTrue, generation, now)
 		} else {
-			conditions.Remove(into, condition)
+			meta.RemoveStatusCondition(into, condition)
 		}
 	}
 }

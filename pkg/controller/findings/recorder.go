@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -66,7 +67,7 @@ func (r Recorder) Transitions(ctx context.Context, about metav1.Object, before, 
 	logger := klog.FromContext(ctx)
 	for i := range after {
 		c := &after[i]
-		old := conditions.Find(before, c.Type)
+		old := meta.FindStatusCondition(before, c.Type)
 		if old != nil && old.Status == c.Status && old.Reason == c.Reason {
 			continue
 		}
@@ -81,7 +82,7 @@ func (r Recorder) Transitions(ctx context.Context, about metav1.Object, before, 
 		r.Event(about, nil, eventType, c.Reason, ActionReconcile, c.Message)
 	}
 	for i := range before {
-		if c := &before[i]; conditions.Find(after, c.Type) == nil {
+		if c := &before[i]; meta.FindStatusCondition(after, c.Type) == nil {
 			logger.V(r.level(c.Type)).Info("Condition is over", "condition", c.Type, "reason", c.Reason, "lasted", now.Sub(c.LastTransitionTime.Time).Round(time.Second))
 		}
 	}

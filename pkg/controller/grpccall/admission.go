@@ -131,7 +131,7 @@ func decideMember(in admission, params operation.Params) (decision, bool) {
 		return waits(v1alpha1.ReasonNoSource, "Unit %s is a member of %s, which has no source now: %s runs on the source only", in.unit.Name, owner, action), true
 	case source != in.unit.Name:
 		return refused(v1alpha1.ReasonNotTheSource, "Unit %s is a replica of %s: %s runs on its source only, which is %s", in.unit.Name, owner, action, source), true
-	case overwrite && !owner.MayReplace && in.queue.position() == 0:
+	case overwrite && !owner.MayReplace && owner.Replacer != in.call.UID && in.queue.position() == 0:
 		return waits(v1alpha1.ReasonReplicationPreparing, "%s isolates the other members of Unit %s before its data is replaced", owner, in.unit.Name), true
 	case replaces && !overwrite:
 		return refused(v1alpha1.ReasonOverwriteRequired, "Unit %s is the source of %s: %s replaces the data of all members and wants parameter overwrite \"true\"", in.unit.Name, owner, action), true

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
@@ -273,11 +273,19 @@ func TestASourcesDataIsReplacedOnceTheOtherMembersAreIsolated(t *testing.T) {
 	if c := w.call("call"); c.Status.Phase != v1alpha1.GrpcCallPending || len(w.methods()) > 0 {
 		t.Errorf("phase %s, calls %v", c.Status.Phase, w.methods())
 	}
-	if c := conditions.Find(w.call("call").Status.Conditions, v1alpha1.ConditionAccepted); c == nil || c.Reason != v1alpha1.ReasonReplicationPreparing {
+	if c := meta.FindStatusCondition(w.call("call").Status.Conditions, v1alpha1.ConditionAccepted); c == nil || c.Reason != v1alpha1.ReasonReplicationPreparing {
 		t.Errorf("Accepted is %+v", c)
 	}
-	isolated := r.DeepCopy()
-	isolated.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ReplicationSourceReplaceable, Status: metav1.ConditionTrue}}
+	before := r.DeepCopy()
+	before.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ReplicationSourceReplaceable, Status: metav1.ConditionTrue}}
+	before.Status.Data = &v1alpha1.ReplicationData{Replacement: &v1alpha1.ReplicationReplacement{ServerID: "s", By: "another-call"}}
+	set(w, w.mysqls, before)
+	w.settle()
+	if len(w.methods()) > 0 {
+		t.Errorf("it begins by the permission of another call: %v", w.methods())
+	}
+	isolated := before.DeepCopy()
+	isolated.Status.Data.Replacement.By = call.UID
 	set(w, w.mysqls, isolated)
 	w.settle()
 	w.wantPhase("call", v1alpha1.GrpcCallRunning)
@@ -309,13 +317,13 @@ func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 			r := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 			r.Spec.Source.Name = "orders-0"
 			r.Status.CurrentSource = tc.source
-			r.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ReplicationSourceReplaceable, Status: metav1.ConditionTrue}}
-			set(w, w.mysqls, r)
 			call := newCall("call")
 			if tc.call != nil {
 				tc.call(call)
 			}
 			w.Given(call)
+			r.Status.Data = &v1alpha1.ReplicationData{Replacement: &v1alpha1.ReplicationReplacement{ServerID: "s", By: call.UID}}
+			set(w, w.mysqls, r)
 			w.settle()
 			if tc.runs {
 				w.wantPhase("call", v1alpha1.GrpcCallRunning)

@@ -56,16 +56,6 @@ func newControl(kube kubernetes.Interface, upm versioned.Interface, wrote *consi
 	return c
 }
 
-func (c *control) setFinalizers(ctx context.Context, call *v1alpha1.GrpcCall, finalizers []string) error {
-	_, err := c.calls.SetFinalizers(ctx, call, call, finalizers)
-	return err
-}
-
-// deleteCall deletes the one call that was seen, and no other by its name.
-func (c *control) deleteCall(ctx context.Context, call *v1alpha1.GrpcCall) error {
-	return c.calls.Delete(ctx, call, call.Name, call.UID, "its time is over", nil)
-}
-
 // createKey makes the Secret of a set's backup key. One that is there is returned as
 // it is: a key is never replaced, for it reads the backups made with it.
 func (c *control) createKey(ctx context.Context, call *v1alpha1.GrpcCall, secret *corev1.Secret) (*corev1.Secret, error) {

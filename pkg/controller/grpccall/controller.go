@@ -51,16 +51,11 @@ type Config struct {
 
 // Controller runs GrpcCalls. See the package's comment.
 type Controller struct {
+	cfg     Config
 	loop    *loop.Loop
 	control *control
 	wrote   *consistency.Store
-	clock   clock.PassiveClock
-
-	calls   *slim.Informer[*v1alpha1.GrpcCall]
-	units   *slim.Informer[*slim.Unit]
-	pods    *slim.Informer[*slim.Pod]
 	members membership.Resolver
-	agents  agentclient.Operations
 
 	mu       sync.Mutex
 	memories map[cache.ObjectName]*memory
@@ -88,14 +83,10 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	}
 	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{callsResource: cfg.Calls})
 	c := &Controller{
+		cfg:      cfg,
 		control:  newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
 		wrote:    wrote,
-		clock:    cfg.Clock,
-		calls:    cfg.Calls,
-		units:    cfg.Units,
-		pods:     cfg.Pods,
 		members:  membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
-		agents:   cfg.Agents,
 		memories: map[cache.ObjectName]*memory{},
 	}
 	c.loop = loop.New(loop.Config{

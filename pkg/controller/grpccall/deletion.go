@@ -7,11 +7,11 @@ import (
 	"context"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
 const (
@@ -30,11 +30,11 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 		// Never dispatched, or its unit went with its pod.
 		return c.removeFinalizer(ctx, s)
 	}
-	since := c.clock.Now()
-	if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionCancelling); old != nil {
+	since := c.cfg.Clock.Now()
+	if old := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionCancelling); old != nil {
 		since = old.LastTransitionTime.Time
 	}
-	left := since.Add(cancelLimit).Sub(c.clock.Now())
+	left := since.Add(cancelLimit).Sub(c.cfg.Clock.Now())
 	ended, err := c.cancel(ctx, s)
 	if ended || err != nil {
 		return err
@@ -66,7 +66,7 @@ func (c *Controller) cancel(ctx context.Context, s *state) (ended bool, err erro
 	if s.pod == nil {
 		return false, nil
 	}
-	op, err := c.agents.CancelOperation(ctx, s.target(), s.ref())
+	op, err := c.cfg.Agents.CancelOperation(ctx, s.target(), s.ref())
 	switch {
 	case agentclient.IsNotFound(err), agentclient.IsOtherJournal(err):
 		return true, c.removeFinalizer(ctx, s)

@@ -19,7 +19,7 @@ const (
 
 // syncFinished lets the agent forget, and deletes the call when its time is over.
 func (c *Controller) syncFinished(ctx context.Context, s *state) error {
-	now := c.clock.Now()
+	now := c.cfg.Clock.Now()
 	deleted := s.call.DeletionTimestamp != nil
 	expiry := s.call.Status.CompletionTime.Add(ttl(s))
 	expired := !now.Before(expiry)
@@ -33,7 +33,7 @@ func (c *Controller) syncFinished(ctx context.Context, s *state) error {
 		return nil
 	}
 	if expired {
-		return c.control.deleteCall(ctx, s.call)
+		return c.control.calls.Delete(ctx, s.call, s.call.Name, s.call.UID, "its time is over", nil)
 	}
 	s.retryAfter(expiry.Sub(now))
 	return nil
@@ -56,6 +56,6 @@ func (c *Controller) acknowledge(ctx context.Context, s *state) (done bool) {
 	if s.pod == nil {
 		return false
 	}
-	err := c.agents.AcknowledgeOperation(ctx, s.target(), s.ref())
+	err := c.cfg.Agents.AcknowledgeOperation(ctx, s.target(), s.ref())
 	return err == nil || !agentclient.IsUnavailable(err) && !agentclient.IsStaleFence(err)
 }

@@ -16,7 +16,7 @@ import (
 
 func (c *Controller) addHandlers() error {
 	return errors.Join(
-		c.calls.AddHandler(cache.TypedResourceEventHandlerFuncs[*v1alpha1.GrpcCall]{
+		c.cfg.Calls.AddHandler(cache.TypedResourceEventHandlerFuncs[*v1alpha1.GrpcCall]{
 			AddFunc: c.enqueueCall,
 			UpdateFunc: func(old, current *v1alpha1.GrpcCall) {
 				if !slim.Changed(old, current) {
@@ -35,13 +35,13 @@ func (c *Controller) addHandlers() error {
 				}
 			},
 		}),
-		c.units.OnChange(func(u *slim.Unit) { c.enqueueOpen(cache.MetaObjectToName(u)) }),
+		c.cfg.Units.OnChange(func(u *slim.Unit) { c.enqueueOpen(cache.MetaObjectToName(u)) }),
 		// A pod has its unit's name.
-		c.pods.OnChange(func(p *slim.Pod) { c.enqueueOpen(cache.MetaObjectToName(p)) }),
+		c.cfg.Pods.OnChange(func(p *slim.Pod) { c.enqueueOpen(cache.MetaObjectToName(p)) }),
 		c.members.AddHandlers(func(names, sets []string) {
 			c.enqueueMembers(names)
 			for _, set := range sets {
-				for _, u := range c.units.ByIndex(slim.ByUnitSet, set) {
+				for _, u := range c.cfg.Units.ByIndex(slim.ByUnitSet, set) {
 					c.enqueueOpen(cache.MetaObjectToName(u))
 				}
 			}
@@ -55,7 +55,7 @@ func (c *Controller) enqueueCall(call *v1alpha1.GrpcCall) {
 
 // enqueueOpen wakes the calls of a unit that have no result yet.
 func (c *Controller) enqueueOpen(unit cache.ObjectName) {
-	for _, call := range c.calls.ByIndex(slim.ByTarget, unit.String()) {
+	for _, call := range c.cfg.Calls.ByIndex(slim.ByTarget, unit.String()) {
 		if !finished(call) {
 			c.enqueueCall(call)
 		}

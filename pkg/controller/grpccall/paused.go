@@ -7,11 +7,11 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
 // syncPaused keeps the status of a paused call up to date.
@@ -29,8 +29,8 @@ func (c *Controller) syncPaused(ctx context.Context, s *state) {
 		explain("the call does not start")
 		s.status.Phase, s.status.QueuePosition, s.status.Message = v1alpha1.GrpcCallPending, 0, "is paused"
 		// What it lacks is waited for anew when it goes on.
-		if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
-			conditions.Remove(&s.status.Conditions, v1alpha1.ConditionAccepted)
+		if old := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
+			meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionAccepted)
 		}
 	default:
 		explain("an operation that runs goes on, and nothing else is told to its agent")
@@ -43,7 +43,7 @@ func (c *Controller) look(ctx context.Context, s *state) {
 	if s.unit == nil || s.pod == nil {
 		return
 	}
-	op, err := c.agents.GetOperation(ctx, s.target(), s.ref())
+	op, err := c.cfg.Agents.GetOperation(ctx, s.target(), s.ref())
 	if err != nil {
 		s.retryAfter(silentRetry)
 		return

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/agentclient/fake"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
@@ -115,7 +115,7 @@ func TestARestartThatTheCacheHasNotSeenHoldsTheDispatch(t *testing.T) {
 			if w.started("pod-1", call) {
 				t.Fatal("it was handed to an agent that is being stopped")
 			}
-			if c := conditions.Find(w.call("backup").Status.Conditions, v1alpha1.ConditionRunning); c == nil || c.Reason != v1alpha1.ReasonUnitRestarting || c.Status != metav1.ConditionUnknown {
+			if c := meta.FindStatusCondition(w.call("backup").Status.Conditions, v1alpha1.ConditionRunning); c == nil || c.Reason != v1alpha1.ReasonUnitRestarting || c.Status != metav1.ConditionUnknown {
 				t.Errorf("condition %+v", c)
 			}
 			w.unit("orders-0")

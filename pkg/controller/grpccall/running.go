@@ -10,11 +10,11 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
@@ -43,7 +43,7 @@ func (s *state) confirmed() bool {
 // syncRunning dispatches what was recorded, and follows it to its end.
 func (c *Controller) syncRunning(ctx context.Context, s *state) error {
 	if s.unit == nil || s.pod == nil {
-		c.silent(s)
+		c.silent(s, nil)
 		return nil
 	}
 	if !s.confirmed() {
@@ -59,7 +59,7 @@ func (c *Controller) syncRunning(ctx context.Context, s *state) error {
 	op, err := c.ask(ctx, s)
 	switch {
 	case err == nil:
-		s.memory.silentSince, s.memory.answeredAt = time.Time{}, c.clock.Now()
+		s.memory.silentSince, s.memory.answeredAt = time.Time{}, c.cfg.Clock.Now()
 		c.follow(s, op)
 	case errors.Is(err, errLost), agentclient.IsOtherJournal(err):
 		c.fail(s, v1alpha1.ReasonOutcomeUnknown, "nobody knows what became of the operation: the journal of Unit %s that had it is gone; it is not run again", s.unit.Name)
@@ -79,7 +79,7 @@ func (c *Controller) syncRunning(ctx context.Context, s *state) error {
 		if _, ok := errors.AsType[*agentclient.Error](err); !ok {
 			return err
 		}
-		c.silent(s)
+		c.silent(s, err)
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (c *Controller) ask(ctx context.Context, s *state) (*agentclient.Operation,
 	if !s.confirmed() {
 		return c.start(ctx, s)
 	}
-	op, err := c.agents.GetOperation(ctx, s.target(), s.ref())
+	op, err := c.cfg.Agents.GetOperation(ctx, s.target(), s.ref())
 	switch {
 	case agentclient.IsNotFound(err):
 		return nil, errLost
@@ -133,7 +133,7 @@ func (c *Controller) ask(ctx context.Context, s *state) (*agentclient.Operation,
 // start an operation that the agent has not confirmed. It may have started: then
 // this finds it.
 func (c *Controller) start(ctx context.Context, s *state) (*agentclient.Operation, error) {
-	age := c.clock.Since(s.status.StartTime.Time)
+	age := c.cfg.Clock.Since(s.status.StartTime.Time)
 	var refusal error
 	switch {
 	case s.status.Operation.SpecHash != specHash(s.call):
@@ -154,7 +154,7 @@ func (c *Controller) start(ctx context.Context, s *state) (*agentclient.Operatio
 		}
 	}
 	// An earlier start may have got through, though its answer did not.
-	op, err := c.agents.GetOperation(ctx, s.target(), s.ref())
+	op, err := c.cfg.Agents.GetOperation(ctx, s.target(), s.ref())
 	if agentclient.IsNotFound(err) {
 		return nil, refusal
 	}
@@ -176,7 +176,7 @@ func (c *Controller) dispatch(ctx context.Context, s *state) (*agentclient.Opera
 	if err != nil {
 		return nil, err
 	}
-	op, err := c.agents.StartOperation(ctx, s.target(), agentclient.StartOperation{
+	op, err := c.cfg.Agents.StartOperation(ctx, s.target(), agentclient.StartOperation{
 		OperationRef: s.ref(), Action: string(s.call.Spec.Action), Parameters: encoded, Secrets: secrets,
 	})
 	if e, ok := errors.AsType[*agentclient.Error](err); ok {
@@ -191,7 +191,7 @@ func (c *Controller) follow(s *state, op *agentclient.Operation) {
 		c.finishWith(s, op)
 		return
 	}
-	now := c.clock.Now()
+	now := c.cfg.Clock.Now()
 	if !s.confirmed() {
 		pod := s.pod.Name
 		s.events = append(s.events, func() {
@@ -235,15 +235,23 @@ func (c *Controller) busy(s *state, err error) {
 	s.retryAfter(busyRetry)
 }
 
-// silent: nobody answers. What became of the operation is unknown, so it is asked
-// after for silentLimit and never started elsewhere.
-func (c *Controller) silent(s *state) {
-	message := "the agent of Unit " + s.call.Spec.TargetUnit + " does not answer: nothing is known of the operation"
+// silent: nobody answers, or the agent cannot. What became of the operation is unknown, so
+// it is asked after for silentLimit and never started elsewhere.
+func (c *Controller) silent(s *state, err error) {
+	message := c.silence(s, err) + ": nothing is known of the operation"
 	if c.unknown(s, silentGrace, v1alpha1.ReasonAgentUnavailable, message) {
 		s.events = append(s.events, func() {
 			c.control.Events.Warning(s.call, v1alpha1.ReasonAgentUnavailable, actionRun, "%s; it is asked for %v", message, silentLimit)
 		})
 	}
+}
+
+// silence of an agent in words. Why nobody answered differs from one try to the next.
+func (c *Controller) silence(s *state, err error) string {
+	if agentclient.Failed(err) {
+		return fmt.Sprintf("the agent of Unit %s cannot: %s", s.call.Spec.TargetUnit, c.clean(s, errors.Unwrap(err).Error()))
+	}
+	return "the agent of Unit " + s.call.Spec.TargetUnit + " does not answer"
 }
 
 // waitForRestart of the unit: the operation starts in the next pod, or in this one if
@@ -256,7 +264,7 @@ func (c *Controller) waitForRestart(s *state) {
 // ends the call when that has lasted for silentLimit. It tells whether it said
 // anything new.
 func (c *Controller) unknown(s *state, grace time.Duration, reason, message string) (said bool) {
-	now := c.clock.Now()
+	now := c.cfg.Clock.Now()
 	if s.memory.silentSince.IsZero() {
 		s.memory.silentSince = now
 		if now.Sub(s.memory.answeredAt) < silentGrace {
@@ -264,7 +272,7 @@ func (c *Controller) unknown(s *state, grace time.Duration, reason, message stri
 		}
 	}
 	since := s.memory.silentSince
-	if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionRunning); old != nil && old.Status == metav1.ConditionUnknown {
+	if old := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionRunning); old != nil && old.Status == metav1.ConditionUnknown {
 		since = old.LastTransitionTime.Time
 	}
 	if now.Sub(since) >= silentLimit {

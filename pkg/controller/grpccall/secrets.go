@@ -5,6 +5,7 @@ package grpccall
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -42,10 +43,7 @@ func missing(format string, args ...any) error { return &missingError{fmt.Sprint
 
 // setOf a unit: the name by which its backups go.
 func setOf(unit *slim.Unit) string {
-	if set := unit.Labels[v1alpha2.LabelUnitSet]; set != "" {
-		return set
-	}
-	return unit.Name
+	return cmp.Or(unit.Labels[v1alpha2.LabelUnitSet], unit.Name)
 }
 
 // secretsOf an operation, by what they are. makeKey allows to make the key of the
@@ -78,10 +76,7 @@ func (c *Controller) backupSecrets(ctx context.Context, s *state, out agentclien
 	if encryption == "" {
 		return nil
 	}
-	name := refs.Encryption
-	if name == "" {
-		name = setOf(s.unit) + "-backup-key"
-	}
+	name := keyName(s, refs.Encryption)
 	secret, err := c.readSecret(ctx, s, name)
 	if err == nil && secret == nil && refs.Encryption == "" && makeKey {
 		secret, err = c.control.createKey(ctx, s.call, newKey(s.call.Namespace, name))
@@ -95,16 +90,16 @@ func (c *Controller) backupSecrets(ctx context.Context, s *state, out agentclien
 // restoreKey hands over the key that the backup may have been made with. That of the
 // set need not be there: the backup may not be encrypted.
 func (c *Controller) restoreKey(ctx context.Context, s *state, out agentclient.Secrets, named string) error {
-	name := named
-	if name == "" {
-		name = setOf(s.unit) + "-backup-key"
-	}
+	name := keyName(s, named)
 	secret, err := c.readSecret(ctx, s, name)
 	if err != nil || secret == nil && named == "" {
 		return err
 	}
 	return takeKey(out, name, secret)
 }
+
+// keyName is the Secret of the key that a call names, or else of its set's.
+func keyName(s *state, named string) string { return cmp.Or(named, setOf(s.unit)+"-backup-key") }
 
 // storage hands over the access to an S3 store.
 func (c *Controller) storage(ctx context.Context, s *state, out agentclient.Secrets, location, named string) error {

@@ -39,9 +39,9 @@ func (s *state) retryAfter(d time.Duration) {
 // observe reads from caches what there is of a call.
 func (c *Controller) observe(call *v1alpha1.GrpcCall) *state {
 	s := &state{call: call, status: *call.Status.DeepCopy(), memory: c.memory(call)}
-	if unit, ok := c.units.Get(targetOf(call)); ok {
+	if unit, ok := c.cfg.Units.Get(targetOf(call)); ok {
 		s.unit = unit
-		pod, ok := c.pods.Get(targetOf(call))
+		pod, ok := c.cfg.Pods.Get(targetOf(call))
 		if _, up := slim.AgentUp(pod); ok && up && ownerref.ControlledBy(pod, unit) {
 			s.pod = pod
 		}

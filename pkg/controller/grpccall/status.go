@@ -4,12 +4,12 @@
 package grpccall
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,14 +29,14 @@ const maxMessage = 4096
 const maxNote = 640
 
 func (c *Controller) set(s *state, conditionType string, value metav1.ConditionStatus, reason, message string) (changed bool) {
-	return conditions.Set(&s.status.Conditions, conditionType, value, reason, message, s.call.Generation, c.clock.Now())
+	return conditions.Set(&s.status.Conditions, conditionType, value, reason, message, s.call.Generation, c.cfg.Clock.Now())
 }
 
 // finish a call, for good.
 func (c *Controller) finish(s *state, result v1alpha1.Result, reason, message string) {
-	message = cut(message, maxMessage)
+	message = conditions.Cut(message, maxMessage)
 	s.status.Result, s.status.Message, s.status.Phase = result, message, v1alpha1.GrpcCallFinished
-	s.status.CompletionTime = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
+	s.status.CompletionTime = new(metav1.NewTime(c.cfg.Clock.Now().Truncate(time.Second)))
 	s.status.QueuePosition, s.status.Progress = 0, ""
 	if s.status.Operation != nil {
 		c.set(s, v1alpha1.ConditionRunning, metav1.ConditionFalse, reason, "the operation is over")
@@ -49,7 +49,7 @@ func (c *Controller) finish(s *state, result v1alpha1.Result, reason, message st
 		if result == v1alpha1.ResultSuccess {
 			write = c.control.Events.Normal
 		}
-		write(s.call, reason, actionRun, "%s of Unit %s: %s", s.call.Spec.Action, s.call.Spec.TargetUnit, cut(message, maxNote))
+		write(s.call, reason, actionRun, "%s of Unit %s: %s", s.call.Spec.Action, s.call.Spec.TargetUnit, conditions.Cut(message, maxNote))
 	})
 	s.again = 0
 }
@@ -60,7 +60,7 @@ func (c *Controller) fail(s *state, reason, format string, args ...any) {
 
 // clean a text of somebody else's: no password of the call's, and bounded.
 func (c *Controller) clean(s *state, text string) string {
-	return cut(redact(text, parameterSecrets(s.call)), maxMessage)
+	return conditions.Cut(redact(text, parameterSecrets(s.call)), maxMessage)
 }
 
 // parameterSecrets are those in clear text.
@@ -76,14 +76,6 @@ func parameterSecrets(call *v1alpha1.GrpcCall) agentclient.Secrets {
 	return agentclient.Secrets{"source.password": []byte(text)}
 }
 
-// cut a text to n bytes, between characters.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "") + "..."
-}
-
 var reasonPattern = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
 
 // finishWith what the agent says became of the operation.
@@ -92,27 +84,15 @@ func (c *Controller) finishWith(s *state, op *agentclient.Operation) {
 	switch op.State {
 	case agentclient.OperationSucceeded:
 		s.status.Outputs = c.outputs(s, op.Result)
-		message := said
-		if message == "" {
-			message = "done"
-		}
-		c.finish(s, v1alpha1.ResultSuccess, v1alpha1.ReasonSucceeded, message)
+		c.finish(s, v1alpha1.ResultSuccess, v1alpha1.ReasonSucceeded, cmp.Or(said, "done"))
 	case agentclient.OperationCancelled:
-		message := said
-		if message == "" {
-			message = "cancelled"
-		}
-		c.finish(s, v1alpha1.ResultFailed, v1alpha1.ReasonCancelled, message)
+		c.finish(s, v1alpha1.ResultFailed, v1alpha1.ReasonCancelled, cmp.Or(said, "cancelled"))
 	default:
-		reason := op.Reason
-		if !reasonPattern.MatchString(reason) {
-			reason = v1alpha1.ReasonFailed
+		reason := v1alpha1.ReasonFailed
+		if reasonPattern.MatchString(op.Reason) {
+			reason = op.Reason
 		}
-		message := said
-		if message == "" {
-			message = "the agent gave no reason"
-		}
-		c.finish(s, v1alpha1.ResultFailed, reason, message)
+		c.finish(s, v1alpha1.ResultFailed, reason, cmp.Or(said, "the agent gave no reason"))
 	}
 }
 
@@ -122,7 +102,7 @@ func (c *Controller) outputs(s *state, result map[string]string) map[string]stri
 	out := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(result)) {
 		if len(out) < most && len(key) <= 128 {
-			out[key] = cut(redact(result[key], parameterSecrets(s.call)), bytes)
+			out[key] = conditions.Cut(redact(result[key], parameterSecrets(s.call)), bytes)
 		}
 	}
 	if len(out) == 0 {
@@ -144,9 +124,9 @@ func progress(op *agentclient.Operation) string {
 	case op.Progress == "":
 		return bytes
 	case bytes == "":
-		return cut(op.Progress, 256)
+		return conditions.Cut(op.Progress, 256)
 	}
-	return cut(op.Progress, 256) + ": " + bytes
+	return conditions.Cut(op.Progress, 256) + ": " + bytes
 }
 
 func humanBytes(n int64) string {

@@ -10,12 +10,12 @@ import (
 	"time"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/child"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
 // errWritten ends a sync that wrote to the call itself: the watch brings it back as
@@ -29,7 +29,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if err := c.wrote.EnsureReady(key); err != nil {
 		return 0, err
 	}
-	call, there := c.calls.Get(key)
+	call, there := c.cfg.Calls.Get(key)
 	if !there {
 		c.forget(key)
 		return 0, nil
@@ -37,7 +37,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	s := c.observe(call)
 	var workErr error
 	if !child.Paused(call) {
-		conditions.Remove(&s.status.Conditions, v1alpha1.ConditionPaused)
+		meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionPaused)
 	}
 	switch {
 	case child.Paused(call):
@@ -84,7 +84,7 @@ func (c *Controller) addFinalizer(ctx context.Context, s *state) error {
 	if hasFinalizer(s) {
 		return nil
 	}
-	if err := c.control.setFinalizers(ctx, s.call, append(slices.Clone(s.call.Finalizers), v1alpha2.FinalizerGrpcCall)); err != nil {
+	if _, err := c.control.calls.AddFinalizer(ctx, s.call, s.call, v1alpha2.FinalizerGrpcCall); err != nil {
 		return err
 	}
 	return errWritten
@@ -95,8 +95,7 @@ func (c *Controller) removeFinalizer(ctx context.Context, s *state) error {
 	if !hasFinalizer(s) {
 		return nil
 	}
-	finalizers := slices.DeleteFunc(slices.Clone(s.call.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerGrpcCall })
-	if err := c.control.setFinalizers(ctx, s.call, finalizers); err != nil {
+	if _, err := c.control.calls.RemoveFinalizer(ctx, s.call, s.call, v1alpha2.FinalizerGrpcCall); err != nil {
 		return err
 	}
 	return errWritten

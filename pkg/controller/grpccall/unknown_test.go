@@ -4,6 +4,7 @@
 package grpccall
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -178,4 +179,31 @@ func TestAnAgentThatAnswersAgainIsFollowedAgain(t *testing.T) {
 	w.clock.Step(silentLimit - time.Second)
 	w.settle()
 	w.wantPhase("backup", v1alpha1.GrpcCallRunning)
+}
+
+// Such as for want of space: "does not answer" would send people to the network.
+func TestAnAgentThatAnswersThatItCannotIsQuoted(t *testing.T) {
+	full := func(_ string, target agentclient.Target) error {
+		return &agentclient.Error{Class: agentclient.Unavailable, Answered: true, Target: target, Err: errors.New("the journal: no space left on device")}
+	}
+	says := func(w *world) {
+		t.Helper()
+		if m := w.call("backup").Status.Message; !strings.Contains(m, "no space left on device") || strings.Contains(m, "does not answer") {
+			t.Errorf("message %q", m)
+		}
+	}
+	w := newWorld(t)
+	w.agents.Fail(full)
+	w.Given(newCall("backup"))
+	w.settle()
+	says(w)
+	w.agents.Fail(nil)
+	w.clock.Step(waitRetry)
+	w.settle()
+	w.wantPhase("backup", v1alpha1.GrpcCallRunning)
+	w.agents.Fail(full)
+	w.settle()
+	w.clock.Step(silentGrace)
+	w.settle()
+	says(w)
 }

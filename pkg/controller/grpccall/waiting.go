@@ -10,11 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -31,7 +31,7 @@ func (c *Controller) syncWaiting(ctx context.Context, s *state) error {
 	in := admission{
 		call: s.call, unit: s.unit, podUp: s.pod != nil && s.pod.DeletionTimestamp == nil,
 		member: c.member(s),
-		queue:  queueOf(s.call, c.calls.ByIndex(slim.ByTarget, targetOf(s.call).String())),
+		queue:  queueOf(s.call, c.cfg.Calls.ByIndex(slim.ByTarget, targetOf(s.call).String())),
 	}
 	d := decide(in)
 	if d.verdict != admit {
@@ -59,8 +59,8 @@ func (c *Controller) settle(s *state, d decision, position int) {
 // waitFor what is missing: each thing for as long as its limit, and one after the other
 // for totalWait.
 func (c *Controller) waitFor(s *state, d decision) {
-	since := c.clock.Now()
-	if old := conditions.Find(s.status.Conditions, v1alpha1.ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
+	since := c.cfg.Clock.Now()
+	if old := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionAccepted); old != nil && old.Status == metav1.ConditionFalse {
 		if s.memory.waitingSince.IsZero() {
 			s.memory.waitingSince = old.LastTransitionTime.Time
 		}
@@ -68,13 +68,13 @@ func (c *Controller) waitFor(s *state, d decision) {
 			since = old.LastTransitionTime.Time
 		} else {
 			// What is waited for now has its own time.
-			conditions.Remove(&s.status.Conditions, v1alpha1.ConditionAccepted)
+			meta.RemoveStatusCondition(&s.status.Conditions, v1alpha1.ConditionAccepted)
 		}
 	}
 	if s.memory.waitingSince.IsZero() {
 		s.memory.waitingSince = since
 	}
-	now, end, lastEnd := c.clock.Now(), since.Add(d.limit), s.memory.waitingSince.Add(totalWait)
+	now, end, lastEnd := c.cfg.Clock.Now(), since.Add(d.limit), s.memory.waitingSince.Add(totalWait)
 	switch {
 	case !now.Before(end):
 		c.fail(s, d.reason, "%s; the call has waited for it for %v", d.message, d.limit)
@@ -96,14 +96,13 @@ func (c *Controller) waitFor(s *state, d decision) {
 // prepare a call whose turn has come: ask the agent which journal it has, see that
 // the Secrets are there, and record the intent. The next sync dispatches.
 func (c *Controller) prepare(ctx context.Context, s *state) error {
-	info, err := c.agents.Info(ctx, s.target())
+	info, err := c.cfg.Agents.Info(ctx, s.target())
 	switch {
 	case agentclient.IsFinal(err):
 		c.fail(s, v1alpha1.ReasonUnsupported, "the agent of Unit %s is too old for operations: it is renewed with the next start of the pod", s.unit.Name)
 		return nil
 	case err != nil:
-		// Not the error itself: it differs from one try to the next.
-		c.waitFor(s, waits(v1alpha1.ReasonAgentUnavailable, "the agent of Unit %s does not answer", s.unit.Name))
+		c.waitFor(s, waits(v1alpha1.ReasonAgentUnavailable, "%s", c.silence(s, err)))
 		s.retryAfter(waitRetry)
 		return nil
 	case info.JournalID == "":
@@ -144,7 +143,7 @@ func (c *Controller) recordIntent(s *state, journal string) {
 	s.status.Operation = &v1alpha1.OperationIntent{
 		UnitUID: s.unit.UID, PodUID: s.pod.UID, JournalID: journal, SpecHash: specHash(s.call),
 	}
-	s.status.StartTime = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
+	s.status.StartTime = new(metav1.NewTime(c.cfg.Clock.Now().Truncate(time.Second)))
 	s.status.Phase, s.status.Message, s.status.QueuePosition = v1alpha1.GrpcCallPending, "is being handed to the agent", 0
 	c.set(s, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonValid, "the call is valid")
 	c.set(s, v1alpha1.ConditionRunning, metav1.ConditionFalse, v1alpha1.ReasonDispatching, "the call is being handed to the agent")

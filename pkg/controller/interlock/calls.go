@@ -11,8 +11,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
 // InProgress says whether a call's operation may be running: it was, or is just
@@ -78,4 +80,22 @@ func Describe(call *v1alpha1.GrpcCall) string {
 		text += ", running since " + start.UTC().Format(time.RFC3339)
 	}
 	return text
+}
+
+// Handler calls wake with the units, as "<namespace>/<name>", of calls that begin or
+// cease to hold them up.
+func Handler(wake func(units []string)) cache.TypedResourceEventHandlerFuncs[*v1alpha1.GrpcCall] {
+	targets := slim.CallTargets()[slim.ByTarget]
+	return cache.TypedResourceEventHandlerFuncs[*v1alpha1.GrpcCall]{
+		UpdateFunc: func(old, current *v1alpha1.GrpcCall) {
+			if InProgress(old) != InProgress(current) {
+				wake(targets(current))
+			}
+		},
+		DeleteFunc: func(deleted cache.DeletedObject[*v1alpha1.GrpcCall]) {
+			if call := deleted.OptionalObj; call != nil {
+				wake(targets(call))
+			}
+		},
+	}
 }

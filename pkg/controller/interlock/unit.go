@@ -4,16 +4,16 @@
 package interlock
 
 import (
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
 // Starting says whether a unit's server is on its way: what asks it for something
 // waits. A pod is often seen before what its unit says of it.
 func Starting(unit []metav1.Condition) bool {
-	c := conditions.Find(unit, v1alpha2.ConditionReady)
+	c := meta.FindStatusCondition(unit, v1alpha2.ConditionReady)
 	if c == nil || c.Status != metav1.ConditionFalse {
 		return false
 	}
@@ -35,6 +35,6 @@ func RestartDue(unit []metav1.Condition) bool {
 }
 
 func hasReason(unit []metav1.Condition, reason string) bool {
-	c := conditions.Find(unit, v1alpha2.ConditionUpdatePending)
+	c := meta.FindStatusCondition(unit, v1alpha2.ConditionUpdatePending)
 	return c != nil && c.Status == metav1.ConditionTrue && c.Reason == reason
 }

@@ -57,6 +57,10 @@ type Config struct {
 	Clock clock.WithTicker
 	// Synced must all be true before the first sync.
 	Synced []cache.InformerSynced
+	// StandInAfter, if set, is when a worker whose sync still runs is replaced: such syncs
+	// wait for others, and must not keep the rest from being synced. They are as many as
+	// there are keys, at most.
+	StandInAfter time.Duration
 	// Observe, if set, is told of every sync: how long it took and what came of it
 	// (success, requeue, stale, conflict, terminal, error, panic).
 	Observe func(controller, result string, took time.Duration)
@@ -66,6 +70,8 @@ type Config struct {
 type Loop struct {
 	cfg   Config
 	queue workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	// hire another worker.
+	hire func()
 }
 
 // New makes a loop; Run starts it.
@@ -106,24 +112,29 @@ func (l *Loop) Run(ctx context.Context, workers int) error {
 		}
 		return fmt.Errorf("controller %s: the caches did not sync", l.cfg.Name)
 	}
+	l.hire = func() { wg.Go(func() { l.work(ctx) }) }
 	for range workers {
-		wg.Go(func() {
-			for l.ProcessNext(ctx) {
-			}
-		})
+		l.hire()
 	}
 	<-ctx.Done()
 	return nil
 }
 
-// ProcessNext takes one key, syncs it and tells whether there may be another. Run
-// calls it; tests may.
+// ProcessNext takes one key, syncs it and tells whether there may be another. Tests may
+// call it.
 func (l *Loop) ProcessNext(ctx context.Context) bool {
+	more, _ := l.processNext(ctx)
+	return more
+}
+
+func (l *Loop) processNext(ctx context.Context) (more, replaced bool) {
 	key, quit := l.queue.Get()
 	if quit {
-		return false
+		return false, false
 	}
 	defer l.queue.Done(key)
+	ended := l.standIn()
+	defer func() { replaced = ended() }()
 	start := l.cfg.Clock.Now()
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), l.cfg.Kind, key) //nolint:logcheck // A constant of each controller.
 	ctx = klog.NewContext(ctx, logger)
@@ -131,7 +142,7 @@ func (l *Loop) ProcessNext(ctx context.Context) bool {
 	took := l.cfg.Clock.Since(start)
 	logger.V(4).Info("Synced", "took", took, "requeueAfter", after, "err", err)
 	l.cfg.Observe(l.cfg.Name, l.settle(ctx, key, after, err), took)
-	return true
+	return true, false
 }
 
 // settle decides when key is looked at again.
@@ -185,3 +196,28 @@ func (l *Loop) sync(ctx context.Context, key cache.ObjectName) (after time.Durat
 	}()
 	return l.cfg.Sync(ctx, key)
 }
+
+type retryAfterError struct {
+	err   error
+	after time.Duration
+}
+
+func (e *retryAfterError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("try again after %v", e.after)
+	}
+	return e.err.Error()
+}
+
+func (e *retryAfterError) Unwrap() error { return e.err }
+
+// RetryAfter is a wait for something that raises no event: tried again after d, not
+// counted as a failure. err says what is waited for and may be nil.
+func RetryAfter(err error, d time.Duration) error { return &retryAfterError{err: err, after: d} }
+
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -47,9 +46,10 @@ type Replication struct {
 	SourcePort int32
 	// LabelsRoles: it labels the members' pods with their roles.
 	LabelsRoles bool
-	// MayReplace: the data of its source may be replaced now. One whose controller takes
-	// no part in that always says so.
+	// MayReplace: the data of its source may be replaced by any call, for its controller
+	// takes no part in that. Else Replacer is the call that may now; empty: none.
 	MayReplace bool
+	Replacer   types.UID
 	// Listed: its spec names the unit, or the unit's set. Member is what its status.topology says of the
 	// unit; nil if that does not name it.
 	Listed bool
@@ -139,7 +139,10 @@ func newMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
 		Kind: KindMysql, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
 		Epoch: r.Status.Epoch, Source: r.Status.CurrentSource,
 		LabelsRoles: r.Spec.Mode != v1alpha1.MysqlReplicationGroup,
-		MayReplace:  conditions.IsTrue(r.Status.Conditions, v1alpha1.ReplicationSourceReplaceable) || r.Spec.Mode == v1alpha1.MysqlReplicationGroup,
+		MayReplace:  r.Spec.Mode == v1alpha1.MysqlReplicationGroup,
+	}
+	if d := r.Status.Data; d != nil && d.Replacement != nil {
+		out.Replacer = d.Replacement.By
 	}
 	return out.of(unit, members, r.Status.Topology)
 }

@@ -144,6 +144,8 @@ func checkMembers(in wantedInput, members []v1alpha1.AcceptedMember) string {
 				return fmt.Sprintf("Unit %s is of type %s, a MysqlReplication replicates mysql", m.Name, unit.Type)
 			case unit.OwnCommand:
 				return fmt.Sprintf("container %s of Unit %s brings its own command and is left alone: it cannot be a member", unit.Type, m.Name)
+			case unit.SQLPort != 0 && unit.SQLPort != m.Port && servesItself(unit, m.Host):
+				return fmt.Sprintf("%s is to be reached at %s:%d, and its server listens on port %d: put that into the spec", m.Name, m.Host, m.Port, unit.SQLPort)
 			}
 		}
 		at := fmt.Sprintf("%s:%d", m.Host, m.Port)
@@ -164,6 +166,13 @@ func checkMembers(in wantedInput, members []v1alpha1.AcceptedMember) string {
 		}
 	}
 	return ""
+}
+
+// servesItself says whether a host is the unit's own name in the headless Service of its
+// set: its port is the server's. Any other may lead there by another port.
+func servesItself(unit *slim.Unit, host string) bool {
+	set := slim.SetOf(unit)
+	return set != "" && strings.HasPrefix(host+".", unit.Name+"."+set+"-headless-svc.")
 }
 
 func acceptedMember(accepted *v1alpha1.ReplicationAccepted, name string) *v1alpha1.AcceptedMember {

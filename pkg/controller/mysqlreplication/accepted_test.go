@@ -63,11 +63,15 @@ func TestPlanWanted(t *testing.T) {
 			bySet(3)(in)
 			in.replication.Spec.Replica = []v1alpha1.MysqlReplicaMember{{MysqlReplicationMember: v1alpha1.MysqlReplicationMember{Name: "mysql-2", Host: "h", Port: 1}, Isolated: true}}
 		}, "mysql-0/u0 mysql-2/u2(isolated) mysql-1/u1", "", ""},
-		"a set that is not there":          {func(in *wantedInput) { in.replication.Spec.UnitSet = "mysql" }, "", "UnitSet mysql does not exist", ""},
-		"a set of another type":            {func(in *wantedInput) { bySet(3)(in); in.set.Spec.Type = v1alpha2.UnitTypePostgreSQL }, "", "is of type postgresql", ""},
-		"a unit of another type":           {func(in *wantedInput) { in.units["mysql-1"].Type = v1alpha2.UnitTypePostgreSQL }, "", "Unit mysql-1 is of type postgresql", ""},
-		"a unit with a command of its own": {func(in *wantedInput) { in.units["mysql-1"].OwnCommand = true }, "", "brings its own command", ""},
-		"two members at one address":       {func(in *wantedInput) { in.replication.Spec.Replica[1].Host = in.replication.Spec.Replica[0].Host }, "", "the same address", ""},
+		"a set that is not there":               {func(in *wantedInput) { in.replication.Spec.UnitSet = "mysql" }, "", "UnitSet mysql does not exist", ""},
+		"a set of another type":                 {func(in *wantedInput) { bySet(3)(in); in.set.Spec.Type = v1alpha2.UnitTypePostgreSQL }, "", "is of type postgresql", ""},
+		"a unit of another type":                {func(in *wantedInput) { in.units["mysql-1"].Type = v1alpha2.UnitTypePostgreSQL }, "", "Unit mysql-1 is of type postgresql", ""},
+		"a unit with a command of its own":      {func(in *wantedInput) { in.units["mysql-1"].OwnCommand = true }, "", "brings its own command", ""},
+		"a port that its server does not serve": {func(in *wantedInput) { in.units["mysql-1"].SQLPort = 3307 }, "", "mysql-1 is to be reached at mysql-1.mysql-headless-svc.ns:3306, and its server listens on port 3307", ""},
+		"a port of something that leads to it": {func(in *wantedInput) {
+			in.units["mysql-1"].SQLPort, in.replication.Spec.Replica[0].Host = 3307, "lb.example"
+		}, "mysql-0/u0 mysql-1/u1 mysql-2/u2", "", ""},
+		"two members at one address": {func(in *wantedInput) { in.replication.Spec.Replica[1].Host = in.replication.Spec.Replica[0].Host }, "", "the same address", ""},
 		"more acknowledgements than members": {func(in *wantedInput) {
 			in.replication.Spec.Durability = &v1alpha1.ReplicationDurability{Replicas: new(int32(3))}
 		}, "", "durability.replicas is 3 and 2", ""},

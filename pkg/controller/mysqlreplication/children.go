@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
@@ -40,15 +41,26 @@ func (c *Controller) syncChannel(ctx context.Context, s *state) error {
 	if have, ok := c.children.Secrets.Get(key); ok {
 		return c.control.secrets.CheckOurs(r, have)
 	}
-	secret := &corev1.Secret{
+	_, _, err := c.control.secrets.Create(ctx, r, newChannel(r))
+	return err
+}
+
+// newChannel is the Secret of an account for channels, with passwords of its own.
+func newChannel(r *v1alpha1.MysqlReplication) *corev1.Secret {
+	return &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: r.Namespace, Name: key.Name, Labels: childLabels(r),
+			Namespace: r.Namespace, Name: channelSecretName(r.Name), Labels: childLabels(r),
 			OwnerReferences: []metav1.OwnerReference{*ownerref.New(r, controllerKind)},
 		},
 		Data: map[string][]byte{keyUser: []byte(channelUser), keyPassword: []byte(randomText()), keyHash: []byte(randomText())},
 	}
-	_, _, err := c.control.secrets.Create(ctx, r, secret)
-	return err
+}
+
+// channelAccount of a channel's Secret.
+func channelAccount(secret *corev1.Secret) agentclient.ChannelAccount {
+	out := agentclient.ChannelAccount{User: string(secret.Data[keyUser]), Password: agentclient.Password(secret.Data[keyPassword])}
+	out.ID = agentclient.AccountsHash(agentclient.Password(secret.Data[keyHash]), []agentclient.Account{{Name: out.User, Password: out.Password}})
+	return out
 }
 
 // randomText of letters and digits: nothing that any statement or file would have to
@@ -128,7 +140,7 @@ func (c *Controller) accountsSecret(ctx context.Context, r *v1alpha1.MysqlReplic
 func (c *Controller) channelSecret(ctx context.Context, r *v1alpha1.MysqlReplication) (*corev1.Secret, error) {
 	seen, ok := c.children.Secrets.Get(cache.NewObjectName(r.Namespace, channelSecretName(r.Name)))
 	if !ok || !ownerref.ControlledBy(seen, r) {
-		return nil, nil
+		return c.lastChannel(r), nil
 	}
 	c.mu.Lock()
 	have := c.memory(r).channel
@@ -147,6 +159,23 @@ func (c *Controller) channelSecret(ctx context.Context, r *v1alpha1.MysqlReplica
 	c.memory(r).channel = secret
 	c.mu.Unlock()
 	return secret, nil
+}
+
+// lastChannel is the account of a Replication whose Secret is gone and that is being
+// deleted itself: none is made any more, and a namespace that ends would not take it. What
+// is remembered, or else another password, which the source learns with its role, ends an
+// operation that is under way.
+func (c *Controller) lastChannel(r *v1alpha1.MysqlReplication) *corev1.Secret {
+	if r.DeletionTimestamp == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.memory(r)
+	if m.channel == nil {
+		m.channel = newChannel(r)
+	}
+	return m.channel
 }
 
 // syncServices publishes the members.

@@ -69,6 +69,14 @@ func (c *control) setFinalizers(ctx context.Context, r owner, finalizers []strin
 	return err
 }
 
+// removeAnnotation from the Replication as it was read.
+func (c *control) removeAnnotation(ctx context.Context, r owner, name string) error {
+	_, _, err := c.replications.Patch(ctx, r, r, map[string]any{
+		"resourceVersion": r.ResourceVersion, "annotations": map[string]any{name: nil},
+	}, nil)
+	return err
+}
+
 // patchStatus writes what differs from the status that was read, over that very one.
 func (c *control) patchStatus(ctx context.Context, r owner, status v1alpha1.MysqlReplicationStatus) error {
 	ok, err := c.replications.PatchStatus(ctx, r, r, r.Status, status)

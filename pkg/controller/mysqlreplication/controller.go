@@ -78,6 +78,8 @@ type Measure interface {
 	ReplicationChange(reason string)
 	// ReplicationStep is a call to a member's agent, by what it called.
 	ReplicationStep(step string, failed bool, took time.Duration)
+	// ReplicationPhase of a switchover or failover that is over.
+	ReplicationPhase(operation, phase string, took time.Duration)
 }
 
 // Controller keeps MysqlReplications. See the package's comment.
@@ -138,7 +140,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Services.HasSynced, cfg.Children.Secrets.HasSynced,
 	}
 	c.loop = loop.New(loop.Config{Name: ControllerName, Kind: "mysqlReplication", Sync: c.sync, Clock: cfg.Clock, Observe: cfg.Observe, Synced: synced})
-	c.passes = loop.New(loop.Config{Name: passesName, Kind: "mysqlReplication", Sync: c.pass, Clock: cfg.Clock, Observe: cfg.Observe, Synced: synced})
+	c.passes = c.newPasses(cfg, synced)
 	if err := c.addHandlers(); err != nil {
 		return nil, fmt.Errorf("controller %s: %w", ControllerName, err)
 	}

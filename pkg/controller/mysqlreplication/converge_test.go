@@ -4,6 +4,7 @@
 package mysqlreplication
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -223,5 +224,52 @@ func TestAReplicaThatIsAwayIsNoReasonToHurry(t *testing.T) {
 	}
 	if writes := w.Written(); len(writes) > 0 {
 		t.Errorf("written while nothing changes: %v", writes)
+	}
+}
+
+// Whoever deletes the Secret of the channels, or puts another password there, is given no
+// set whose replicas find out when they connect the next time, and are refused.
+func TestAnotherPasswordOfTheChannelsIsGivenToTheSourceAndThenToTheReplicas(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"deleted": func(w *world) { w.Erase(controllertest.Must[*corev1.Secret](w.APIServer, "orders-channel")) },
+		"edited": func(w *world) {
+			controllertest.Edit(w.APIServer, "orders-channel", func(s *corev1.Secret) { s.Data[keyPassword] = []byte("by-hand") })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.live()
+			before := controllertest.Must[*corev1.Secret](w.APIServer, "orders-channel").Data[keyPassword]
+			w.agents.ResetCalls()
+			change(w)
+			w.settle()
+			if s := w.controller.observe(w.replication()); w.controller.memory(s.replication).passed == w.controller.fingerprint(s) {
+				t.Error("no pass is due after the change")
+			}
+			w.live()
+			account := channelAccount(controllertest.Must[*corev1.Secret](w.APIServer, "orders-channel"))
+			if string(account.Password) == string(before) {
+				t.Fatal("the password is the same")
+			}
+			var order []string
+			for _, call := range w.agents.Calls() {
+				if call.Method == "Promote" || call.Method == "Follow" {
+					order = append(order, call.Method+" "+call.Target.Unit)
+				}
+			}
+			if len(order) > 0 {
+				slices.Sort(order[1:])
+			}
+			if d := cmp.Diff([]string{"Promote mysql-0", "Follow mysql-1", "Follow mysql-2"}, order); d != "" {
+				t.Errorf("calls that change a role: -want +got:\n%s", d)
+			}
+			for i := range 3 {
+				w.agents.With(w.podUID(i), func(a *fake.Agent) {
+					if got := a.Status.Record.ChannelID; got != account.ID {
+						t.Errorf("%s has the account %q, want %q", unitName(i), got, account.ID)
+					}
+				})
+			}
+		})
 	}
 }

@@ -33,12 +33,15 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 	if !slices.Contains(r.Finalizers, v1alpha2.FinalizerReplication) {
 		return errWritten
 	}
-	if child.Paused(r) {
+	if child.Paused(r) && len(c.unreleased(s)) > 0 {
 		s.found.Because(v1alpha1.ReplicationPaused, "the deletion waits while the annotation %s is \"true\"", v1alpha2.AnnotationPaused)
 		return nil
 	}
 	force := r.Annotations[v1alpha2.AnnotationForceRelease] == "true"
-	if op := s.status.Operation; op != nil && !force {
+	// A Unit goes after its pod's end is proven: with all of them nobody is left whose role an
+	// operation could settle.
+	units := slices.ContainsFunc(s.members, func(m member) bool { return m.unit != nil })
+	if op := s.status.Operation; op != nil && units && !force {
 		s.found.Because(v1alpha1.ReplicationReleasePending,
 			"the members are released when the operation that is under way has ended (%s); the annotation %s=\"true\" lets the object go at once, and may leave no member that accepts writes",
 			describe(op), v1alpha2.AnnotationForceRelease)
@@ -82,6 +85,9 @@ func (c *Controller) unreleased(s *state) []string {
 		case m.unit == nil || !m.adopted:
 		case m.pod != nil && released[m.pod.UID]:
 		case m.pod == nil && (m.unit.Status.PodUID == "" || m.unit.Status.LastPod != nil && m.unit.Status.LastPod.Ended != ""):
+		case m.pod != nil && !started(m.pod) && (m.unit.Status.LastPod == nil || m.unit.Status.LastPod.Ended != ""):
+			// No agent was there to be given a role. What is recorded of the unit says how it
+			// continues once there is one.
 		default:
 			names = append(names, m.Name)
 		}
@@ -113,6 +119,7 @@ func (c *Controller) release(ctx context.Context, s *state) (time.Duration, erro
 	waits := c.unreleased(s)
 	var again time.Duration
 	var errs []error
+	epoch := s.status.Epoch
 	for i := range s.members {
 		m := &s.members[i]
 		if !slices.Contains(waits, m.Name) || !m.agentUp() {
@@ -128,9 +135,23 @@ func (c *Controller) release(ctx context.Context, s *state) (time.Duration, erro
 			c.loop.Enqueue(cache.MetaObjectToName(s.replication))
 		case agentclient.IsUnavailable(err), agentclient.IsBusy(err):
 			again = releaseRetry
+		case agentclient.IsStaleFence(err):
+			o, seeErr := c.agents.Observe(ctx, m.target())
+			if seeErr != nil || o.Status == nil || o.Status.Epoch <= s.status.Epoch {
+				errs = append(errs, fmt.Errorf("releasing Unit %s: %w", m.Name, err))
+				continue
+			}
+			// The status is older than what was done by it, such as one from a backup.
+			epoch = max(epoch, o.Status.Epoch+1)
 		default:
 			errs = append(errs, fmt.Errorf("releasing Unit %s: %w", m.Name, err))
 		}
+	}
+	if epoch > s.status.Epoch {
+		status := s.replication.Status.DeepCopy()
+		status.Epoch = epoch
+		errs = append(errs, c.control.patchStatus(ctx, s.replication, *status))
+		again = busyDelay
 	}
 	return again, errors.Join(errs...)
 }

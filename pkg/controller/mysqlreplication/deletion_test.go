@@ -92,6 +92,42 @@ func TestAReplicationThatIsDeletedReleasesItsMembersAndGoes(t *testing.T) {
 	}
 }
 
+// A pass may be due again when the one that has released the members ends, and have the
+// Replication when the sync that would let it go comes.
+func TestAReplicationThatIsReleasedGoesAlsoIfItsSyncMeetsAPassWithNothingToDo(t *testing.T) {
+	w := settled(t)
+	w.Delete(w.replication())
+	w.settle()
+	w.refresh()
+	if _, err := w.controller.pass(t.Context(), w.key); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.released(); len(got) != 3 {
+		t.Fatalf("released %v", got)
+	}
+	syncs := func() {
+		for w.controller.loop.Len() > 0 {
+			w.controller.loop.ProcessNext(t.Context())
+			w.refresh()
+		}
+	}
+	if !w.controller.begin(w.key) {
+		t.Fatal("the pass has ended and still has it")
+	}
+	syncs()
+	w.controller.end(w.key)
+	if w.gone() {
+		t.Fatal("a sync had it beside the pass")
+	}
+	if _, err := w.controller.pass(t.Context(), w.key); err != nil {
+		t.Fatal(err)
+	}
+	syncs()
+	if !w.gone() {
+		t.Error("nobody comes to let it go")
+	}
+}
+
 func TestASourceThatIsOutOfReachKeepsItsReplication(t *testing.T) {
 	silent := func(w *world, unit string) {
 		w.agents.Fail(func(_ string, target agentclient.Target) error {
@@ -171,6 +207,25 @@ func TestASourceThatIsOutOfReachKeepsItsReplication(t *testing.T) {
 	})
 }
 
+// Whoever applies a backup of the object has its epoch of then.
+func TestMembersWhoseAgentsKnowALaterEpochAreReleased(t *testing.T) {
+	w := settled(t)
+	for i := range 3 {
+		w.agents.With(w.podUID(i), func(a *fake.Agent) { a.Status.Epoch = 9 + int64(i) })
+	}
+	w.Delete(w.replication())
+	w.settle()
+	for range 3 {
+		w.finish()
+	}
+	if !w.gone() {
+		t.Fatalf("it stays at epoch %d: %+v", w.replication().Status.Epoch, w.replication().Status.Conditions)
+	}
+	if got := w.released(); len(got) != 3 {
+		t.Errorf("released %v", got)
+	}
+}
+
 // A source may be closed for an operation: released then, nobody would open it again.
 func TestAnOperationIsEndedBeforeMembersAreReleased(t *testing.T) {
 	w := settled(t)
@@ -210,6 +265,24 @@ func TestTheDeletionOfAPausedReplicationWaits(t *testing.T) {
 		t.Errorf("gone: %t, released %v", w.gone(), w.released())
 	}
 	w.wantCondition(v1alpha1.ReplicationPaused, v1alpha1.ReplicationPaused, "the deletion waits")
+}
+
+// As when its namespace is deleted: nothing is left that a person could want to keep as it
+// is.
+func TestAPausedReplicationWhoseMembersAreGoneIsDeleted(t *testing.T) {
+	w := settled(t)
+	w.edit(func(r *v1alpha1.MysqlReplication) {
+		metav1.SetMetaDataAnnotation(&r.ObjectMeta, v1alpha2.AnnotationPaused, "true")
+	})
+	for i := range 3 {
+		w.Erase(w.pod(i))
+		w.Erase(w.theUnit(i))
+	}
+	w.Delete(w.replication())
+	w.settle()
+	if !w.gone() {
+		t.Errorf("it stays: %+v", w.replication().Status.Conditions)
+	}
 }
 
 func TestOneThatNeverGaveARoleGoesAtOnce(t *testing.T) {

@@ -133,6 +133,25 @@ func (c *Controller) count(made worker.Outcome) {
 	}
 }
 
+// timePhase that ends with the operation as it is recorded next; nil: the operation ends.
+// One that this process has not begun is not measured.
+func (c *Controller) timePhase(r *v1alpha1.MysqlReplication, next *v1alpha1.ReplicationOperation) {
+	last, now := r.Status.Operation, c.clock.Now()
+	if last != nil && next != nil && last.Phase == next.Phase && last.ID == next.ID {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.memory(r)
+	if last != nil && !m.phaseSince.IsZero() && c.measure != nil {
+		c.measure.ReplicationPhase(string(last.Type), last.Phase, now.Sub(m.phaseSince))
+	}
+	m.phaseSince = time.Time{}
+	if next != nil {
+		m.phaseSince = now
+	}
+}
+
 // newOutcome of a pass that has ended. What was not decided leaves labels as they are.
 func newOutcome(plan topology.Plan, err error, j *journal, asked *askedAgents, now time.Time) *outcome {
 	out := &outcome{plan: plan, at: now, pods: map[string]types.UID{}, heard: map[string]bool{}, sights: map[string]string{}}
@@ -195,7 +214,7 @@ func sight(o *agentclient.Observation) string {
 // stays until the Secret changes.
 func (c *Controller) ensureAccounts(ctx context.Context, s *state, j *journal, asked *askedAgents, plan topology.Plan) error {
 	r := s.replication
-	if child.Paused(r) {
+	if child.Paused(r) || r.DeletionTimestamp != nil {
 		return nil
 	}
 	live, err := j.current(ctx)

@@ -52,13 +52,15 @@ func (j *journal) Load(ctx context.Context) (*worker.Loaded, error) {
 	if secret == nil {
 		return nil, fmt.Errorf("Secret %s does not exist yet", channelSecretName(live.Name)) //nolint:staticcheck // The name of a kind.
 	}
+	channel := channelAccount(secret)
 	loaded := &worker.Loaded{
 		Request:      topologyRequest(s, j.c),
 		Recorded:     recorded(&live.Status),
 		LeaseRenewed: j.c.leaseRenewed(),
 		Targets:      map[string]agentclient.Target{},
-		Channel:      agentclient.ChannelAccount{User: string(secret.Data[keyUser]), Password: agentclient.Password(secret.Data[keyPassword])},
+		Channel:      channel,
 	}
+	loaded.Request.Channel = channel.ID
 	for i := range s.members {
 		m := &s.members[i]
 		loaded.Members = append(loaded.Members, request(s, m))
@@ -117,6 +119,7 @@ func (j *journal) Save(ctx context.Context, from topology.Recorded, change topol
 		if err != nil {
 			return err
 		}
+		j.c.timePhase(before, change.To.Operation)
 		j.tell(before, change)
 		return nil
 	}
@@ -152,7 +155,7 @@ func record(status *v1alpha1.MysqlReplicationStatus, to topology.Recorded) {
 	status.CurrentSource, status.Epoch, status.Durability, status.Operation = r.Source, r.Epoch, r.Durability, r.Operation
 	status.LastTransition, status.Topology = r.LastTransition, r.Members
 	status.Data = nil
-	if r.Data != (v1alpha1.ReplicationData{}) {
+	if !apiequality.Semantic.DeepEqual(r.Data, v1alpha1.ReplicationData{}) {
 		status.Data = &r.Data
 	}
 }
@@ -245,8 +248,13 @@ func (m *member) neverRan() bool {
 	if m.pod == nil {
 		return status.PodUID == ""
 	}
-	started := func(c slim.Container) bool {
+	return !started(m.pod)
+}
+
+// started says whether any container of a pod has ever run.
+func started(pod *slim.Pod) bool {
+	ran := func(c slim.Container) bool {
 		return c.State.Running != nil || c.State.Terminated != nil || c.LastTerminationState.Terminated != nil || c.RestartCount > 0
 	}
-	return !slices.ContainsFunc(m.pod.InitContainers, started) && !slices.ContainsFunc(m.pod.Containers, started)
+	return slices.ContainsFunc(pod.InitContainers, ran) || slices.ContainsFunc(pod.Containers, ran)
 }

@@ -5,7 +5,6 @@ package mysqlreplication
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"k8s.io/client-go/tools/cache"
@@ -21,11 +20,23 @@ import (
 // agent that does not answer keeps no other Replication's objects from being synced, and
 // a switchover is one pass.
 
-// passWorkers is how many passes run at the same time. They wait more than they work.
-const passWorkers = 32
+const (
+	// passWorkers is how many passes run at the same time. They wait more than they work.
+	passWorkers = 32
+	// slowPass is when a pass no longer counts as one of them, since it waits for agents
+	// that do not answer, or for transactions: Replications whose agents answer do not
+	// wait for it. There is one at a time of each Replication.
+	slowPass = time.Second
+)
 
 // busyDelay is how soon a pass is tried again that met a sync of the same object.
 const busyDelay = 50 * time.Millisecond
+
+func (c *Controller) newPasses(cfg Config, synced []cache.InformerSynced) *loop.Loop {
+	return loop.New(loop.Config{
+		Name: passesName, Kind: "mysqlReplication", Sync: c.pass, Clock: cfg.Clock, Observe: cfg.Observe, Synced: synced, StandInAfter: slowPass,
+	})
+}
 
 // begin says whether the caller has the Replication now: a sync and a pass never write
 // the same status at the same time.
@@ -82,6 +93,9 @@ func (c *Controller) fingerprint(s *state) string {
 	if source := s.status.CurrentSource; source != "" {
 		parts = append(parts, replacementDue(c.calls.ByIndex(slim.ByTarget, r.Namespace+"/"+source)))
 	}
+	if secret, ok := c.children.Secrets.Get(cache.NewObjectName(r.Namespace, channelSecretName(r.Name))); ok {
+		parts = append(parts, secret.UID, secret.ContentHash)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if m := c.memory(r); m.accounts != nil {
@@ -102,10 +116,15 @@ func (c *Controller) pass(ctx context.Context, key cache.ObjectName) (time.Durat
 	if !c.begin(key) {
 		return 0, loop.RetryAfter(nil, busyDelay)
 	}
+	defer func() {
+		// Whatever comes of the pass, and if it had nothing to do: nobody else lets go of the
+		// Replication, nor wakes the sync that was turned away meanwhile.
+		c.end(key)
+		c.loop.Enqueue(key)
+	}()
 	s := c.observe(r)
 	s.explain()
 	if !c.hasPasses(s) {
-		c.end(key)
 		return 0, nil
 	}
 	from := c.fingerprint(s)
@@ -116,8 +135,5 @@ func (c *Controller) pass(ctx context.Context, key cache.ObjectName) (time.Durat
 	if r.DeletionTimestamp != nil && s.status.Operation == nil {
 		work = c.release
 	}
-	again, err := work(ctx, s)
-	c.end(key)
-	c.loop.Enqueue(key)
-	return again, errors.Join(err)
+	return work(ctx, s)
 }

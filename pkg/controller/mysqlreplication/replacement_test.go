@@ -4,6 +4,7 @@
 package mysqlreplication
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 func TestReplacementDue(t *testing.T) {
 	at := func(n int) metav1.Time { return metav1.NewTime(time.Unix(int64(n), 0)) }
 	call := func(created int, action v1alpha1.Action, edits ...func(*v1alpha1.GrpcCall)) *v1alpha1.GrpcCall {
-		c := &v1alpha1.GrpcCall{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: at(created)}}
+		c := &v1alpha1.GrpcCall{ObjectMeta: metav1.ObjectMeta{UID: types.UID("call-" + strconv.Itoa(created)), CreationTimestamp: at(created)}}
 		c.Spec.Action = action
 		c.Spec.Parameters = map[string]v1alpha1.JSON{"overwrite": {Raw: []byte(`"true"`)}}
 		for _, edit := range edits {
@@ -32,20 +33,22 @@ func TestReplacementDue(t *testing.T) {
 	const restore, backup = v1alpha1.ActionRestore, v1alpha1.ActionPhysicalBackup
 	for name, tc := range map[string]struct {
 		calls []*v1alpha1.GrpcCall
-		want  bool
+		want  types.UID
 	}{
-		"no calls":                          {nil, false},
-		"a backup":                          {[]*v1alpha1.GrpcCall{call(1, backup)}, false},
-		"a restore that is next":            {[]*v1alpha1.GrpcCall{call(1, restore)}, true},
-		"a restore that runs":               {[]*v1alpha1.GrpcCall{call(1, restore, running)}, true},
-		"a restore that was made":           {[]*v1alpha1.GrpcCall{call(1, restore, done)}, false},
-		"a restore behind one that waits":   {[]*v1alpha1.GrpcCall{call(2, restore), call(1, backup)}, false},
-		"a restore behind a backup":         {[]*v1alpha1.GrpcCall{call(1, restore), call(2, backup, running)}, false},
-		"a restore that overwrites nothing": {[]*v1alpha1.GrpcCall{call(1, restore, polite)}, false},
+		"no calls":                                      {nil, ""},
+		"a backup":                                      {[]*v1alpha1.GrpcCall{call(1, backup)}, ""},
+		"a restore that is next":                        {[]*v1alpha1.GrpcCall{call(1, restore)}, "call-1"},
+		"a restore that runs":                           {[]*v1alpha1.GrpcCall{call(1, restore, running), call(2, restore)}, "call-1"},
+		"a restore that was made":                       {[]*v1alpha1.GrpcCall{call(1, restore, done)}, ""},
+		"a restore after one that was made":             {[]*v1alpha1.GrpcCall{call(1, restore, done), call(2, restore)}, "call-2"},
+		"a restore behind one that waits":               {[]*v1alpha1.GrpcCall{call(2, restore), call(1, backup)}, ""},
+		"a restore behind a backup":                     {[]*v1alpha1.GrpcCall{call(1, restore), call(2, backup, running)}, ""},
+		"a restore that overwrites nothing":             {[]*v1alpha1.GrpcCall{call(1, restore, polite)}, ""},
+		"a restore that overwrites nothing, as it runs": {[]*v1alpha1.GrpcCall{call(1, restore, polite, running)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := replacementDue(tc.calls); got != tc.want {
-				t.Errorf("%t", got)
+				t.Errorf("%q", got)
 			}
 		})
 	}

@@ -212,6 +212,9 @@ type memory struct {
 	settled string
 	// plans is what the worker remembers between its decisions.
 	plans topology.Memory
+	// phaseSince is when this process recorded the phase of the operation that is under
+	// way; zero if another one did, or there is none.
+	phaseSince time.Time
 	// released are the pods whose agents have released this Replication.
 	released map[types.UID]bool
 }

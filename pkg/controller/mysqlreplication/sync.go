@@ -65,6 +65,7 @@ func (c *Controller) work(ctx context.Context, s *state) error {
 	s.explain()
 	var errs []error
 	for _, step := range []func(context.Context, *state) error{
+		c.syncRequest,
 		c.syncAccounts,
 		c.syncChannel,
 		c.syncServices,

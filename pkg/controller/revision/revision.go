@@ -5,8 +5,6 @@ package revision
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -15,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/packages"
 )
 
 const (
@@ -114,13 +114,11 @@ func InputsHash(spec *v1alpha2.UnitSetSpec) (string, error) {
 func ContentHash(data *Data, collisions int32) (string, error) {
 	content := *data
 	content.Storages = nil
-	var h string
-	var err error
-	if collisions == 0 {
-		h, err = hash(content)
-	} else {
-		h, err = hash([]any{content, collisions})
+	var hashed any = content
+	if collisions != 0 {
+		hashed = []any{content, collisions}
 	}
+	h, err := hash(hashed)
 	if err != nil {
 		return "", err
 	}
@@ -130,44 +128,8 @@ func ContentHash(data *Data, collisions int32) (string, error) {
 // hash of JSON without its empty fields, so that types with more fields give the
 // same.
 func hash(v any) (string, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return "", err
-	}
-	var generic any
-	if err := json.Unmarshal(raw, &generic); err != nil {
-		return "", err
-	}
-	if raw, err = json.Marshal(prune(generic)); err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8]), nil
-}
-
-// prune removes null, empty maps and empty lists.
-func prune(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			if e = prune(e); e == nil {
-				delete(v, k)
-			} else {
-				v[k] = e
-			}
-		}
-		if len(v) == 0 {
-			return nil
-		}
-	case []any:
-		for i, e := range v {
-			v[i] = prune(e)
-		}
-		if len(v) == 0 {
-			return nil
-		}
-	}
-	return v
+	pruned, err := packages.Pruned(v)
+	return slim.ContentHash(pruned), err
 }
 
 // Encode data for a ControllerRevision, with the keys of all objects in order, as the

@@ -13,7 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/upmio/unit-operator/pkg/agenttls"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/packages"
 )
 
 // InstallContainer is the init container that brings the agent.
@@ -23,14 +25,10 @@ const InstallContainer = "unit-agent-install"
 func meta(o *metav1.ObjectMeta) metav1.ObjectMeta {
 	m := *o
 	m.ManagedFields = nil
-	if _, ok := m.Annotations[corev1.LastAppliedConfigAnnotation]; ok {
-		m.Annotations = make(map[string]string, len(o.Annotations))
-		for k, v := range o.Annotations {
-			if k != corev1.LastAppliedConfigAnnotation {
-				m.Annotations[k] = v
-			}
-		}
-	}
+	m.Name, m.Namespace = words.of(o.Name), words.of(o.Namespace)
+	m.Labels, m.Annotations = words.labels(o.Labels), words.strings(o.Annotations)
+	m.OwnerReferences = words.owners(o.OwnerReferences)
+	delete(m.Annotations, corev1.LastAppliedConfigAnnotation)
 	return m
 }
 
@@ -42,9 +40,14 @@ func FromPod(p *corev1.Pod) *Pod {
 		Phase:      p.Status.Phase,
 		Reason:     p.Status.Reason, Message: p.Status.Message,
 		HostIP: p.Status.HostIP, PodIPs: p.Status.PodIPs,
-		Conditions:     p.Status.Conditions,
 		InitContainers: fromContainers(p.Status.InitContainerStatuses),
 		Containers:     fromContainers(p.Status.ContainerStatuses),
+	}
+	for _, c := range p.Status.Conditions {
+		switch c.Type {
+		case corev1.PodReady, corev1.PodScheduled, corev1.DisruptionTarget:
+			out.Conditions = append(out.Conditions, c)
+		}
 	}
 	for i := range p.Spec.InitContainers {
 		if p.Spec.InitContainers[i].Name == InstallContainer {
@@ -87,6 +90,7 @@ func FromUnit(u *v1alpha2.Unit) *Unit {
 	if c := DatabaseContainer(&u.Spec.Template.Spec); c != nil {
 		out.Type = v1alpha2.UnitType(c.Name)
 		out.OwnCommand = len(c.Command) > 0
+		out.SQLPort = packages.SQLPort(out.Type, c.Ports)
 		out.Image = c.Image
 		out.Resources = *c.Resources.DeepCopy()
 	}
@@ -174,8 +178,8 @@ func references(spec *corev1.PodSpec) (secrets, configMaps []string) {
 // FromClaim makes a Claim.
 func FromClaim(c *corev1.PersistentVolumeClaim) *Claim {
 	return &Claim{
-		ObjectMeta: meta(&c.ObjectMeta), VolumeName: c.Spec.VolumeName, StorageClassName: c.Spec.StorageClassName,
-		Requests: c.Spec.Resources.Requests, Status: c.Status,
+		ObjectMeta: meta(&c.ObjectMeta), VolumeName: c.Spec.VolumeName, Phase: c.Status.Phase, AccessModes: c.Status.AccessModes,
+		Requested: c.Spec.Resources.Requests[corev1.ResourceStorage], Capacity: c.Status.Capacity[corev1.ResourceStorage],
 	}
 }
 
@@ -194,7 +198,7 @@ func FromObject(o metav1.Object) (*Object, error) {
 	case *corev1.ConfigMap:
 		out.ContentHash = ContentHash([]any{x.Data, x.BinaryData})
 	case *corev1.Secret:
-		out.ContentHash = ContentHash(x.Data)
+		out.ContentHash, out.BundleHash = ContentHash(x.Data), words.of(ContentHash(x.Data[agenttls.BundleKey]))
 	case *appsv1.ControllerRevision:
 		out.ContentHash, out.Revision = ContentHash(string(x.Data.Raw)), x.Revision
 	case *corev1.Service:

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -107,17 +106,9 @@ func membersOf(namespace string, spec []string, topology []v1alpha1.ReplicationM
 }
 
 // newWhole informer of objects that are kept as they are.
-func newWhole[T Type, L runtime.Object, C lister[L]](upm versioned.Interface, namespaces []string, example T, index map[string]func(T) []string, client func(namespace string) C) (*Informer[T], error) {
-	return newInformer(source[T]{
-		namespaces: namespaces, example: example, index: index, convert: whole[T],
-		listWatch: func(ns string) cache.ListerWatcher { return listWatch[L]("", upm, client(ns)) },
-	})
-}
-
-// whole keeps an object as it is, but for its managed fields.
-func whole[T Type](obj any) (T, error) {
-	return converted(func(x T) T {
+func newWhole[T Type, L runtime.Object, C lister[L]](upm versioned.Interface, namespaces []string, example T, index map[string]func(T) []string, client func(namespace string) C) (whole *Informer[T], err error) {
+	return whole, informer(&whole, namespaces, example, index, converted(func(x T) T {
 		x.SetManagedFields(nil)
 		return x
-	})(obj)
+	}), "", upm, client)
 }

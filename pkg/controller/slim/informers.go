@@ -5,6 +5,8 @@ package slim
 
 import (
 	"context"
+	"errors"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -20,13 +22,9 @@ import (
 	"github.com/upmio/unit-operator/pkg/generated/clientset/versioned"
 )
 
-// Names of the indexes. Their values are "<namespace>/<name>".
-const (
-	// ByUnit finds what carries the label unit-operator.io/unit.
-	ByUnit = "unit"
-	// ByUnitSet finds what carries the label unit-operator.io/unitset.
-	ByUnitSet = "unitset"
-)
+// ByUnitSet finds what carries the label unit-operator.io/unitset: Units, Services,
+// ConfigMaps and ControllerRevisions. Its values are "<namespace>/<unitset>".
+const ByUnitSet = "unitset"
 
 const managed = v1alpha2.LabelManaged + "=true"
 
@@ -53,87 +51,55 @@ type Informers struct {
 // NewInformers makes the informers of the namespaces given; AllNamespaces for all.
 // Nothing is watched before Run.
 func NewInformers(kube kubernetes.Interface, upm versioned.Interface, namespaces []string) (*Informers, error) {
-	i := Informers{
+	i := &Informers{
 		NewUnits:      NewRecent[*v1alpha2.Unit](time.Now),
 		NewConfigMaps: NewRecent[*corev1.ConfigMap](time.Now),
 		NewRevisions:  NewRecent[*appsv1.ControllerRevision](time.Now),
 	}
-	var err error
-	make1 := func(f func() error) {
-		if err == nil {
-			err = f()
-		}
+	ofSet, core := LabelIndexes[*Object](), kube.CoreV1()
+	return i, errors.Join(
+		informer(&i.Pods, namespaces, &corev1.Pod{}, nil, converted(FromPod), managed, kube, core.Pods),
+		informer(&i.Units, namespaces, &v1alpha2.Unit{}, LabelIndexes[*Unit](), func(obj any) (*Unit, error) {
+			i.NewUnits.Came(obj)
+			return converted(FromUnit)(obj)
+		}, "", upm, upm.UpmV1alpha2().Units),
+		informer(&i.Claims, namespaces, &corev1.PersistentVolumeClaim{}, nil, converted(FromClaim), managed, kube, core.PersistentVolumeClaims),
+		informer(&i.Services, namespaces, &corev1.Service{}, ofSet, i.object, managed, kube, core.Services),
+		informer(&i.ConfigMaps, namespaces, &corev1.ConfigMap{}, ofSet, i.object, managed, kube, core.ConfigMaps),
+		informer(&i.Secrets, namespaces, &corev1.Secret{}, nil, i.object, managed, kube, core.Secrets),
+		informer(&i.Revisions, namespaces, &appsv1.ControllerRevision{}, ofSet, i.object, managed, kube, kube.AppsV1().ControllerRevisions),
+		informer(&i.Disruptions, namespaces, &policyv1.PodDisruptionBudget{}, nil, i.object, managed, kube, kube.PolicyV1().PodDisruptionBudgets),
+	)
+}
+
+// informer of the objects that a selector finds through a typed client.
+func informer[T Type, L runtime.Object, C lister[L]](into **Informer[T], namespaces []string, example runtime.Object, index map[string]func(T) []string, convert func(obj any) (T, error), selector string, clientset any, client func(namespace string) C) (err error) {
+	*into, err = newInformer(source[T]{
+		namespaces: namespaces, example: example, index: index, convert: convert,
+		listWatch: func(ns string) cache.ListerWatcher { return listWatch[L](selector, clientset, client(ns)) },
+	})
+	return err
+}
+
+func (i *Informers) object(obj any) (*Object, error) {
+	m, ok := obj.(metav1.Object)
+	if !ok {
+		return nil, errWrongType
 	}
-	make1(func() (err error) {
-		i.Pods, err = newInformer(source[*Pod]{
-			namespaces: namespaces, example: &corev1.Pod{}, convert: converted(FromPod), index: labelIndexes[*Pod](),
-			listWatch: func(ns string) cache.ListerWatcher { return listWatch(managed, kube, kube.CoreV1().Pods(ns)) },
-		})
-		return err
-	})
-	make1(func() (err error) {
-		i.Units, err = newInformer(source[*Unit]{
-			namespaces: namespaces, example: &v1alpha2.Unit{}, index: labelIndexes[*Unit](),
-			convert: func(obj any) (*Unit, error) {
-				i.NewUnits.Came(obj)
-				return converted(FromUnit)(obj)
-			},
-			listWatch: func(ns string) cache.ListerWatcher { return listWatch("", upm, upm.UpmV1alpha2().Units(ns)) },
-		})
-		return err
-	})
-	make1(func() (err error) {
-		i.Claims, err = newInformer(source[*Claim]{
-			namespaces: namespaces, example: &corev1.PersistentVolumeClaim{}, convert: converted(FromClaim), index: labelIndexes[*Claim](),
-			listWatch: func(ns string) cache.ListerWatcher {
-				return listWatch(managed, kube, kube.CoreV1().PersistentVolumeClaims(ns))
-			},
-		})
-		return err
-	})
-	object := func(into **Informer[*Object], example runtime.Object, lw func(ns string) cache.ListerWatcher) {
-		make1(func() (err error) {
-			*into, err = newInformer(source[*Object]{
-				namespaces: namespaces, example: example, index: labelIndexes[*Object](), listWatch: lw,
-				convert: func(obj any) (*Object, error) {
-					m, ok := obj.(metav1.Object)
-					if !ok {
-						return nil, errWrongType
-					}
-					i.NewConfigMaps.Came(obj)
-					i.NewRevisions.Came(obj)
-					return FromObject(m)
-				},
-			})
-			return err
-		})
-	}
-	object(&i.Services, &corev1.Service{}, func(ns string) cache.ListerWatcher { return listWatch(managed, kube, kube.CoreV1().Services(ns)) })
-	object(&i.ConfigMaps, &corev1.ConfigMap{}, func(ns string) cache.ListerWatcher { return listWatch(managed, kube, kube.CoreV1().ConfigMaps(ns)) })
-	object(&i.Secrets, &corev1.Secret{}, func(ns string) cache.ListerWatcher { return listWatch(managed, kube, kube.CoreV1().Secrets(ns)) })
-	object(&i.Revisions, &appsv1.ControllerRevision{}, func(ns string) cache.ListerWatcher {
-		return listWatch(managed, kube, kube.AppsV1().ControllerRevisions(ns))
-	})
-	object(&i.Disruptions, &policyv1.PodDisruptionBudget{}, func(ns string) cache.ListerWatcher {
-		return listWatch(managed, kube, kube.PolicyV1().PodDisruptionBudgets(ns))
-	})
-	return &i, err
+	i.NewConfigMaps.Came(obj)
+	i.NewRevisions.Came(obj)
+	return FromObject(m)
 }
 
 // Run watches until ctx ends.
 func (i *Informers) Run(ctx context.Context) {
-	done := make(chan struct{}, 8)
+	var wg sync.WaitGroup
 	for _, run := range []func(context.Context){
 		i.Pods.Run, i.Units.Run, i.Claims.Run, i.Services.Run, i.ConfigMaps.Run, i.Secrets.Run, i.Revisions.Run, i.Disruptions.Run,
 	} {
-		go func() {
-			run(ctx)
-			done <- struct{}{}
-		}()
+		wg.Go(func() { run(ctx) })
 	}
-	for range cap(done) {
-		<-done
-	}
+	wg.Wait()
 }
 
 // HasSynced is true once all were listed.
@@ -142,20 +108,15 @@ func (i *Informers) HasSynced() bool {
 		i.ConfigMaps.HasSynced() && i.Secrets.HasSynced() && i.Revisions.HasSynced() && i.Disruptions.HasSynced()
 }
 
-// LabelIndexes are the indexes of every informer here, for tests' NewStatic.
-func LabelIndexes[T Type]() map[string]func(T) []string { return labelIndexes[T]() }
-
-func labelIndexes[T Type]() map[string]func(T) []string {
-	by := func(label string) func(T) []string {
-		return func(obj T) []string {
-			name := obj.GetLabels()[label]
-			if name == "" {
-				return nil
-			}
-			return []string{obj.GetNamespace() + "/" + name}
+// LabelIndexes are the indexes of the informers here that have one.
+func LabelIndexes[T Type]() map[string]func(T) []string {
+	return map[string]func(T) []string{ByUnitSet: func(obj T) []string {
+		set := obj.GetLabels()[v1alpha2.LabelUnitSet]
+		if set == "" {
+			return nil
 		}
-	}
-	return map[string]func(T) []string{ByUnit: by(v1alpha2.LabelUnit), ByUnitSet: by(v1alpha2.LabelUnitSet)}
+		return []string{obj.GetNamespace() + "/" + set}
+	}}
 }
 
 // lister is the part of a typed client that an informer needs.

@@ -9,16 +9,15 @@ import (
 	"slices"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
-
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 )
 
 // Kind of a referenced object.
@@ -66,6 +65,7 @@ func NewReferences(client metadata.Interface, namespaces []string, changed func(
 	} {
 		store := &referenceStore{
 			owners:  map[cache.ObjectName]map[cache.ObjectName]bool{},
+			refs:    map[cache.ObjectName][]cache.ObjectName{},
 			seen:    map[cache.ObjectName]Seen{},
 			changed: changed,
 			synced:  map[string]bool{},
@@ -161,9 +161,6 @@ func (s *referenceStore) hasSynced() bool {
 func (s *referenceStore) set(owner cache.ObjectName, objects []cache.ObjectName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.refs == nil {
-		s.refs = map[cache.ObjectName][]cache.ObjectName{}
-	}
 	for _, old := range s.refs[owner] {
 		if slices.Contains(objects, old) {
 			continue
@@ -231,7 +228,8 @@ type namespaceStore struct {
 
 var _ cache.ReflectorStore = &namespaceStore{}
 
-func (s *namespaceStore) upsert(obj any) error {
+// Add is called by the reflector.
+func (s *namespaceStore) Add(obj any) error {
 	m, ok := obj.(metav1.Object)
 	if !ok {
 		return errWrongType
@@ -240,11 +238,8 @@ func (s *namespaceStore) upsert(obj any) error {
 	return nil
 }
 
-// Add is called by the reflector.
-func (s *namespaceStore) Add(obj any) error { return s.upsert(obj) }
-
 // Update is called by the reflector.
-func (s *namespaceStore) Update(obj any) error { return s.upsert(obj) }
+func (s *namespaceStore) Update(obj any) error { return s.Add(obj) }
 
 // Delete is called by the reflector.
 func (s *namespaceStore) Delete(obj any) error {

@@ -15,12 +15,12 @@ import (
 // may have the same name. The callback gets the owner with its scope: see
 // SplitScope.
 type Scope struct {
-	references *References
-	prefix     string
+	*References
+	prefix string
 }
 
 // Scope returns the view of the controller of that name.
-func (r *References) Scope(name string) *Scope { return &Scope{references: r, prefix: name + "/"} }
+func (r *References) Scope(name string) *Scope { return &Scope{References: r, prefix: name + "/"} }
 
 // SplitScope tells the scope of an owner from its key.
 func SplitScope(owner cache.ObjectName) (scope string, key cache.ObjectName) {
@@ -34,14 +34,8 @@ func (s *Scope) scoped(owner cache.ObjectName) cache.ObjectName {
 
 // Set is References.Set for an owner of this scope.
 func (s *Scope) Set(owner cache.ObjectName, refs []Reference) {
-	s.references.Set(s.scoped(owner), refs)
+	s.References.Set(s.scoped(owner), refs)
 }
 
 // Forget is References.Forget for an owner of this scope.
-func (s *Scope) Forget(owner cache.ObjectName) { s.references.Forget(s.scoped(owner)) }
-
-// Get is References.Get.
-func (s *Scope) Get(ref Reference) (seen Seen, known bool) { return s.references.Get(ref) }
-
-// Learn is References.Learn.
-func (s *Scope) Learn(ref Reference, seen Seen) { s.references.Learn(ref, seen) }
+func (s *Scope) Forget(owner cache.ObjectName) { s.References.Forget(s.scoped(owner)) }

@@ -80,9 +80,6 @@ func TestInformersStoreSlimObjectsThroughAddUpdateAndDelete(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
-	if n := len(inf.Pods.ByIndex(ByUnitSet, "ns/a")); n != 1 {
-		t.Errorf("%d pods by unit set", n)
-	}
 	p := pod("a-0")
 	p.Status.Phase = corev1.PodRunning
 	if _, err := kube.CoreV1().Pods("ns").Update(ctx, p, metav1.UpdateOptions{}); err != nil {

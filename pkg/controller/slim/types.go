@@ -5,6 +5,7 @@ package slim
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -24,7 +25,8 @@ type Pod struct {
 	Reason, Message string
 	HostIP          string
 	PodIPs          []corev1.PodIP
-	Conditions      []corev1.PodCondition
+	// Conditions of the types Ready, PodScheduled and DisruptionTarget.
+	Conditions []corev1.PodCondition
 	// InitContainers has sidecars too.
 	InitContainers []Container
 	Containers     []Container
@@ -75,6 +77,8 @@ type Unit struct {
 	// OwnCommand is true if the database container brings its own command and is
 	// left alone.
 	OwnCommand bool
+	// SQLPort of the database container; 0 where the template names no ports.
+	SQLPort int32
 	// Image of the database container.
 	Image string
 	// Resources of the database container.
@@ -110,10 +114,11 @@ type Claim struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
 
-	VolumeName       string
-	StorageClassName *string
-	Requests         corev1.ResourceList
-	Status           corev1.PersistentVolumeClaimStatus
+	VolumeName  string
+	Phase       corev1.PersistentVolumeClaimPhase
+	AccessModes []corev1.PersistentVolumeAccessMode
+	// Requested is the size that is asked for, Capacity the one that there is.
+	Requested, Capacity resource.Quantity
 }
 
 // Object is the metadata of any object, and a hash of its content where the
@@ -126,6 +131,8 @@ type Object struct {
 
 	// ContentHash of what a controller decides about; empty for other kinds.
 	ContentHash string
+	// BundleHash of the certificates that a Secret tells its pods to trust: its ca.crt.
+	BundleHash string
 	// Revision of a ControllerRevision.
 	Revision int64
 }

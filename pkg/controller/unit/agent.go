@@ -8,13 +8,14 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/configtemplate"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
@@ -51,7 +52,7 @@ func (s *state) target() agentclient.Target { return slim.AgentOf(s.unit, s.pod)
 func (s *state) acknowledged() bool {
 	sync := &s.status.ConfigSyncStatus
 	return s.answered() && (s.offer == nil || sync.AppliedHash == s.offer.Hash) &&
-		sync.AppliedGeneration == s.unit.Generation && conditions.IsTrue(s.status.Conditions, v1alpha2.ConditionManaged) == s.managed() &&
+		sync.AppliedGeneration == s.unit.Generation && meta.IsStatusConditionTrue(s.status.Conditions, v1alpha2.ConditionManaged) == s.managed() &&
 		s.standing == (s.accepted != "")
 }
 
@@ -70,6 +71,13 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 	s.offer = c.offer(s)
 	// An agent that has no configuration yet has nothing to keep.
 	if !s.acknowledged() && (s.offer != nil || s.answered()) {
+		offer, err := c.whole(ctx, s, s.offer)
+		if err != nil {
+			return err
+		}
+		if s.offer = offer; offer == nil && !s.answered() {
+			return nil
+		}
 		answered, err := c.push(ctx, s, since)
 		if err != nil {
 			c.explainAgent(s, err, since)
@@ -85,6 +93,11 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 	if !s.answered() {
 		return nil
 	}
+	return c.listen(ctx, s, since)
+}
+
+// listen to what the agent says of its server, and ask for it where nothing else tells.
+func (c *Controller) listen(ctx context.Context, s *state, since time.Time) error {
 	ask, again := planAsk(c.askInput(s, since))
 	if ask {
 		if _, err := c.ask(ctx, s, since); err != nil {
@@ -92,7 +105,7 @@ func (c *Controller) syncAgent(ctx context.Context, s *state) error {
 			return nil
 		}
 	}
-	if s.reinitIsVoid() {
+	if s.reinitIsVoid() && !child.Paused(s.unit) {
 		return c.dropReinit(ctx, s, "the database is there and runs, so nothing was given up")
 	}
 	c.learn(s)
@@ -118,9 +131,17 @@ func (c *Controller) offer(s *state) *configtemplate.Output {
 	return nil
 }
 
-// question to the agent of the unit's pod, which runs since then.
-func (s *state) question(since time.Time, id string, ask func(context.Context) (*agentclient.Status, error)) question {
-	return question{agent: string(s.pod.UID) + since.String(), id: id, ask: ask}
+// contact puts a question to the agent of the unit's pod, which runs since then. answered
+// is false while its answer, which brings the next sync, is not there.
+func (c *Controller) contact(ctx context.Context, s *state, since time.Time, id string, ask func(context.Context) (*agentclient.Status, error)) (answered bool, err error) {
+	q := question{agent: string(s.pod.UID) + since.String(), id: id, ask: ask}
+	a, answered := c.contacts.put(ctx, cache.MetaObjectToName(s.unit), q)
+	if !answered || a.err != nil {
+		s.asked = !answered
+		return answered, a.err
+	}
+	c.remember(s, a.status)
+	return true, nil
 }
 
 // push hands over everything the server's start depends on. answered is false while the
@@ -138,29 +159,26 @@ func (c *Controller) push(ctx context.Context, s *state, since time.Time) (answe
 		Managed:   managed,
 		Released:  s.released(),
 	}
-	if r := s.status.Replication; r != nil && slices.Contains(c.givesRoles, r.Kind) {
+	if r := s.status.Replication; r != nil && slices.Contains(c.cfg.GivesRoles, r.Kind) {
 		request.Owner = r.UID
 	}
 	if s.offer != nil {
 		request.ConfigHash, request.Files = s.offer.Hash, s.offer.Files
 	}
 	target := s.target()
-	a, answered := c.contacts.put(ctx, cache.MetaObjectToName(s.unit), s.question(since, "Apply "+slim.ContentHash(request),
-		func(ctx context.Context) (*agentclient.Status, error) {
-			request.Term, request.Seq = c.order()
-			return c.agents.Apply(ctx, target, request)
-		}))
-	if !answered || a.err != nil {
-		s.asked = !answered
-		return answered, a.err
+	answered, err = c.contact(ctx, s, since, "Apply "+slim.ContentHash(request), func(ctx context.Context) (*agentclient.Status, error) {
+		request.Term, request.Seq = c.cfg.Order()
+		return c.cfg.Agents.Apply(ctx, target, request)
+	})
+	if !answered || err != nil {
+		return answered, err
 	}
 	sync := &s.status.ConfigSyncStatus
 	sync.AppliedGeneration, sync.PodUID = s.unit.Generation, s.pod.UID
-	c.remember(s, a.status)
 	s.standing = s.accepted != ""
 	if s.offer != nil {
 		if sync.AppliedHash != s.offer.Hash || sync.LastTransitionTime == nil {
-			sync.LastTransitionTime = new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
+			sync.LastTransitionTime = new(metav1.NewTime(c.cfg.Clock.Now().Truncate(time.Second)))
 		}
 		sync.AppliedHash = s.offer.Hash
 		c.memory(cache.MetaObjectToName(s.unit)).applied = s.offer
@@ -177,28 +195,20 @@ func (s *state) setManaged(managed bool) {
 	case managed:
 		s.found.Add(v1alpha2.ConditionManaged, v1alpha2.ReasonMadeForReplication, "ARCH_MODE is set: the server stays read-only until a Replication that lists the unit opens it")
 	default:
-		conditions.Remove(&s.status.Conditions, v1alpha2.ConditionManaged)
+		meta.RemoveStatusCondition(&s.status.Conditions, v1alpha2.ConditionManaged)
 	}
 }
 
-// ask the agent for its status. answered is false while its answer, which brings the
-// next sync, is not there.
+// ask the agent for its status.
 func (c *Controller) ask(ctx context.Context, s *state, since time.Time) (answered bool, err error) {
 	target := s.target()
-	a, answered := c.contacts.put(ctx, cache.MetaObjectToName(s.unit), s.question(since, "Status",
-		func(ctx context.Context) (*agentclient.Status, error) { return c.agents.Status(ctx, target) }))
-	if !answered || a.err != nil {
-		s.asked = !answered
-		return answered, a.err
-	}
-	c.remember(s, a.status)
-	return true, nil
+	return c.contact(ctx, s, since, "Status", func(ctx context.Context) (*agentclient.Status, error) { return c.cfg.Agents.Status(ctx, target) })
 }
 
 func (c *Controller) remember(s *state, status *agentclient.Status) {
 	s.agent, s.fresh = status, true
 	m := c.memory(cache.MetaObjectToName(s.unit))
-	m.agent, m.podUID, m.agentAt = status, s.pod.UID, c.clock.Now()
+	m.agent, m.podUID, m.agentAt = status, s.pod.UID, c.cfg.Clock.Now()
 	s.status.Agent = &v1alpha2.AgentInfo{Image: s.pod.AgentImage, Version: status.AgentVersion}
 }
 
@@ -257,10 +267,10 @@ func (c *Controller) askInput(s *state, since time.Time) askInput {
 		recorded:        s.recorded(),
 		replacing:       s.replacing,
 		accepted:        s.accepted != "",
-		restartRequired: conditions.IsTrue(s.unit.Status.Conditions, v1alpha2.ConditionRestartRequired),
-		upFor:           c.clock.Since(since),
+		restartRequired: meta.IsStatusConditionTrue(s.unit.Status.Conditions, v1alpha2.ConditionRestartRequired),
+		upFor:           c.cfg.Clock.Since(since),
 		last:            s.agent,
-		age:             c.clock.Since(m.agentAt),
+		age:             c.cfg.Clock.Since(m.agentAt),
 		fresh:           s.fresh,
 	}
 }
@@ -291,13 +301,13 @@ func (c *Controller) learn(s *state) {
 	if s.agent == nil || s.agent.PodUID != s.pod.UID {
 		return
 	}
-	justAsked := s.agent.State == agentclient.StateRunning && c.clock.Since(c.memory(cache.MetaObjectToName(s.unit)).agentAt) < askPause
+	justAsked := s.agent.State == agentclient.StateRunning && c.cfg.Clock.Since(c.memory(cache.MetaObjectToName(s.unit)).agentAt) < askPause
 	if databaseReady(s.pod) && (s.fresh || !s.recorded() && justAsked) {
 		before := s.status.DataIdentity
 		s.status.DataIdentity = learnData(before, reportedData(s.agent), s.accepted, s.claimUIDs())
 		c.compareData(s, before, s.status.DataIdentity)
 	}
-	if s.agent.RestartRequired && (s.fresh || conditions.IsTrue(s.unit.Status.Conditions, v1alpha2.ConditionRestartRequired)) {
+	if s.agent.RestartRequired && (s.fresh || meta.IsStatusConditionTrue(s.unit.Status.Conditions, v1alpha2.ConditionRestartRequired)) {
 		s.found.Because(v1alpha2.ConditionRestartRequired, "the configuration differs from what the server runs in a way that takes effect with its next start")
 	}
 	if !s.unit.Startup || databaseReady(s.pod) {
@@ -352,11 +362,11 @@ func (c *Controller) explainAgent(s *state, err error, since time.Time) {
 	case agentclient.IsFinal(err):
 		// Only a change of the spec, the configuration or the pod can end it.
 		s.found.Because(v1alpha2.ConditionAgentRefused, "%v", err)
-	case agentclient.IsStaleFence(err), agentclient.IsBusy(err):
+	case agentclient.IsStaleFence(err), agentclient.IsBusy(err), agentclient.Failed(err):
 		s.found.Because(v1alpha2.ConditionAgentRefused, "%v; it is tried again", err)
 		s.retryAfter(agentRest)
 	default:
-		if c.clock.Since(since) < agentGrace {
+		if c.cfg.Clock.Since(since) < agentGrace {
 			s.retryAfter(agentRetry)
 			return
 		}

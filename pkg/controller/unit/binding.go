@@ -44,21 +44,22 @@ func (c *Controller) syncBinding(ctx context.Context, s *state) error {
 	annotation := func(value any) map[string]any {
 		return map[string]any{"annotations": map[string]any{v1alpha2.AnnotationBoundNode: value}}
 	}
+	spec := func(node any) map[string]any { return map[string]any{"spec": map[string]any{"nodeName": node}} }
 	switch {
 	case plan.bind != "":
-		if err := c.control.patchUnit(ctx, s.unit, annotation(plan.bind), map[string]any{"nodeName": plan.bind}); err != nil {
+		if err := c.control.patchUnit(ctx, s.unit, annotation(plan.bind), spec(plan.bind)); err != nil {
 			return err
 		}
 		c.control.Events.Normal(s.unit, v1alpha2.ReasonBound, actionBind, "Bound to node %s (unbindNode is false)", plan.bind)
 		return errWritten
 	case plan.release != "":
 		node := s.unit.Annotations[v1alpha2.AnnotationBoundNode]
-		var spec map[string]any
+		var released map[string]any
 		// A name that is not the recorded one is the user's.
 		if s.unit.NodeName == node {
-			spec = map[string]any{"nodeName": nil}
+			released = spec(nil)
 		}
-		if err := c.control.patchUnit(ctx, s.unit, annotation(nil), spec); err != nil {
+		if err := c.control.patchUnit(ctx, s.unit, annotation(nil), released); err != nil {
 			return err
 		}
 		c.control.Events.Normal(s.unit, v1alpha2.ReasonUnbound, actionBind, "Released from node %s: %s", node, plan.release)

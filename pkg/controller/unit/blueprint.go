@@ -77,17 +77,17 @@ func (c *Controller) draw(ctx context.Context, s *state, key string) (*blueprint
 	}
 	b := &blueprint{
 		key:         key,
-		labels:      podspec.Labels(live),
-		annotations: podspec.Annotations(live),
+		labels:      slim.Interned(podspec.Labels(live)),
+		annotations: slim.Interned(podspec.Annotations(live)),
 		claimLabels: map[string]map[string]string{},
 		certificate: podspec.CertificateSecret(live),
 	}
 	_, _, b.emptyDir = podspec.DataStorage(live)
 	claims := podspec.Claims(live)
 	for i := range claims {
-		b.claimLabels[live.Spec.VolumeClaimTemplates[i].Name] = claims[i].Labels
+		b.claimLabels[live.Spec.VolumeClaimTemplates[i].Name] = slim.Interned(claims[i].Labels)
 	}
-	in := podspec.Input{Unit: live, Package: s.pkg, ClusterDomain: c.clusterDomain}
+	in := podspec.Input{Unit: live, Package: s.pkg, ClusterDomain: c.cfg.ClusterDomain}
 	if b.certificate != "" {
 		secret, err := c.control.kube.CoreV1().Secrets(live.Namespace).Get(ctx, b.certificate, metav1.GetOptions{})
 		if err != nil && !apierrors.IsNotFound(err) {
@@ -114,7 +114,7 @@ func (c *Controller) resolvePackage(s *state) error {
 		}
 		return nil
 	}
-	pkg, err := packages.Resolve(c.packages, request)
+	pkg, err := packages.Resolve(c.cfg.Packages, request)
 	_, notFound := errors.AsType[*packages.NotFoundError](err)
 	_, broken := errors.AsType[*packages.BrokenError](err)
 	switch {
@@ -143,7 +143,7 @@ func (c *Controller) readDefaults(ctx context.Context, s *state) (defaults, erro
 		return defaults{s.pkg.ConfigFiles, s.pkg.Values}, nil
 	}
 	key := cache.NewObjectName(s.unit.Namespace, s.unit.Annotations[v1alpha2.AnnotationRevision])
-	data, err := c.revisions.Get(ctx, key, func(metav1.Object) error { return nil })
+	data, err := c.cfg.Revisions.Get(ctx, key, func(metav1.Object) error { return nil })
 	if err != nil {
 		return defaults{}, err
 	}

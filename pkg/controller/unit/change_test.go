@@ -4,6 +4,7 @@
 package unit
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -416,4 +417,20 @@ func TestALabelTakenOffTheUnitIsTakenOffItsChildrenAndNoOther(t *testing.T) {
 	if w.pod().Labels["mine"] != "yes" || w.pod().UID != pod.UID {
 		t.Errorf("the pod has labels %v", w.pod().Labels)
 	}
+}
+
+// Such as for want of space: "does not answer" would send people to the network.
+func TestAnAgentThatAnswersThatItCannotIsQuoted(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.agents.Fail(func(_ string, target agentclient.Target) error {
+		return &agentclient.Error{Class: agentclient.Unavailable, Answered: true, Target: target, Err: errors.New("storing the configuration: no space left on device")}
+	})
+	w.settle()
+	w.kubelet()
+	w.clock.Step(time.Second)
+	if after, err := w.sync(); err != nil || after != agentRest {
+		t.Errorf("again after %v, %v", after, err)
+	}
+	w.wantCondition(v1alpha2.ConditionAgentRefused, v1alpha2.ConditionAgentRefused, "no space left on device")
+	w.wantNoCondition(v1alpha2.ConditionAgentUnreachable)
 }

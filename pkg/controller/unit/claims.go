@@ -73,7 +73,7 @@ func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemp
 		metadata["ownerReferences"] = refs
 	}
 	if len(metadata) > 0 {
-		if err := c.control.patchClaim(ctx, s.unit, claim, metadata, nil); err != nil {
+		if _, _, err := c.control.claims.Patch(ctx, s.unit, claim, metadata, nil); err != nil {
 			return s.refusal(err)
 		}
 	}
@@ -81,14 +81,14 @@ func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemp
 	if err != nil {
 		return fmt.Errorf("size %q of claim %s: %w", t.Size, claim.Name, err)
 	}
-	requested, capacity := claim.Requests[corev1.ResourceStorage], claim.Status.Capacity[corev1.ResourceStorage]
+	requested, capacity := claim.Requested, claim.Capacity
 	// An unbound claim cannot be resized.
-	if claim.Status.Phase != corev1.ClaimBound {
+	if claim.Phase != corev1.ClaimBound {
 		return nil
 	}
 	if wanted.Cmp(requested) > 0 {
-		grow := map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": wanted.String()}}}
-		err := c.control.patchClaim(ctx, s.unit, claim, nil, grow)
+		grow := map[string]any{"spec": map[string]any{"resources": map[string]any{"requests": map[string]any{"storage": wanted.String()}}}}
+		_, _, err := c.control.claims.Patch(ctx, s.unit, claim, nil, grow)
 		if child.IsRefusal(err) {
 			s.retryAfter(child.RefusalRecheck)
 			s.found.Add(v1alpha2.ConditionExpansionPending, v1alpha2.ConditionRefused, "PersistentVolumeClaim %s cannot grow to %s: %v", claim.Name, t.Size, err)

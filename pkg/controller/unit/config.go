@@ -35,25 +35,24 @@ func (c *Controller) syncConfig(ctx context.Context, s *state) error {
 	m := c.memory(cache.MetaObjectToName(s.unit))
 	if m.configKey != key {
 		out, err := c.render(ctx, s)
-		_, lost := errors.AsType[*revision.LostError](err)
-		if err != nil && !isConfigError(err) && !lost {
+		if err != nil && !isConfigError(err) && !isLost(err) {
 			return err
 		}
 		m.config, m.configErr, m.configKey = out, err, key
-		if lost {
+		if isLost(err) {
 			m.configKey = "" // no event says when it is back
 		}
 	}
 	if err := m.configErr; err != nil {
 		condition := v1alpha2.ConditionConfigInvalid
-		if _, lost := errors.AsType[*revision.LostError](err); lost {
+		if isLost(err) {
 			condition = v1alpha2.ConditionRevisionLost
 			s.retryAfter(lostRecheck)
 		}
 		s.found.Because(condition, "%v; the server keeps the configuration that it has", err)
 		return c.useKept(ctx, s)
 	}
-	s.config = m.config
+	s.config, m.kept = m.config, nil
 	s.status.ConfigSyncStatus.WantedHash = m.config.Hash
 	return nil
 }
@@ -85,6 +84,12 @@ func (e configError) Unwrap() error { return e.error }
 
 func isConfigError(err error) bool {
 	_, ok := errors.AsType[configError](err)
+	return ok
+}
+
+// isLost says whether the revision that a unit is made from is gone.
+func isLost(err error) bool {
+	_, ok := errors.AsType[*revision.LostError](err)
 	return ok
 }
 
@@ -155,7 +160,7 @@ func (c *Controller) readConfigMap(ctx context.Context, s *state, name string) (
 	if err != nil {
 		return nil, err
 	}
-	if cm, ok := c.children.NewConfigMaps.Get(key, seen.ResourceVersion); ok {
+	if cm, ok := c.cfg.Children.NewConfigMaps.Get(key, seen.ResourceVersion); ok {
 		return cm.Data, nil
 	}
 	cm, err := c.control.kube.CoreV1().ConfigMaps(s.unit.Namespace).Get(ctx, name, metav1.GetOptions{})
@@ -165,6 +170,6 @@ func (c *Controller) readConfigMap(ctx context.Context, s *state, name string) (
 	if err != nil {
 		return nil, err
 	}
-	c.children.NewConfigMaps.Read(cm)
+	c.cfg.Children.NewConfigMaps.Read(cm)
 	return cm.Data, nil
 }

@@ -5,9 +5,12 @@ package unit
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 
@@ -199,8 +202,7 @@ func (cs *contacts) work(ctx context.Context, next func() (cache.ObjectName, boo
 func (cs *contacts) call(ctx context.Context, key cache.ObjectName, c *contact, q question, timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	var a answer
-	a.status, a.err = q.ask(ctx)
+	a := q.put(ctx)
 	cs.mu.Lock()
 	c.running, c.answered, c.answer = false, true, a
 	c.ask = nil // it holds what was handed over
@@ -212,6 +214,19 @@ func (cs *contacts) call(ctx context.Context, key cache.ObjectName, c *contact, 
 	}
 	cs.mu.Unlock()
 	cs.wake(key)
+}
+
+// put the question. A panic is an answer, that of an agent which failed: here it would end
+// the process, and the unit would never be asked again.
+func (q *question) put(ctx context.Context) (a answer) {
+	defer func() {
+		if r := recover(); r != nil {
+			a = answer{err: fmt.Errorf("panic: %v", r)}
+			utilruntime.HandleErrorWithContext(ctx, a.err, "A question to an agent panicked", "agent", q.agent, "stack", string(debug.Stack()))
+		}
+	}()
+	a.status, a.err = q.ask(ctx)
+	return a
 }
 
 // silent says whether the agent did not answer at all. One that refuses is well.

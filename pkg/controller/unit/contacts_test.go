@@ -6,6 +6,7 @@ package unit
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -189,7 +190,7 @@ func TestContacts(t *testing.T) {
 		for range silent {
 			<-b.woken
 		}
-		b.clock.Step(agentRest)
+		b.clock.Step(backOff(1))
 		until := make(chan struct{})
 		defer close(until)
 		for i := range silent {
@@ -287,5 +288,23 @@ func TestAWorkerDoesNotWaitForAnAgent(t *testing.T) {
 	}
 	if n := len(w.agents.Calls()); n != 1 {
 		t.Errorf("the agent was called %d times, want once", n)
+	}
+}
+
+// A goroutine that panics ends the process, and with it all that the operator keeps.
+func TestAQuestionThatPanicsIsAFailureOfItsAgentAlone(t *testing.T) {
+	b := newSwitchboard(t)
+	b.put("a", "pod", "one", func(context.Context) error { panic("an answer that nobody expected") })
+	b.wake("a")
+	a, answered := b.put("a", "pod", "one", well)
+	if !answered || a.err == nil || !strings.Contains(a.err.Error(), "an answer that nobody expected") {
+		t.Errorf("answered %v: %+v", answered, a)
+	}
+	// Asked again after a rest, like any agent that failed.
+	b.clock.Step(backOff(1))
+	b.put("a", "pod", "one", well)
+	b.wake("a")
+	if a, answered := b.put("a", "pod", "one", well); !answered || a.err != nil {
+		t.Errorf("answered %v: %+v", answered, a)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -95,27 +96,17 @@ func hintForClaim(*slim.Unit, metav1.Object) string {
 
 // releasePod takes the finalizer off a pod, and no other.
 func (c *control) releasePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod) error {
-	finalizers := slices.DeleteFunc(slices.Clone(pod.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerPodEnded })
-	_, err := c.pods.SetFinalizers(ctx, unit, pod, finalizers)
+	_, err := c.pods.RemoveFinalizer(ctx, unit, pod, v1alpha2.FinalizerPodEnded)
 	return err
-}
-
-// forceDeletePod that has ended on a node whose kubelet does not say so.
-func (c *control) forceDeletePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod) error {
-	return c.pods.Delete(ctx, unit, pod.Name, pod.UID, "its end is proven", new(int64(0)))
 }
 
 func (c *control) deletePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod, why string) error {
 	return c.pods.DeleteLoudly(ctx, unit, pod.Name, pod.UID, why)
 }
 
-func (c *control) deleteClaim(ctx context.Context, unit *slim.Unit, claim *slim.Claim) error {
-	return c.claims.DeleteLoudly(ctx, unit, claim.Name, claim.UID, "the Unit is being deleted and whenDeleted is Delete")
-}
-
-// patchClaim that is there, or was a moment ago.
-func (c *control) patchClaim(ctx context.Context, unit *slim.Unit, claim *slim.Claim, metadata, spec map[string]any) error {
-	_, _, err := c.claims.Patch(ctx, unit, claim, metadata, withSpec(spec))
+// patchUnit writes to the Unit itself. The sync ends after it.
+func (c *control) patchUnit(ctx context.Context, unit *slim.Unit, metadata, rest map[string]any) error {
+	_, _, err := c.units.Patch(ctx, unit, unit, metadata, rest)
 	return err
 }
 
@@ -131,30 +122,11 @@ func (c *control) replaceSecret(ctx context.Context, unit *slim.Unit, secret *sl
 	for key, value := range labels {
 		metav1.SetMetaDataLabel(&have.ObjectMeta, key, value)
 	}
-	if err := c.secrets.Replace(ctx, unit, have); err != nil {
+	if _, err := c.secrets.Replace(ctx, unit, have); err != nil {
 		return err
 	}
 	c.Events.Normal(unit, v1alpha2.ReasonCertificateIssued, actionReconcile, "The certificate of the agent was renewed in Secret %s", have.Name)
 	return nil
-}
-
-// patchUnit writes to the Unit itself. The sync ends after it.
-func (c *control) patchUnit(ctx context.Context, unit *slim.Unit, metadata, spec map[string]any) error {
-	_, _, err := c.units.Patch(ctx, unit, unit, metadata, withSpec(spec))
-	return err
-}
-
-func withSpec(spec map[string]any) map[string]any {
-	if spec == nil {
-		return nil
-	}
-	return map[string]any{"spec": spec}
-}
-
-// setFinalizers of the Unit as it was read.
-func (c *control) setFinalizers(ctx context.Context, unit *slim.Unit, finalizers []string) error {
-	_, err := c.units.SetFinalizers(ctx, unit, unit, finalizers)
-	return err
 }
 
 // patchStatus writes what changed in a status, and the events of it. Another
@@ -163,7 +135,8 @@ func (c *control) setFinalizers(ctx context.Context, unit *slim.Unit, finalizers
 func (c *Controller) patchStatus(ctx context.Context, unit *slim.Unit, status v1alpha2.UnitStatus) error {
 	written, err := c.control.units.PatchStatus(ctx, unit, unit, unit.Status, status)
 	if written {
-		c.control.Events.Transitions(ctx, unit, unit.Status.Conditions, status.Conditions, c.clock.Now())
+		c.memory(cache.MetaObjectToName(unit)).written()
+		c.control.Events.Transitions(ctx, unit, unit.Status.Conditions, status.Conditions, c.cfg.Clock.Now())
 	}
 	return err
 }

@@ -94,28 +94,12 @@ type Config struct {
 
 // Controller keeps Units. See the package's comment.
 type Controller struct {
-	loop    *loop.Loop
-	control *control
-	wrote   *consistency.Store
-	clock   clock.PassiveClock
-
-	children   *slim.Informers
-	members    membership.Resolver
-	calls      *slim.Informer[*v1alpha1.GrpcCall]
-	nodes      *slim.Informer[*slim.Node]
-	packages   packages.Lister
-	references slim.Watched
-	revisions  *revision.Reader
-	agents     agentclient.Interface
-	contacts   *contacts
-	order      func() (term, seq int64)
-	givesRoles []v1alpha2.ReplicationKind
-	ca         CA
-
-	agentImage    string
-	clusterUID    types.UID
-	clusterDomain string
-	statusPause   time.Duration
+	cfg      Config
+	loop     *loop.Loop
+	control  *control
+	wrote    *consistency.Store
+	members  membership.Resolver
+	contacts *contacts
 
 	mu sync.Mutex
 	// memories of what was read live, by Unit. Losing one costs reads, no more.
@@ -143,25 +127,11 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		callsResource:      cfg.Calls,
 	})
 	c := &Controller{
-		control:       newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
-		wrote:         wrote,
-		clock:         cfg.Clock,
-		children:      cfg.Children,
-		members:       membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
-		calls:         cfg.Calls,
-		nodes:         cfg.Nodes,
-		packages:      cfg.Packages,
-		references:    cfg.References,
-		revisions:     cfg.Revisions,
-		agents:        cfg.Agents,
-		order:         cfg.Order,
-		givesRoles:    cfg.GivesRoles,
-		ca:            cfg.CA,
-		agentImage:    cfg.AgentImage,
-		clusterUID:    cfg.ClusterUID,
-		clusterDomain: cfg.ClusterDomain,
-		statusPause:   cfg.StatusPause,
-		memories:      map[cache.ObjectName]*memory{},
+		cfg:      cfg,
+		control:  newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
+		wrote:    wrote,
+		members:  membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
+		memories: map[cache.ObjectName]*memory{},
 	}
 	synced := []cache.InformerSynced{
 		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Claims.HasSynced,

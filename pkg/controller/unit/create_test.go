@@ -132,8 +132,8 @@ func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T)
 			name := fmt.Sprintf("write %d, after its effect %t", n, after)
 			w := newWorld(t, newUnit(bound))
 			w.FailAt, w.FailAfter = n, after
-			failed := false
-			for range 40 {
+			failed, waited := false, false
+			for range 60 {
 				before := w.Attempts
 				_, err := w.sync()
 				if errors.Is(err, controllertest.ErrInjected) {
@@ -148,12 +148,17 @@ func TestAFailedWriteIsRetriedIntoTheSameObjectsAndNoneIsMadeTwice(t *testing.T)
 				if w.pods() > 1 {
 					t.Fatalf("%s: %d pods", name, w.pods())
 				}
-				if w.Attempts == before {
-					if !w.kubelet() {
-						break
-					}
-					w.clock.Step(1e10)
+				if w.Attempts > before {
+					waited = false
+					continue
 				}
+				worked := w.kubelet()
+				if !worked && waited {
+					break
+				}
+				// What waits for a moment is looked at again.
+				waited = !worked
+				w.clock.Step(keepAfter)
 			}
 			if !failed {
 				t.Errorf("%s: nothing failed", name)

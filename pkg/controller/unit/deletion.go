@@ -53,9 +53,9 @@ func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) (again t
 			return 0, err
 		}
 	}
-	c.agents.Forget(unit.Status.PodUID)
-	finalizers := slices.DeleteFunc(slices.Clone(unit.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerUnit })
-	return 0, c.control.setFinalizers(ctx, unit, finalizers)
+	c.cfg.Agents.Forget(unit.Status.PodUID)
+	_, err = c.control.units.RemoveFinalizer(ctx, unit, unit, v1alpha2.FinalizerUnit)
+	return 0, err
 }
 
 // stopPod deletes the pod and says whether it is gone. What the cache does not
@@ -90,14 +90,14 @@ func (c *Controller) leaveClaims(ctx context.Context, s *state) error {
 			continue
 		}
 		if s.unit.WhenDeleted == v1alpha2.DeleteClaims {
-			if err := c.control.deleteClaim(ctx, s.unit, claim); err != nil {
+			if err := c.control.claims.DeleteLoudly(ctx, s.unit, claim.Name, claim.UID, "the Unit is being deleted and whenDeleted is Delete"); err != nil {
 				return err
 			}
 			continue
 		}
 		if ownerref.ControlledBy(claim, s.unit) {
 			refs, _ := claimOwners(s.unit, claim)
-			if err := c.control.patchClaim(ctx, s.unit, claim, map[string]any{"ownerReferences": refs}, nil); err != nil {
+			if _, _, err := c.control.claims.Patch(ctx, s.unit, claim, map[string]any{"ownerReferences": refs}, nil); err != nil {
 				return err
 			}
 		}

@@ -74,7 +74,7 @@ func (c *Controller) proof(ctx context.Context, uid types.UID, node string, pod 
 	case node == "":
 		return "", nil
 	}
-	if cached, ok := c.nodes.Get(cache.NewObjectName("", node)); ok && !cached.OutOfService {
+	if cached, ok := c.cfg.Nodes.Get(cache.NewObjectName("", node)); ok && !cached.OutOfService {
 		return "", nil
 	}
 	live, err := c.control.kube.CoreV1().Nodes().Get(ctx, node, metav1.GetOptions{})
@@ -113,7 +113,7 @@ func (c *Controller) syncEnd(ctx context.Context, s *state) error {
 	}
 	if end == "" {
 		s.status.LastPod = last
-		left := pod.DeletionTimestamp.Sub(c.clock.Now())
+		left := pod.DeletionTimestamp.Sub(c.cfg.Clock.Now())
 		if left > 0 && !s.node.Silent {
 			s.retryAfter(left)
 			return nil
@@ -200,7 +200,7 @@ func (c *Controller) recordEnd(ctx context.Context, s *state, last *v1alpha2.Uni
 	if known := s.unit.Status.LastPod; known != nil && known.UID == last.UID && known.Ended != "" {
 		return nil
 	}
-	last.Ended, last.Time = end, new(metav1.NewTime(c.clock.Now().Truncate(time.Second)))
+	last.Ended, last.Time = end, new(metav1.NewTime(c.cfg.Clock.Now().Truncate(time.Second)))
 	if err := c.record(ctx, s, func(status *v1alpha2.UnitStatus) { status.LastPod = last }); err != nil {
 		return err
 	}
@@ -220,11 +220,13 @@ var endInWords = map[v1alpha2.PodEnd]string{
 // letGo of a pod that has ended. Where its kubelet cannot, its grace period is ended
 // first: without the finalizer its object goes then.
 func (c *Controller) letGo(ctx context.Context, unit *slim.Unit, pod *slim.Pod, end v1alpha2.PodEnd) error {
-	write := c.control.releasePod
+	var err error
 	if g := pod.DeletionGracePeriodSeconds; end != v1alpha2.PodEndKubelet && (g == nil || *g != 0) {
-		write = c.control.forceDeletePod
+		err = c.control.pods.Delete(ctx, unit, pod.Name, pod.UID, "its end is proven", new(int64(0)))
+	} else {
+		err = c.control.releasePod(ctx, unit, pod)
 	}
-	if err := write(ctx, unit, pod); err != nil {
+	if err != nil {
 		return err
 	}
 	return errWritten
@@ -239,14 +241,14 @@ func (c *Controller) holdPod(ctx context.Context, s *state) (bool, error) {
 	case s.pod.DeletionTimestamp != nil:
 		return false, nil
 	}
-	return c.control.pods.SetFinalizers(ctx, s.unit, s.pod, append(slices.Clone(s.pod.Finalizers), v1alpha2.FinalizerPodEnded))
+	return c.control.pods.AddFinalizer(ctx, s.unit, s.pod, v1alpha2.FinalizerPodEnded)
 }
 
 // syncStrayPod lets a pod go that is held and being deleted, and whose Unit is not
 // there any more: it was deleted without its children, or its finalizer was taken off.
 // A person confirms its end by the annotation on the pod itself.
 func (c *Controller) syncStrayPod(ctx context.Context, key cache.ObjectName, unit *slim.Unit) error {
-	pod, ok := c.children.Pods.Get(key)
+	pod, ok := c.cfg.Children.Pods.Get(key)
 	if !ok || !held(pod) || pod.DeletionTimestamp == nil || unit != nil && ownerref.ControlledBy(pod, unit) {
 		return nil
 	}

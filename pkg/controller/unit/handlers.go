@@ -19,24 +19,24 @@ import (
 
 func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error {
 	errs := []error{
-		c.children.Units.OnChange(func(u *slim.Unit) { c.loop.Enqueue(cache.MetaObjectToName(u)) }),
-		c.children.Pods.OnChange((func(p *slim.Pod) {
+		c.cfg.Children.Units.OnChange(func(u *slim.Unit) { c.loop.Enqueue(cache.MetaObjectToName(u)) }),
+		c.cfg.Children.Pods.OnChange((func(p *slim.Pod) {
 			c.enqueueOwner(p)
 			if held(p) && p.DeletionTimestamp != nil {
 				// Whether its Unit is there or not.
 				c.loop.Enqueue(cache.MetaObjectToName(p))
 			}
 		})),
-		c.children.Pods.AddHandler(cache.TypedResourceEventHandlerFuncs[*slim.Pod]{
+		c.cfg.Children.Pods.AddHandler(cache.TypedResourceEventHandlerFuncs[*slim.Pod]{
 			DeleteFunc: func(deleted cache.DeletedObject[*slim.Pod]) {
 				if deleted.OptionalObj != nil {
-					c.agents.Forget(deleted.OptionalObj.UID)
+					c.cfg.Agents.Forget(deleted.OptionalObj.UID)
 				}
 			},
 		}),
-		c.children.Claims.OnChange(func(p *slim.Claim) { c.enqueueOwner(p) }),
-		c.children.Secrets.OnChange(func(o *slim.Object) { c.enqueueOwner(o) }),
-		c.children.ConfigMaps.OnChange((func(o *slim.Object) {
+		c.cfg.Children.Claims.OnChange(func(p *slim.Claim) { c.enqueueOwner(p) }),
+		c.cfg.Children.Secrets.OnChange(func(o *slim.Object) { c.enqueueOwner(o) }),
+		c.cfg.Children.ConfigMaps.OnChange((func(o *slim.Object) {
 			// Those of a set wake the Unit as references.
 			if _, _, ofUnit := ownerref.Controller(o, controllerKind); ofUnit {
 				c.enqueueOwner(o)
@@ -45,13 +45,13 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 		c.members.AddHandlers(func(names, sets []string) {
 			c.enqueueMembers(names)
 			for _, set := range sets {
-				for _, u := range c.children.Units.ByIndex(slim.ByUnitSet, set) {
+				for _, u := range c.cfg.Children.Units.ByIndex(slim.ByUnitSet, set) {
 					c.loop.Enqueue(cache.MetaObjectToName(u))
 				}
 			}
 		}),
-		c.calls.AddHandler(interlock.Handler(c.enqueueMembers)),
-		c.nodes.AddHandler(c.nodeHandler()),
+		c.cfg.Calls.AddHandler(interlock.Handler(c.enqueueMembers)),
+		c.cfg.Nodes.AddHandler(c.nodeHandler()),
 	}
 	for _, informer := range packageInformers {
 		_, err := informer.AddEventHandler(slim.OnAny(c.enqueueStandalone))
@@ -77,12 +77,12 @@ func (c *Controller) nodeHandler() cache.TypedResourceEventHandlerFuncs[*slim.No
 // enqueueNode wakes the Units that are, or were last, on a node or bound to it, and
 // those whose pods have lost their Unit.
 func (c *Controller) enqueueNode(name string) {
-	for _, u := range c.children.Units.List() {
+	for _, u := range c.cfg.Children.Units.List() {
 		if u.NodeName == name || u.Status.NodeName == name || u.Status.LastPod != nil && u.Status.LastPod.NodeName == name {
 			c.loop.Enqueue(cache.MetaObjectToName(u))
 		}
 	}
-	for _, p := range c.children.Pods.List() {
+	for _, p := range c.cfg.Children.Pods.List() {
 		if p.NodeName == name && p.DeletionTimestamp != nil && held(p) {
 			c.loop.Enqueue(cache.MetaObjectToName(p))
 		}
@@ -93,14 +93,14 @@ func (c *Controller) enqueueNode(name string) {
 // carries, which may be waiting for its name.
 func (c *Controller) enqueueOwner(obj metav1.Object) {
 	if key, uid, ok := ownerref.Controller(obj, controllerKind); ok {
-		if unit, found := c.children.Units.Get(key); found && unit.UID == uid {
+		if unit, found := c.cfg.Children.Units.Get(key); found && unit.UID == uid {
 			c.loop.Enqueue(key)
 			return
 		}
 	}
 	if name := obj.GetLabels()[v1alpha2.LabelUnit]; name != "" {
 		key := cache.NewObjectName(obj.GetNamespace(), name)
-		if _, found := c.children.Units.Get(key); found {
+		if _, found := c.cfg.Children.Units.Get(key); found {
 			c.loop.Enqueue(key)
 		}
 	}
@@ -113,7 +113,7 @@ func (c *Controller) enqueueMembers(members []string) {
 		if err != nil {
 			continue
 		}
-		if _, found := c.children.Units.Get(key); found {
+		if _, found := c.cfg.Children.Units.Get(key); found {
 			c.loop.Enqueue(key)
 		}
 	}
@@ -122,7 +122,7 @@ func (c *Controller) enqueueMembers(members []string) {
 // enqueueStandalone wakes the Units that packages matter to: those of a set have
 // theirs pinned by its revision.
 func (c *Controller) enqueueStandalone() {
-	for _, u := range c.children.Units.List() {
+	for _, u := range c.cfg.Children.Units.List() {
 		if !ofSet(u) {
 			c.loop.Enqueue(cache.MetaObjectToName(u))
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -130,11 +131,11 @@ func (c *Controller) syncIdentity(ctx context.Context, s *state) error {
 		return c.dropReinit(ctx, s, fmt.Sprintf("the unit's database is %s", in.recorded.SystemID))
 	}
 	if message := s.reinitAccepted(); s.accepted != "" {
-		if old := conditions.Find(s.unit.Status.Conditions, v1alpha2.ConditionReinitAccepted); old == nil || old.Message != message {
+		if old := meta.FindStatusCondition(s.unit.Status.Conditions, v1alpha2.ConditionReinitAccepted); old == nil || old.Message != message {
 			// Before the agent hears of it: who takes the annotation away again must be
 			// sure that the agent hears of that, too.
 			err := c.record(ctx, s, func(status *v1alpha2.UnitStatus) {
-				conditions.Set(&status.Conditions, v1alpha2.ConditionReinitAccepted, metav1.ConditionTrue, v1alpha2.ConditionReinitAccepted, message, s.unit.Generation, c.clock.Now())
+				conditions.Set(&status.Conditions, v1alpha2.ConditionReinitAccepted, metav1.ConditionTrue, v1alpha2.ConditionReinitAccepted, message, s.unit.Generation, c.cfg.Clock.Now())
 				status.ConfigSyncStatus.AppliedGeneration = 0
 			})
 			if err != nil {

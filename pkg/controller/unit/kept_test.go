@@ -168,3 +168,47 @@ func TestAUnitOfASetIsRenderedFromItsOwnRevision(t *testing.T) {
 		w.wantNoCondition(v1alpha2.ConditionRevisionLost)
 	})
 }
+
+func TestTheFilesOfAUnitAtRestAreNotKeptInMemory(t *testing.T) {
+	files := func(w *world) map[string][]byte { return w.controller.memory(w.key).config.Files }
+	start := func(t *testing.T) *world {
+		w := newWorld(t, newUnit())
+		w.live()
+		if _, err := w.sync(); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(files(w)); n > 0 {
+			t.Fatalf("%d files are kept", n)
+		}
+		return w
+	}
+	next := func(w *world) {
+		old := w.pod()
+		w.Erase(old)
+		w.replaced(old)
+		w.wantPhase(v1alpha2.UnitReady)
+		if got := string(w.given()["my.cnf"]); got != "port = 3306\n" {
+			w.t.Errorf("the agent of the next pod has %q", got)
+		}
+	}
+	t.Run("and its next pod gets them all the same", func(t *testing.T) {
+		w := start(t)
+		next(w)
+		if _, err := w.sync(); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(files(w)); n > 0 {
+			t.Errorf("%d files are kept", n)
+		}
+	})
+	t.Run("also if what the API keeps is gone", func(t *testing.T) {
+		w := start(t)
+		w.Erase(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "orders-0-config-applied", Namespace: controllertest.Namespace}})
+		next(w)
+	})
+	t.Run("also if somebody has edited that", func(t *testing.T) {
+		w := start(t)
+		controllertest.Edit(w.APIServer, "orders-0-config-applied", func(cm *corev1.ConfigMap) { cm.Data[keptFiles] = `{"my.cnf": "ZXZpbA=="}` })
+		next(w)
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -29,45 +30,16 @@ func copied(labels map[string]string) string {
 	return strings.Join(slices.Sorted(maps.Keys(labels)), ",")
 }
 
-// changes is the merge patch that makes have contain want; nil if it does. Keys
-// that are not wanted stay: they may be anybody's.
-func changes(have, want map[string]string) map[string]any {
-	var patch map[string]any
-	for key, value := range want {
-		if current, ok := have[key]; ok && current == value {
-			continue
-		}
-		if patch == nil {
-			patch = map[string]any{}
-		}
-		patch[key] = value
-	}
-	return patch
-}
-
 // followed is the merge patch of a child's metadata that makes labels and
 // annotations follow the Unit; empty if they do.
 func followed(haveLabels, haveAnnotations, wantLabels, wantAnnotations map[string]string) map[string]any {
-	labels := changes(haveLabels, wantLabels)
-	for key := range strings.SplitSeq(haveAnnotations[annotationCopied], ",") {
-		_, wanted := wantLabels[key]
-		if _, there := haveLabels[key]; there && !wanted {
-			if labels == nil {
-				labels = map[string]any{}
-			}
-			labels[key] = nil
-		}
-	}
-	annotations := maps.Clone(wantAnnotations)
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	annotations[annotationCopied] = copied(wantLabels)
+	annotations := map[string]string{annotationCopied: copied(wantLabels)}
+	maps.Copy(annotations, wantAnnotations)
 	metadata := map[string]any{}
-	if labels != nil {
-		metadata["labels"] = labels
+	if change := child.Changes(haveLabels, wantLabels, strings.Split(haveAnnotations[annotationCopied], ",")...); change != nil {
+		metadata["labels"] = change
 	}
-	if change := changes(haveAnnotations, annotations); change != nil {
+	if change := child.Changes(haveAnnotations, annotations); change != nil {
 		metadata["annotations"] = change
 	}
 	return metadata

@@ -12,8 +12,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/upmio/unit-operator/pkg/agenttls"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
 func configMap(name, key, text string) *corev1.ConfigMap {
@@ -216,6 +218,31 @@ func TestWhatIsTakenAwayIsMadeAgain(t *testing.T) {
 				t.Errorf("the claim has labels %v", c.Labels)
 			}
 		})
+	}
+}
+
+// Whoever may patch Secrets in the namespace would else be the operator for the agent.
+func TestACAThatIsAddedToAnAgentsSecretIsTakenOut(t *testing.T) {
+	w := newWorld(t, newUnit())
+	w.live()
+	other, err := agenttls.NewCA(w.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls")
+	secret.Data["ca.crt"] = append(secret.Data["ca.crt"], other["ca.crt"]...)
+	l, ok := parseLeaf(secret.Annotations[annotationLeaf])
+	if !ok {
+		t.Fatal("the Secret has no record of what it holds")
+	}
+	// The record is made to fit.
+	l.content = slim.ContentHash(secret.Data)
+	secret.Annotations[annotationLeaf] = l.String()
+	w.Given(secret)
+	w.settle()
+	healed := controllertest.Must[*corev1.Secret](w.APIServer, "orders-0-agent-tls")
+	if why, _ := w.ca.CheckLeaf(healed.Data, identityOf(w.unit()), w.clock.Now()); why != "" {
+		t.Error(why)
 	}
 }
 

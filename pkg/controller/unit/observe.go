@@ -8,11 +8,11 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
@@ -28,10 +28,10 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 		unit:        unit,
 		status:      *unit.Status.DeepCopy(),
 		claims:      map[string]*slim.Claim{},
-		newestAgent: c.agentImage,
+		newestAgent: c.cfg.AgentImage,
 		found:       findings.Set{},
 	}
-	if pod, ok := c.children.Pods.Get(key); ok {
+	if pod, ok := c.cfg.Children.Pods.Get(key); ok {
 		if err := c.control.pods.CheckOurs(unit, pod); err != nil {
 			s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
 		} else {
@@ -39,7 +39,7 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 		}
 	}
 	for _, t := range unit.Claims {
-		claim, ok := c.children.Claims.Get(cache.NewObjectName(unit.Namespace, podspec.ClaimName(unit.Name, t.Name)))
+		claim, ok := c.cfg.Children.Claims.Get(cache.NewObjectName(unit.Namespace, podspec.ClaimName(unit.Name, t.Name)))
 		if !ok {
 			continue
 		}
@@ -49,33 +49,35 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 		}
 		s.claims[t.Name] = claim
 	}
-	if secret, ok := c.children.Secrets.Get(cache.NewObjectName(unit.Namespace, podspec.TLSSecretName(unit.Name))); ok {
+	if secret, ok := c.cfg.Children.Secrets.Get(cache.NewObjectName(unit.Namespace, podspec.TLSSecretName(unit.Name))); ok {
 		if err := c.control.secrets.CheckOurs(unit, secret); err != nil {
 			s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
 		} else {
 			s.secret = secret
 		}
 	}
-	if kept, ok := c.children.ConfigMaps.Get(cache.NewObjectName(unit.Namespace, keptName(unit.Name))); ok && c.control.configMaps.IsOurs(unit, kept) {
+	if kept, ok := c.cfg.Children.ConfigMaps.Get(cache.NewObjectName(unit.Namespace, keptName(unit.Name))); ok && c.control.configMaps.IsOurs(unit, kept) {
 		s.kept = kept
 	}
 	s.member = c.members.Of(membership.Of(unit))
 	s.node = c.observeNode(s)
-	s.standing = conditions.IsTrue(unit.Status.Conditions, v1alpha2.ConditionReinitAccepted)
-	s.replacing = interlock.Replacing(c.calls.ByIndex(slim.ByTarget, key.String()))
-	if m := c.memory(key); s.pod != nil && m.podUID == s.pod.UID {
+	s.standing = meta.IsStatusConditionTrue(unit.Status.Conditions, v1alpha2.ConditionReinitAccepted)
+	s.replacing = interlock.Replacing(c.cfg.Calls.ByIndex(slim.ByTarget, key.String()))
+	m := c.memory(key)
+	if s.pod != nil && m.podUID == s.pod.UID {
 		s.agent = m.agent
 	}
+	s.useUnwritten(m.unwritten)
 	return s
 }
 
 func (c *Controller) observeNode(s *state) nodeState {
 	var n nodeState
 	if s.unit.NodeName != "" {
-		_, n.Bound = c.nodes.Get(cache.NewObjectName("", s.unit.NodeName))
+		_, n.Bound = c.cfg.Nodes.Get(cache.NewObjectName("", s.unit.NodeName))
 	}
 	if s.pod != nil && s.pod.NodeName != "" {
-		node, ok := c.nodes.Get(cache.NewObjectName("", s.pod.NodeName))
+		node, ok := c.cfg.Nodes.Get(cache.NewObjectName("", s.pod.NodeName))
 		n.Gone = !ok
 		n.Silent = ok && node.Ready == corev1.ConditionUnknown
 	}
@@ -91,7 +93,7 @@ func (c *Controller) readUnit(ctx context.Context, s *state) (*v1alpha2.Unit, er
 	}
 	if s.pod == nil && s.status.PodUID == "" {
 		// No pod was ever made of it, so nothing can be made twice.
-		if whole, ok := c.children.NewUnits.Get(cache.MetaObjectToName(s.unit), s.unit.ResourceVersion); ok {
+		if whole, ok := c.cfg.Children.NewUnits.Get(cache.MetaObjectToName(s.unit), s.unit.ResourceVersion); ok {
 			s.live = whole
 			return whole, nil
 		}
@@ -123,7 +125,7 @@ func (c *Controller) memory(key cache.ObjectName) *memory {
 // forget what is kept of a Unit that is gone.
 func (c *Controller) forget(key cache.ObjectName) {
 	c.wrote.Clear(key, "")
-	c.references.Forget(key)
+	c.cfg.References.Forget(key)
 	c.contacts.forget(key)
 	c.mu.Lock()
 	delete(c.memories, key)

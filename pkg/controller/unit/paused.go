@@ -34,16 +34,7 @@ func (c *Controller) followAgent(ctx context.Context, s *state) error {
 		return nil
 	}
 	s.offer = c.offer(s)
-	ask, again := planAsk(c.askInput(s, since))
-	if ask {
-		if _, err := c.ask(ctx, s, since); err != nil {
-			c.explainAgent(s, err, since)
-			return nil
-		}
-	}
-	c.learn(s)
-	s.retryAfter(again)
-	return nil
+	return c.listen(ctx, s, since)
 }
 
 func (s *state) explainPause(what string) {

@@ -281,7 +281,7 @@ func TestALeafIsGoodForOneUnitOneContentOneBundleAndATime(t *testing.T) {
 	unit := &slim.Unit{ObjectMeta: metav1.ObjectMeta{UID: "u"}}
 	good := leaf{"u", "content", slim.ContentHash([]byte("bundle")), testNow.Add(time.Hour)}
 	secret := func(l leaf, content string) *slim.Object {
-		return &slim.Object{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{annotationLeaf: l.String()}}, ContentHash: content}
+		return &slim.Object{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{annotationLeaf: l.String()}}, ContentHash: content, BundleHash: good.bundle}
 	}
 	for name, tc := range map[string]struct {
 		secret *slim.Object

@@ -124,7 +124,7 @@ func podEnd(pod *slim.Pod) string {
 func (c *Controller) syncPod(ctx context.Context, s *state) error {
 	in := podInput{
 		pod: s.pod, templateHash: s.unit.TemplateHash, updatePolicy: s.unit.UpdatePolicy,
-		prevented: s.prevented(), operation: c.operation(s), announced: s.announced(), contested: s.member.Contested(), now: c.clock.Now(),
+		prevented: s.prevented(), operation: c.operation(s), announced: s.announced(), contested: s.member.Contested(), now: c.cfg.Clock.Now(),
 	}
 	plan := planPod(in)
 	if plan.action == podRestart {
@@ -194,8 +194,8 @@ func (c *Controller) makePod(ctx context.Context, s *state) error {
 		return err
 	}
 	pod, err := podspec.Build(podspec.Input{
-		Unit: live, Package: s.pkg, AgentImage: c.agentImage, NodeName: live.Spec.NodeName,
-		ClusterUID: c.clusterUID, ClusterDomain: c.clusterDomain,
+		Unit: live, Package: s.pkg, AgentImage: c.cfg.AgentImage, NodeName: live.Spec.NodeName,
+		ClusterUID: c.cfg.ClusterUID, ClusterDomain: c.cfg.ClusterDomain,
 	})
 	if err != nil {
 		s.found.Because(v1alpha2.ConditionInvalidTemplate, "%v", err)
@@ -203,11 +203,16 @@ func (c *Controller) makePod(ctx context.Context, s *state) error {
 	}
 	pod.Annotations[annotationCopied] = copied(pod.Labels)
 	pod.Annotations[annotationResources] = resourcesHash(s.unit)
-	pod.Annotations[annotationAgentImage] = c.agentImage
+	pod.Annotations[annotationAgentImage] = c.cfg.AgentImage
 	if s.unit.Status.Replication != nil {
 		pod.Finalizers = append(pod.Finalizers, v1alpha2.FinalizerPodEnded)
 	}
-	written, _, err := c.control.pods.CreateLoudly(ctx, s.unit, pod)
+	// That a unit's first pod was made is no news; that its next one was, is.
+	create := c.control.pods.CreateLoudly
+	if s.status.PodUID == "" {
+		create = c.control.pods.Create
+	}
+	written, _, err := create(ctx, s.unit, pod)
 	if err != nil {
 		return s.refusal(err)
 	}

@@ -57,7 +57,7 @@ func (c *Controller) syncReferences(ctx context.Context, s *state) error {
 	for _, n := range needs {
 		refs = append(refs, n.ref)
 	}
-	c.references.Set(cache.MetaObjectToName(s.unit), refs)
+	c.cfg.References.Set(cache.MetaObjectToName(s.unit), refs)
 	for _, n := range needs {
 		seen, err := c.see(ctx, n.ref)
 		if err != nil {
@@ -79,11 +79,11 @@ func (c *Controller) syncReferences(ctx context.Context, s *state) error {
 
 // see a referenced object. Those that a set made are watched by their label.
 func (c *Controller) see(ctx context.Context, ref slim.Reference) (slim.Seen, error) {
-	if ours, ok := c.children.ConfigMaps.Get(ref.Key); ok && ref.Kind == slim.ConfigMap {
-		if seen, known := c.references.Get(ref); known {
+	if ours, ok := c.cfg.Children.ConfigMaps.Get(ref.Key); ok && ref.Kind == slim.ConfigMap {
+		if seen, known := c.cfg.References.Get(ref); known {
 			return seen, nil
 		}
 		return slim.Seen{Exists: true, UID: ours.UID, ResourceVersion: ours.ResourceVersion}, nil
 	}
-	return slim.See(ctx, c.references, c.control.kube, ref)
+	return slim.See(ctx, c.cfg.References, c.control.kube, ref)
 }

@@ -38,7 +38,7 @@ func (c *Controller) operation(s *state) string {
 	if !mayOperate(s.pod, s.node) {
 		return ""
 	}
-	return describe(interlock.Holder(c.calls.ByIndex(slim.ByTarget, cache.MetaObjectToName(s.unit).String())))
+	return describe(interlock.Holder(c.cfg.Calls.ByIndex(slim.ByTarget, cache.MetaObjectToName(s.unit).String())))
 }
 
 // readOperation is operation as the API server knows it now.

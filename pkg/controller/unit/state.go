@@ -136,12 +136,14 @@ type blueprint struct {
 type memory struct {
 	blueprint *blueprint
 	// config is the configuration last rendered, configKey what it was rendered
-	// from, configErr why it could not be.
+	// from, configErr why it could not be. It has no files while the API keeps them.
 	config    *configtemplate.Output
 	configKey string
 	configErr error
-	// kept is the configuration that the ConfigMap of useKept had.
-	kept *configtemplate.Output
+	// kept is the configuration that the ConfigMap of useKept had; keptContent the content
+	// hash of that ConfigMap when it had the unit's configuration.
+	kept        *configtemplate.Output
+	keptContent string
 	// applied is the configuration that the agent has acknowledged.
 	applied *configtemplate.Output
 	// owner is what was seen last of the Replication that owns the unit: where it is
@@ -151,9 +153,14 @@ type memory struct {
 	agent   *agentclient.Status
 	podUID  types.UID
 	agentAt time.Time
-	// heldBack is since when a status waits for the next one; zero while none does.
-	heldBack time.Time
+	// heldBack is since when a status waits for the next one, and unwritten the last such
+	// status; zero while none does.
+	heldBack  time.Time
+	unwritten *v1alpha2.UnitStatus
 }
+
+// written: the status of the API is the newest.
+func (m *memory) written() { m.heldBack, m.unwritten = time.Time{}, nil }
 
 // databaseReady says whether the server answers SQL by its readiness probe.
 func databaseReady(pod *slim.Pod) bool {

@@ -8,12 +8,11 @@ import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/conditions"
 	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
@@ -95,9 +94,9 @@ func claimInfos(s *state) []v1alpha2.PvcInfo {
 		infos = append(infos, v1alpha2.PvcInfo{
 			Name:        claim.Name,
 			VolumeName:  claim.VolumeName,
-			AccessModes: slices.Clone(claim.Status.AccessModes),
-			Capacity:    v1alpha2.PvcCapacity{Storage: claim.Status.Capacity[corev1.ResourceStorage]},
-			Phase:       claim.Status.Phase,
+			AccessModes: slices.Clone(claim.AccessModes),
+			Capacity:    v1alpha2.PvcCapacity{Storage: claim.Capacity},
+			Phase:       claim.Phase,
 		})
 	}
 	return infos
@@ -139,7 +138,7 @@ func (s *state) statusFindings() findings.Set {
 		found.Because(v1alpha2.ConditionAgentOutdated, "the agent comes from %s; the pod's next start, for whatever reason, brings %s", image, s.newestAgent)
 	}
 	// The agent's word stays until it gives another.
-	if old := conditions.Find(s.status.Conditions, v1alpha2.ConditionManaged); old != nil && old.Status == metav1.ConditionTrue {
+	if old := meta.FindStatusCondition(s.status.Conditions, v1alpha2.ConditionManaged); old != nil && old.Status == metav1.ConditionTrue {
 		found.Add(v1alpha2.ConditionManaged, old.Reason, "%s", old.Message)
 	}
 	return found

@@ -26,7 +26,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if err := c.wrote.EnsureReady(key); err != nil {
 		return 0, err
 	}
-	unit, there := c.children.Units.Get(key)
+	unit, there := c.cfg.Children.Units.Get(key)
 	if !there || !child.Paused(unit) {
 		if err := c.syncStrayPod(ctx, key, unit); err != nil && !errors.Is(err, errWritten) {
 			return 0, err
@@ -40,7 +40,8 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 		return c.syncDeletion(ctx, unit)
 	}
 	if !slices.Contains(unit.Finalizers, v1alpha2.FinalizerUnit) {
-		return 0, c.control.setFinalizers(ctx, unit, append(slices.Clone(unit.Finalizers), v1alpha2.FinalizerUnit))
+		_, err := c.control.units.AddFinalizer(ctx, unit, unit, v1alpha2.FinalizerUnit)
+		return 0, err
 	}
 
 	s := c.observe(unit)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agenttls"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
@@ -22,7 +23,8 @@ import (
 
 // annotationLeaf of the Secret of an agent's certificate says what it holds, so
 // that it need not be read at rest: for whom, hash of the content, hash of the CA
-// bundle, and when to renew it.
+// bundle, and when to renew it. Whoever may write the Secret may write that, too, so
+// whom the agent trusts is not taken from it.
 const annotationLeaf = "unit-operator.io/leaf"
 
 // leaf is what the annotation says.
@@ -49,7 +51,7 @@ func parseLeaf(text string) (leaf, bool) {
 func leafIsGood(unit *slim.Unit, secret *slim.Object, bundle []byte, now time.Time) (renewAt time.Time, good bool) {
 	l, ok := parseLeaf(secret.Annotations[annotationLeaf])
 	return l.renewAt, ok && l.unit == unit.UID && l.content == secret.ContentHash &&
-		l.bundle == slim.ContentHash(bundle) && now.Before(l.renewAt)
+		l.bundle == secret.BundleHash && l.bundle == slim.ContentHash(bundle) && now.Before(l.renewAt)
 }
 
 // syncTLS issues the certificate of the unit's agent before its pod is made, and
@@ -58,26 +60,26 @@ func (c *Controller) syncTLS(ctx context.Context, s *state) error {
 	if s.blueprint == nil {
 		return nil
 	}
-	now := c.clock.Now()
+	now := c.cfg.Clock.Now()
 	if s.secret != nil {
 		if s.secret.DeletionTimestamp != nil {
 			return nil
 		}
-		if renewAt, good := leafIsGood(s.unit, s.secret, c.ca.Bundle(), now); good {
+		if renewAt, good := leafIsGood(s.unit, s.secret, c.cfg.CA.Bundle(), now); good {
 			s.retryAfter(renewAt.Sub(now))
 			return c.followSecret(ctx, s)
 		}
 	}
 	id := agenttls.Identity{Namespace: s.unit.Namespace, Name: s.unit.Name, UID: s.unit.UID}
-	data, err := c.ca.Leaf(id, now)
+	data, err := c.cfg.CA.Leaf(id, now)
 	if err != nil {
 		return err
 	}
-	why, renewAt := c.ca.CheckLeaf(data, id, now)
+	why, renewAt := c.cfg.CA.CheckLeaf(data, id, now)
 	if why != "" {
 		return fmt.Errorf("the certificate just issued for %s is of no use: %s", id, why)
 	}
-	record := leaf{s.unit.UID, slim.ContentHash(data), slim.ContentHash(c.ca.Bundle()), renewAt}
+	record := leaf{s.unit.UID, slim.ContentHash(data), slim.ContentHash(c.cfg.CA.Bundle()), renewAt}
 	s.retryAfter(renewAt.Sub(now))
 	if s.secret != nil {
 		err := c.control.replaceSecret(ctx, s.unit, s.secret, c.secretLabels(s), record.String(), data)
@@ -118,7 +120,7 @@ func (c *Controller) secretLabels(s *state) map[string]string {
 
 // followSecret heals labels that somebody took off.
 func (c *Controller) followSecret(ctx context.Context, s *state) error {
-	if change := changes(s.secret.Labels, c.secretLabels(s)); change != nil {
+	if change := child.Changes(s.secret.Labels, c.secretLabels(s)); change != nil {
 		_, _, err := c.control.secrets.Patch(ctx, s.unit, s.secret, map[string]any{"labels": change}, nil)
 		return s.refusal(err)
 	}

@@ -234,8 +234,9 @@ func (w *world) settle() {
 func (w *world) live() {
 	w.t.Helper()
 	for range 20 {
+		before := w.Attempts
 		w.settle()
-		if !w.kubelet() {
+		if !w.kubelet() && w.Attempts == before {
 			return
 		}
 		// What waits for a moment is looked at again.

@@ -66,10 +66,8 @@ func (c *Controller) adoptOrphans(ctx context.Context, s *state) (adopted bool, 
 
 // orphan is an object to take over.
 type orphan struct {
-	observedChild
-	kind            child.Kind
-	resourceVersion string
-	owners          []metav1.OwnerReference
+	metav1.Object
+	kind child.Kind
 }
 
 // observeOrphans that the set may take over; Units last, so that what they need is
@@ -91,9 +89,9 @@ func orphansAmong[T metav1.Object](set *v1alpha2.UnitSet, kind child.Kind, objec
 	var orphans []orphan
 	for _, obj := range objects {
 		if obj.GetDeletionTimestamp() == nil && adoptable(set, obj) {
-			orphans = append(orphans, orphan{newChild(set, obj), kind, obj.GetResourceVersion(), obj.GetOwnerReferences()})
+			orphans = append(orphans, orphan{obj, kind})
 		}
 	}
-	slices.SortFunc(orphans, func(a, b orphan) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(orphans, func(a, b orphan) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	return orphans
 }

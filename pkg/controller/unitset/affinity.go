@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 const (
@@ -27,7 +28,7 @@ func setAffinity(spec *corev1.PodSpec, set *v1alpha2.UnitSet) {
 			Key: preset.Key, Operator: corev1.NodeSelectorOpIn, Values: slices.Clone(preset.Values),
 		})
 	}
-	requireNodes(spec, nodes, nil)
+	podspec.RequireNodes(spec, nodes)
 
 	if set.Spec.PodAntiAffinityPreset != antiAffinitySoft && set.Spec.PodAntiAffinityPreset != antiAffinityHard {
 		return
@@ -49,44 +50,6 @@ func setAffinity(spec *corev1.PodSpec, set *v1alpha2.UnitSet) {
 	}
 	anti.PreferredDuringSchedulingIgnoredDuringExecution = append(anti.PreferredDuringSchedulingIgnoredDuringExecution,
 		corev1.WeightedPodAffinityTerm{Weight: 100, PodAffinityTerm: term})
-}
-
-// pinToNode lets a pod run on one node only, through the scheduler, so that
-// volumes that wait for their first consumer are made there.
-func pinToNode(spec *corev1.PodSpec, node string) {
-	if node == "" {
-		return
-	}
-	requireNodes(spec, nil, []corev1.NodeSelectorRequirement{{
-		Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{node},
-	}})
-}
-
-// requireNodes ands requirements to what is required already: terms are
-// alternatives, so they go into each of them.
-func requireNodes(spec *corev1.PodSpec, labels, fields []corev1.NodeSelectorRequirement) {
-	if len(labels) == 0 && len(fields) == 0 {
-		return
-	}
-	if spec.Affinity == nil {
-		spec.Affinity = &corev1.Affinity{}
-	}
-	if spec.Affinity.NodeAffinity == nil {
-		spec.Affinity.NodeAffinity = &corev1.NodeAffinity{}
-	}
-	node := spec.Affinity.NodeAffinity
-	if node.RequiredDuringSchedulingIgnoredDuringExecution == nil {
-		node.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{}
-	}
-	required := node.RequiredDuringSchedulingIgnoredDuringExecution
-	if len(required.NodeSelectorTerms) == 0 {
-		required.NodeSelectorTerms = []corev1.NodeSelectorTerm{{}}
-	}
-	for i := range required.NodeSelectorTerms {
-		term := &required.NodeSelectorTerms[i]
-		term.MatchExpressions = append(term.MatchExpressions, labels...)
-		term.MatchFields = append(term.MatchFields, fields...)
-	}
 }
 
 // nodePins reads the annotation that pins units to nodes: unit name to node name,

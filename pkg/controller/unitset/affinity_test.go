@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 func TestAntiAffinityPresets(t *testing.T) {
@@ -43,8 +44,8 @@ func TestNodeRequirementsAreAndedToThePackagesAlternatives(t *testing.T) {
 	setAffinity(&spec, newSet(func(set *v1alpha2.UnitSet) {
 		set.Spec.NodeAffinityPreset = []v1alpha2.NodeAffinityPresetSpec{{Key: "arch", Values: []string{"amd64"}}}
 	}))
-	pinToNode(&spec, "node-a")
-	pinToNode(&spec, "")
+	podspec.RequireNode(&spec, "node-a")
+	podspec.RequireNode(&spec, "")
 	pin := []corev1.NodeSelectorRequirement{in("metadata.name", "node-a")}
 	want := []corev1.NodeSelectorTerm{
 		{MatchExpressions: []corev1.NodeSelectorRequirement{in("zone", "a"), in("arch", "amd64")}, MatchFields: pin},

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
@@ -177,6 +178,81 @@ func TestEditsOfOurObjectsAreHealedAndThoseOfTheUsersAreNot(t *testing.T) {
 	// The budget no longer counts on a unit that its user has stopped.
 	if d := cmp.Diff([]string{"patch poddisruptionbudgets/orders"}, w.Written()); d != "" {
 		t.Errorf("what is the user's is written: -want +got:\n%s", d)
+	}
+}
+
+// What a set wrote into a Unit decides what its next pod is: an edit of it would be in force
+// while the set says that all is as asked.
+func TestAUnitOfASetThatSomebodyEditsIsAsItsRevisionSaysAgain(t *testing.T) {
+	for name, edit := range map[string]func(*v1alpha2.Unit){
+		"image":         func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Image = "other:1" },
+		"environment":   func(u *v1alpha2.Unit) { u.Spec.Template.Spec.Containers[0].Env = nil },
+		"node selector": func(u *v1alpha2.Unit) { u.Spec.Template.Spec.NodeSelector = map[string]string{"a": "b"} },
+		"templates":     func(u *v1alpha2.Unit) { u.Spec.ConfigTemplateName = "mine" },
+		"values":        func(u *v1alpha2.Unit) { u.Spec.ConfigValueName = "mine" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, newSet())
+			w.settleUnits()
+			want := w.unit(1)
+			controllertest.Edit(w.APIServer, "orders-1", edit)
+			w.Written()
+			w.settleUnits()
+			if d := cmp.Diff(want.Spec, w.unit(1).Spec); d != "" {
+				t.Errorf("-before +after:\n%s", d)
+			}
+			if d := cmp.Diff([]string{"update units/orders-1"}, w.Written()); d != "" {
+				t.Errorf("-want +got:\n%s", d)
+			}
+		})
+	}
+}
+
+// Its resources went with it, and are the revision's again.
+func TestAUnitThatLostItsDatabaseContainerIsHealedWhole(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	want := w.unit(1)
+	controllertest.Edit(w.APIServer, "orders-1", func(u *v1alpha2.Unit) {
+		u.Spec.Template.Spec.Containers[0] = corev1.Container{Name: "other"}
+	})
+	w.settleUnits()
+	if d := cmp.Diff(want.Spec, w.unit(1).Spec); d != "" {
+		t.Errorf("-before +after:\n%s", d)
+	}
+}
+
+// A pin that cannot be read is none that was taken away.
+func TestNoUnitIsHealedWhileTheMapOfNodesCannotBeRead(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	controllertest.Edit(w.APIServer, "orders", func(s *v1alpha2.UnitSet) {
+		metav1.SetMetaDataAnnotation(&s.ObjectMeta, v1alpha2.AnnotationNodeNameMap, "{")
+	})
+	controllertest.Edit(w.APIServer, "orders-1", func(u *v1alpha2.Unit) { u.Spec.ConfigValueName = "mine" })
+	w.Written()
+	w.settleUnits()
+	if slices.Contains(w.Written(), "update units/orders-1") {
+		t.Error("it was healed")
+	}
+}
+
+// Cpu and memory that a set does not roll out yet are no edit, nor is a Unit that an older
+// operator made.
+func TestWhatASetDoesNotRecordOfAUnitIsNotHealed(t *testing.T) {
+	w := newWorld(t, newSet())
+	w.settleUnits()
+	controllertest.Edit(w.APIServer, "orders-0", func(u *v1alpha2.Unit) {
+		delete(u.Annotations, annotationMade)
+		u.Spec.Template.Spec.Containers[0].Image = "older:1"
+	})
+	controllertest.Edit(w.APIServer, "orders-1", func(u *v1alpha2.Unit) {
+		u.Spec.Template.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("7")}
+	})
+	w.Written()
+	w.settleUnits()
+	if d := cmp.Diff([]string{"patch unitsets/orders/status"}, w.Written()); d != "" {
+		t.Errorf("-want +got:\n%s", d)
 	}
 }
 

@@ -42,8 +42,9 @@ var conditionsOfSet = findings.Kind{
 		v1alpha2.ConditionScalingDown,
 		v1alpha2.ConditionPaused,
 	},
-	// The conditions themselves tell, with their times.
-	Quiet: []string{v1alpha2.ConditionReady, v1alpha2.ConditionProgressing},
+	// The conditions themselves tell, with their times. That a new set is not replicated is
+	// so for a moment wherever its Replication is made after it.
+	Quiet: []string{v1alpha2.ConditionReady, v1alpha2.ConditionProgressing, v1alpha2.ConditionNotReplicated},
 }
 
 // list names for a message, the first few of many.

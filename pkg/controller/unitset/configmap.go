@@ -38,7 +38,7 @@ func withFiles(cm *corev1ac.ConfigMapApplyConfiguration, data *revision.Data) *c
 
 // sameConfigTemplate says whether the ConfigMap there is up to date and nobody
 // edited it.
-func sameConfigTemplate(have *observedObject, want *corev1ac.ConfigMapApplyConfiguration) bool {
+func sameConfigTemplate(have *slim.Object, want *corev1ac.ConfigMapApplyConfiguration) bool {
 	return contains(have.Labels, want.Labels) && contains(have.Annotations, want.Annotations) &&
 		have.Annotations[annotationDataHash] == have.ContentHash
 }

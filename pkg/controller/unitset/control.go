@@ -12,7 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	"k8s.io/client-go/kubernetes"
@@ -109,16 +108,10 @@ func (c *control) createRevision(ctx context.Context, set *v1alpha2.UnitSet, r *
 	return err
 }
 
-// bumpRevision makes an older revision the newest again.
-func (c *control) bumpRevision(ctx context.Context, set *v1alpha2.UnitSet, r *observedRevision, number int64) error {
-	_, _, err := c.revisions.Patch(ctx, set, r.meta(), nil, map[string]any{"revision": number})
-	return err
-}
-
 // disownRevision takes the set off a revision's owners.
 func (c *control) disownRevision(ctx context.Context, set *v1alpha2.UnitSet, r *observedRevision) error {
-	owners := slices.DeleteFunc(slices.Clone(r.owners), func(o metav1.OwnerReference) bool { return o.UID == set.UID })
-	_, _, err := c.revisions.Patch(ctx, set, r.meta(), map[string]any{"resourceVersion": r.resourceVersion, "ownerReferences": owners}, nil)
+	owners := slices.DeleteFunc(slices.Clone(r.OwnerReferences), func(o metav1.OwnerReference) bool { return o.UID == set.UID })
+	_, _, err := c.revisions.Patch(ctx, set, r, map[string]any{"resourceVersion": r.ResourceVersion, "ownerReferences": owners}, nil)
 	return err
 }
 
@@ -149,25 +142,13 @@ func correctPDB(have *policyv1.PodDisruptionBudget, want *policyv1ac.PodDisrupti
 	return &child.Correction{Path: "/spec", Value: pdbSpec(want)}
 }
 
-func (c *control) deleteService(ctx context.Context, set *v1alpha2.UnitSet, name string, uid types.UID) error {
-	return c.services.Delete(ctx, set, name, uid, "the spec does not ask for it", nil)
-}
-
-func (c *control) deleteRevision(ctx context.Context, set *v1alpha2.UnitSet, name string, uid types.UID) error {
-	return c.revisions.Delete(ctx, set, name, uid, "no unit uses it and newer ones are kept", nil)
-}
-
-func (c *control) deletePDB(ctx context.Context, set *v1alpha2.UnitSet, uid types.UID) error {
-	return c.pdbs.Delete(ctx, set, set.Name, uid, "fewer than two units are wanted", nil)
-}
-
 // patchUnit writes to the one Unit that was seen. written is nil if it is gone.
 func (c *control) patchUnit(ctx context.Context, set *v1alpha2.UnitSet, unit *observedUnit, metadata, spec map[string]any) (written *v1alpha2.Unit, err error) {
 	var rest map[string]any
 	if spec != nil {
 		rest = map[string]any{"spec": spec}
 	}
-	written, ok, err := c.units.Patch(ctx, set, unit.meta(), metadata, rest)
+	written, ok, err := c.units.Patch(ctx, set, unit, metadata, rest)
 	if !ok {
 		return nil, err
 	}
@@ -204,28 +185,22 @@ func (c *control) deleteUnit(ctx context.Context, set *v1alpha2.UnitSet, unit *o
 // observed.
 func (c *control) adopt(ctx context.Context, set *v1alpha2.UnitSet, o orphan) (adopted bool, err error) {
 	metadata := map[string]any{
-		"resourceVersion": o.resourceVersion,
-		"ownerReferences": append(slices.Clone(o.owners), *metav1.NewControllerRef(set, controllerKind)),
+		"resourceVersion": o.GetResourceVersion(),
+		"ownerReferences": append(slices.Clone(o.GetOwnerReferences()), *metav1.NewControllerRef(set, controllerKind)),
 	}
 	switch o.kind {
 	case kindUnit:
-		_, adopted, err = c.units.Patch(ctx, set, o.meta(), metadata, nil)
+		_, adopted, err = c.units.Patch(ctx, set, o, metadata, nil)
 	case kindRevision:
-		_, adopted, err = c.revisions.Patch(ctx, set, o.meta(), metadata, nil)
+		_, adopted, err = c.revisions.Patch(ctx, set, o, metadata, nil)
 	default:
-		_, adopted, err = c.configMaps.Patch(ctx, set, o.meta(), metadata, nil)
+		_, adopted, err = c.configMaps.Patch(ctx, set, o, metadata, nil)
 	}
 	if adopted && o.kind == kindUnit {
-		c.Events.Normal(set, v1alpha2.ReasonAdopted, actionAdopt, "Adopted Unit %s, which an earlier UnitSet of this name left", o.Name)
+		c.Events.Normal(set, v1alpha2.ReasonAdopted, actionAdopt, "Adopted Unit %s, which an earlier UnitSet of this name left", o.GetName())
 	}
 	return adopted, err
 }
 
 // actionAdopt of events.
 const actionAdopt = "Adopt"
-
-// setFinalizers of the set as it was read.
-func (c *control) setFinalizers(ctx context.Context, set *v1alpha2.UnitSet, finalizers []string) error {
-	_, err := c.sets.SetFinalizers(ctx, set, set, finalizers)
-	return err
-}

@@ -69,28 +69,16 @@ type Config struct {
 
 // Controller keeps UnitSets. See the package's comment.
 type Controller struct {
-	loop    *loop.Loop
-	control *control
-	wrote   *consistency.Store
-	clock   clock.PassiveClock
-
-	unitSets             *slim.Informer[*v1alpha2.UnitSet]
-	mysqlReplications    *slim.Informer[*v1alpha1.MysqlReplication]
-	postgresReplications *slim.Informer[*v1alpha1.PostgresReplication]
-	calls                *slim.Informer[*v1alpha1.GrpcCall]
-	children             *slim.Informers
-	packages             packages.Lister
-	references           slim.Watched
-	replications         membership.Resolver
-	revisions            *revision.Reader
-
-	clusterDomain string
+	cfg          Config
+	loop         *loop.Loop
+	control      *control
+	wrote        *consistency.Store
+	replications membership.Resolver
 
 	// ports are those of shared ConfigMaps as they were last read, by set.
 	ports   map[cache.ObjectName]pinnedPorts
 	portsMu sync.Mutex
 
-	statusPause time.Duration
 	// heldBack is since when a set's status waits for the next one.
 	heldBack sync.Map // of time.Time, by cache.ObjectName
 }
@@ -116,21 +104,11 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		postgresesResource:     cfg.PostgresReplications,
 	})
 	c := &Controller{
-		control:              newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
-		wrote:                wrote,
-		clock:                cfg.Clock,
-		unitSets:             cfg.UnitSets,
-		mysqlReplications:    cfg.MysqlReplications,
-		postgresReplications: cfg.PostgresReplications,
-		calls:                cfg.Calls,
-		children:             cfg.Children,
-		packages:             cfg.Packages,
-		references:           cfg.References,
-		revisions:            cfg.Revisions,
-		replications:         membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
-		clusterDomain:        cfg.ClusterDomain,
-		statusPause:          cfg.StatusPause,
-		ports:                map[cache.ObjectName]pinnedPorts{},
+		cfg:          cfg,
+		control:      newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
+		wrote:        wrote,
+		replications: membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
+		ports:        map[cache.ObjectName]pinnedPorts{},
 	}
 	synced := []cache.InformerSynced{
 		cfg.UnitSets.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced, cfg.Calls.HasSynced,

@@ -17,6 +17,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/consistency"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 // withServices asks for every kind of child.
@@ -249,7 +250,7 @@ func TestUnitsServicesAndConfigMapsAreWhatTheContractSays(t *testing.T) {
 		u.Labels[v1alpha2.LabelOrdinal] != "0" || u.Annotations[v1alpha2.AnnotationEnvironment] != "production" {
 		t.Errorf("labels %v, annotations %v", u.Labels, u.Annotations)
 	}
-	if len(u.Spec.VolumeClaimTemplates) != 1 || claimName(u.Name, u.Spec.VolumeClaimTemplates[0].Name) != "orders-0-data" {
+	if len(u.Spec.VolumeClaimTemplates) != 1 || podspec.ClaimName(u.Name, u.Spec.VolumeClaimTemplates[0].Name) != "orders-0-data" {
 		t.Errorf("claims %+v", u.Spec.VolumeClaimTemplates)
 	}
 

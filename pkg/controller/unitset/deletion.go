@@ -47,8 +47,8 @@ func (c *Controller) syncDeletion(ctx context.Context, set *v1alpha2.UnitSet) er
 			return err
 		}
 	}
-	finalizers := slices.DeleteFunc(slices.Clone(set.Finalizers), func(f string) bool { return f == v1alpha2.FinalizerUnitSet })
-	return c.control.setFinalizers(ctx, set, finalizers)
+	_, err := c.control.sets.RemoveFinalizer(ctx, set, set, v1alpha2.FinalizerUnitSet)
+	return err
 }
 
 // deleteWithSet deletes a unit of a set that is being deleted. One that is on its
@@ -57,7 +57,7 @@ func (c *Controller) syncDeletion(ctx context.Context, set *v1alpha2.UnitSet) er
 func (c *Controller) deleteWithSet(ctx context.Context, set *v1alpha2.UnitSet, u *observedUnit) error {
 	claims := whenDeleted(set)
 	switch {
-	case !u.Deleting:
+	case u.DeletionTimestamp == nil:
 		return c.control.deleteUnit(ctx, set, u, claims, fmt.Sprintf("the UnitSet is being deleted; its claims: %s", claims))
 	case u.WhenDeleted != claims:
 		_, err := c.control.retainClaims(ctx, set, u, claims)

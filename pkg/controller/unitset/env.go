@@ -5,24 +5,19 @@ package unitset
 
 import (
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
-
-// envName is the variable's name part of a storage or port: upper case, - to _.
-func envName(name string) string {
-	return strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-}
 
 // operatorEnv is what the API's contract promises every container of a unit.
 func operatorEnv(spec *v1alpha2.UnitSetSpec, ports []corev1.ContainerPort) []corev1.EnvVar {
 	var env []corev1.EnvVar
 	add := func(name, value string) { env = append(env, corev1.EnvVar{Name: name, Value: value}) }
 	for _, m := range dataMounts(spec) {
-		add(envName(m.Name)+"_MOUNT", m.MountPath)
+		add(podspec.EnvName(m.Name)+"_MOUNT", m.MountPath)
 	}
 	if spec.Secret != nil {
 		add("SECRET_MOUNT", spec.Secret.MountPath)
@@ -33,7 +28,7 @@ func operatorEnv(spec *v1alpha2.UnitSetSpec, ports []corev1.ContainerPort) []cor
 	}
 	for _, port := range ports {
 		if port.Name != "" {
-			add(envName(port.Name)+"_PORT", strconv.Itoa(int(port.ContainerPort)))
+			add(podspec.EnvName(port.Name)+"_PORT", strconv.Itoa(int(port.ContainerPort)))
 		}
 	}
 	return env

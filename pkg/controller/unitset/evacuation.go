@@ -65,15 +65,12 @@ func clearanceOf(u *observedUnit, m membership.Membership, request v1alpha1.Evac
 // inWords is the Replication's own explanation.
 func inWords(answer *v1alpha1.MemberEvacuation) string {
 	switch {
-	case answer.Message == "" && answer.Reason == "":
-		return ""
-	case answer.Message == "":
-		return ": " + answer.Reason
-	case answer.Reason == "":
-		return ": " + answer.Message
-	default:
+	case answer.Message != "" && answer.Reason != "":
 		return fmt.Sprintf(": %s (%s)", answer.Message, answer.Reason)
+	case answer.Message != "" || answer.Reason != "":
+		return ": " + answer.Message + answer.Reason
 	}
+	return ""
 }
 
 // cleared is clearanceOf a unit as the API server knows its Replication now: the

@@ -20,8 +20,8 @@ import (
 
 func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error {
 	errs := []error{
-		c.unitSets.OnChange(func(set *v1alpha2.UnitSet) { c.loop.Enqueue(cache.MetaObjectToName(set)) }),
-		c.children.Units.OnChange(func(u *slim.Unit) { c.enqueueOwner(u) }),
+		c.cfg.UnitSets.OnChange(func(set *v1alpha2.UnitSet) { c.loop.Enqueue(cache.MetaObjectToName(set)) }),
+		c.cfg.Children.Units.OnChange(func(u *slim.Unit) { c.enqueueOwner(u) }),
 		c.replications.AddHandlers(func(names, sets []string) {
 			c.enqueueMembers(names)
 			for _, set := range sets {
@@ -30,10 +30,10 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 				}
 			}
 		}),
-		c.calls.AddHandler(interlock.Handler(c.enqueueMembers)),
+		c.cfg.Calls.AddHandler(interlock.Handler(c.enqueueMembers)),
 	}
 	for _, informer := range []*slim.Informer[*slim.Object]{
-		c.children.Services, c.children.ConfigMaps, c.children.Revisions, c.children.Disruptions,
+		c.cfg.Children.Services, c.cfg.Children.ConfigMaps, c.cfg.Children.Revisions, c.cfg.Children.Disruptions,
 	} {
 		errs = append(errs, informer.OnChange(func(o *slim.Object) { c.enqueueOwner(o) }))
 	}
@@ -48,14 +48,14 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 // carries, which may be waiting for its name.
 func (c *Controller) enqueueOwner(obj metav1.Object) {
 	if key, uid, ok := ownerref.Controller(obj, controllerKind); ok {
-		if set, found := c.unitSets.Get(key); found && set.UID == uid {
+		if set, found := c.cfg.UnitSets.Get(key); found && set.UID == uid {
 			c.loop.Enqueue(key)
 			return
 		}
 	}
 	if name := obj.GetLabels()[v1alpha2.LabelUnitSet]; name != "" {
 		key := cache.NewObjectName(obj.GetNamespace(), name)
-		if _, found := c.unitSets.Get(key); found {
+		if _, found := c.cfg.UnitSets.Get(key); found {
 			c.loop.Enqueue(key)
 		}
 	}
@@ -71,7 +71,7 @@ func (c *Controller) enqueueMembers(members []string) {
 			continue
 		}
 		key := cache.NewObjectName(namespace, unit[:i])
-		if _, found := c.unitSets.Get(key); found {
+		if _, found := c.cfg.UnitSets.Get(key); found {
 			c.loop.Enqueue(key)
 		}
 	}
@@ -80,7 +80,7 @@ func (c *Controller) enqueueMembers(members []string) {
 // enqueueAll wakes every set: any may wait for a package, or have a newer one
 // available.
 func (c *Controller) enqueueAll() {
-	for _, set := range c.unitSets.List() {
+	for _, set := range c.cfg.UnitSets.List() {
 		c.loop.Enqueue(cache.MetaObjectToName(set))
 	}
 }

@@ -23,7 +23,7 @@ func hibernating(set *v1alpha2.UnitSet) bool { return wantedUnits(set) == 0 }
 func changeForSleep(u *observedUnit, members map[string]membership.Membership) *unitChange {
 	change := unitChange{unit: u}
 	_, listed := members[u.Name]
-	if _, asked := u.Annotations[v1alpha2.AnnotationEvacuate]; asked && listed && !u.Deleting {
+	if _, asked := u.Annotations[v1alpha2.AnnotationEvacuate]; asked && listed && u.DeletionTimestamp == nil {
 		change.metadata = map[string]any{"annotations": map[string]any{v1alpha2.AnnotationEvacuate: nil}}
 	}
 	if u.WhenDeleted == v1alpha2.DeleteClaims {
@@ -47,7 +47,7 @@ func planSleep(plan *unitPlan, awake []*observedUnit, members map[string]members
 	if len(awake) == 0 {
 		return
 	}
-	if i := slices.IndexFunc(awake, func(u *observedUnit) bool { return u.Deleting }); i >= 0 {
+	if i := slices.IndexFunc(awake, func(u *observedUnit) bool { return u.DeletionTimestamp != nil }); i >= 0 {
 		plan.waiting = awake[i]
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 )
 
 const (
@@ -96,40 +97,7 @@ func unitAnnotations(set *v1alpha2.UnitSet) map[string]string {
 // metadataPatch is what must change in a Unit's labels and annotations so that
 // they follow the set: nil values are removals. Both are nil if nothing must.
 func metadataPatch(set *v1alpha2.UnitSet, ordinal int32, labels, annotations map[string]string) (labelPatch, annotationPatch map[string]any) {
-	wantLabels := unitLabels(set, ordinal)
-	var gone []string
-	for key := range strings.SplitSeq(annotations[annotationSetLabels], ",") {
-		if key != "" {
-			gone = append(gone, key)
-		}
-	}
-	labelPatch = diff(labels, wantLabels, gone)
-	annotationPatch = diff(annotations, unitAnnotations(set), append(slices.Clone(carriedAnnotations), annotationSetLabels))
+	labelPatch = child.Changes(labels, unitLabels(set, ordinal), strings.Split(annotations[annotationSetLabels], ",")...)
+	annotationPatch = child.Changes(annotations, unitAnnotations(set), append(slices.Clone(carriedAnnotations), annotationSetLabels)...)
 	return labelPatch, annotationPatch
-}
-
-// diff is the merge patch from have to want; of the keys that are not wanted only
-// those in removable are removed.
-func diff(have, want map[string]string, removable []string) map[string]any {
-	var patch map[string]any
-	set := func(key string, value any) {
-		if patch == nil {
-			patch = map[string]any{}
-		}
-		patch[key] = value
-	}
-	for key, value := range want {
-		if current, ok := have[key]; !ok || current != value {
-			set(key, value)
-		}
-	}
-	for _, key := range removable {
-		if _, wanted := want[key]; wanted {
-			continue
-		}
-		if _, ok := have[key]; ok {
-			set(key, nil)
-		}
-	}
-	return patch
 }

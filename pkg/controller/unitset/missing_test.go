@@ -21,6 +21,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 // Each thing that may be missing shows as one condition and one event that name
@@ -287,8 +288,61 @@ func TestTheExternalServiceFollowsTheSourceOfAReplicatedSet(t *testing.T) {
 	w.Erase(replication)
 	w.settleUnits()
 	if got := selects(); got != "" {
-		t.Errorf("it selects role %q after the Replication has gone", got)
+		t.Errorf("it selects role %q after a Replication that never gave a role has gone", got)
 	}
+}
+
+// Clients that write would find the replicas of a deleted Replication read-only.
+func TestTheExternalServiceLeadsToTheSourceThatADeletedReplicationLeft(t *testing.T) {
+	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) { set.Spec.ExternalService = &v1alpha2.ExternalServiceSpec{} }))
+	w.settleUnits()
+	check := func(when, label, want string) {
+		t.Helper()
+		got := controllertest.Must[*corev1.Service](w.APIServer, "orders-svc").Spec.Selector
+		for _, l := range []string{v1alpha2.LabelRole, v1alpha2.LabelUnit} {
+			want := map[string]string{label: want}[l]
+			if got[l] != want {
+				t.Errorf("%s: it selects %s=%q, want %q", when, l, got[l], want)
+			}
+		}
+	}
+	r := &v1alpha1.MysqlReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: controllertest.Namespace, UID: "r1"}}
+	r.Spec.Mode, r.Spec.Source.Name, r.Spec.UnitSet = v1alpha1.MysqlReplicationSemiSync, "orders-0", "orders"
+	r.Status.CurrentSource, r.Status.Epoch = "orders-1", 3
+	units := controllertest.All[*v1alpha2.Unit](w.APIServer)
+	for _, u := range units {
+		r.Status.Topology = append(r.Status.Topology, v1alpha1.ReplicationMemberStatus{Name: u.Name, UnitUID: u.UID})
+	}
+	record := func(recorded *v1alpha2.UnitReplication, role map[string]v1alpha2.ReleasedRole) {
+		t.Helper()
+		for _, u := range units {
+			u := controllertest.Must[*v1alpha2.Unit](w.APIServer, u.Name)
+			u.Status.Replication, u.Status.Released = recorded, nil
+			if role[u.Name] != "" {
+				u.Status.Released = &v1alpha2.UnitReleased{ReplicationUID: r.UID, Role: role[u.Name], Epoch: 3}
+			}
+			w.Given(u)
+		}
+		w.settleUnits()
+	}
+	w.Given(r)
+	record(&v1alpha2.UnitReplication{Kind: v1alpha2.KindMysqlReplication, Name: "r", UID: r.UID, Epoch: 3}, nil)
+	check("under the Replication", v1alpha2.LabelRole, v1alpha2.RoleSource)
+	// Its labels go before it does.
+	r.Finalizers = []string{v1alpha2.FinalizerReplication}
+	w.Given(r)
+	w.Delete(r)
+	w.settleUnits()
+	check("while it is being deleted", v1alpha2.LabelUnit, "orders-1")
+	w.Erase(controllertest.Must[*v1alpha1.MysqlReplication](w.APIServer, "r"))
+	w.settleUnits()
+	check("before the units have recorded how it left them", v1alpha2.LabelUnit, "orders-1")
+	record(nil, map[string]v1alpha2.ReleasedRole{"orders-0": v1alpha2.ReleasedReplica, "orders-1": v1alpha2.ReleasedSource})
+	check("when they have", v1alpha2.LabelUnit, "orders-1")
+	record(nil, map[string]v1alpha2.ReleasedRole{"orders-0": v1alpha2.ReleasedReplica, "orders-1": v1alpha2.ReleasedReplica})
+	check("where the source was none of the set's", v1alpha2.LabelRole, v1alpha2.RoleSource)
+	record(nil, nil)
+	check("where no unit was given a role", "", "")
 }
 
 func TestDataOnAnEmptyDirIsWarnedOf(t *testing.T) {
@@ -299,7 +353,7 @@ func TestDataOnAnEmptyDirIsWarnedOf(t *testing.T) {
 		t.Errorf("warnings: %q", warnings)
 	}
 	volumes := w.unit(0).Spec.Template.Spec.Volumes
-	if len(volumes) != 1 || volumes[0].Name != dataName || volumes[0].EmptyDir == nil {
+	if len(volumes) != 1 || volumes[0].Name != podspec.DataName || volumes[0].EmptyDir == nil {
 		t.Errorf("volumes: %+v", volumes)
 	}
 }

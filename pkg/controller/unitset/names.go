@@ -28,8 +28,6 @@ func configValueName(unit string) string { return unit + "-config-value" }
 
 func revisionName(set, hash string) string { return set + "-" + hash }
 
-func claimName(unit, storage string) string { return unit + "-" + storage }
-
 // ordinalOf a unit's name; false if the name is not one of this set's units.
 func ordinalOf(set, unit string) (int32, bool) {
 	suffix, ok := strings.CutPrefix(unit, set+"-")

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -16,6 +17,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
+	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/packages"
@@ -25,7 +27,7 @@ import (
 func (c *Controller) observe(ctx context.Context, set *v1alpha2.UnitSet) (*state, error) {
 	s := c.observeChildren(set)
 	if problem := specProblem(set); problem != "" {
-		s.found.Add(v1alpha2.ConditionInvalidSpec, v1alpha2.ConditionInvalidSpec, "%s", problem)
+		s.found.Because(v1alpha2.ConditionInvalidSpec, "%s", problem)
 		s.waiting = true
 		return s, nil
 	}
@@ -43,14 +45,14 @@ func (c *Controller) observe(ctx context.Context, set *v1alpha2.UnitSet) (*state
 // observeChildren reads what belongs to a set, from caches only.
 func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 	key := cache.MetaObjectToName(set)
-	configMaps := c.children.ConfigMaps.ByIndex(slim.ByUnitSet, key.String())
-	revisions := c.children.Revisions.ByIndex(slim.ByUnitSet, key.String())
+	configMaps := c.cfg.Children.ConfigMaps.ByIndex(slim.ByUnitSet, key.String())
+	revisions := c.cfg.Children.Revisions.ByIndex(slim.ByUnitSet, key.String())
 	s := &state{
 		set:        set,
-		services:   byName(set, c.children.Services.ByIndex(slim.ByUnitSet, key.String())),
-		configMaps: byName(set, configMaps),
+		services:   byName(c.cfg.Children.Services.ByIndex(slim.ByUnitSet, key.String())),
+		configMaps: byName(configMaps),
 		units:      c.observeUnits(set),
-		orphans:    observeOrphans(set, c.children.Units.ByIndex(slim.ByUnitSet, key.String()), revisions, configMaps),
+		orphans:    observeOrphans(set, c.cfg.Children.Units.ByIndex(slim.ByUnitSet, key.String()), revisions, configMaps),
 		members:    map[string]membership.Membership{},
 		operations: map[string]*v1alpha1.GrpcCall{},
 		update:     set.Status.UpdateRevision,
@@ -62,9 +64,7 @@ func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 		missing:    findings.Set{},
 		found:      findings.Set{},
 	}
-	if pdb, ok := c.children.Disruptions.Get(key); ok {
-		s.pdb = newObject(set, pdb)
-	}
+	s.pdb, _ = c.cfg.Children.Disruptions.Get(key)
 	for _, obj := range revisions {
 		if r, ok := newObservedRevision(set, obj); ok {
 			s.revisions = append(s.revisions, r)
@@ -72,7 +72,7 @@ func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 	}
 	for _, u := range s.units {
 		c.observeMembership(s, u.Name)
-		if call := interlock.Holder(c.calls.ByIndex(slim.ByTarget, cache.NewObjectName(set.Namespace, u.Name).String())); call != nil {
+		if call := interlock.Holder(c.cfg.Calls.ByIndex(slim.ByTarget, cache.NewObjectName(set.Namespace, u.Name).String())); call != nil {
 			s.operations[u.Name] = call
 		}
 	}
@@ -86,52 +86,38 @@ func (c *Controller) observeChildren(set *v1alpha2.UnitSet) *state {
 // that are too many.
 func (c *Controller) observeUnits(set *v1alpha2.UnitSet) []*observedUnit {
 	found := map[string]*slim.Unit{}
-	for _, u := range c.children.Units.ByIndex(slim.ByUnitSet, cache.MetaObjectToName(set).String()) {
+	for _, u := range c.cfg.Children.Units.ByIndex(slim.ByUnitSet, cache.MetaObjectToName(set).String()) {
 		found[u.Name] = u
 	}
 	for ordinal := range wantedUnits(set) {
 		name := unitName(set.Name, ordinal)
-		if u, ok := c.children.Units.Get(cache.NewObjectName(set.Namespace, name)); ok {
+		if u, ok := c.cfg.Children.Units.Get(cache.NewObjectName(set.Namespace, name)); ok {
 			found[name] = u
 		}
 	}
 	var units []*observedUnit
 	for name, u := range found {
-		ordinal, ok := ordinalOf(set.Name, name)
-		if !ok {
-			continue
-		}
-		observed := &observedUnit{
-			observedChild: newChild(set, u), Ordinal: ordinal, Phase: u.Status.Phase, Revision: u.Status.Revision,
-			Resources: u.Resources, Claims: u.Status.PersistentVolumeClaim,
-			WhenDeleted: u.WhenDeleted, UpdatePolicy: u.UpdatePolicy, Startup: u.Startup,
-		}
-		if observed.Ours {
-			units = append(units, observed)
+		if ordinal, ok := ordinalOf(set.Name, name); ok && ownerref.ControlledBy(u, set) {
+			units = append(units, &observedUnit{Unit: u, Ordinal: ordinal})
 		}
 	}
 	slices.SortFunc(units, compareUnits)
 	return units
 }
 
-func byName(set *v1alpha2.UnitSet, objects []*slim.Object) map[string]*observedObject {
-	m := make(map[string]*observedObject, len(objects))
+func byName(objects []*slim.Object) map[string]*slim.Object {
+	m := make(map[string]*slim.Object, len(objects))
 	for _, obj := range objects {
-		m[obj.Name] = newObject(set, obj)
+		m[obj.Name] = obj
 	}
 	return m
-}
-
-func newObject(set *v1alpha2.UnitSet, obj *slim.Object) *observedObject {
-	return &observedObject{observedChild: newChild(set, obj), ContentHash: obj.ContentHash}
 }
 
 // newObservedRevision is false for one that is not this set's, or that is on its
 // way out.
 func newObservedRevision(set *v1alpha2.UnitSet, obj *slim.Object) (*observedRevision, bool) {
 	r := &observedRevision{
-		observedChild: newChild(set, obj),
-		owners:        obj.OwnerReferences, resourceVersion: obj.ResourceVersion,
+		ObjectMeta:  obj.ObjectMeta,
 		Number:      obj.Revision,
 		InputsHash:  obj.Annotations[revision.AnnotationInputsHash],
 		ContentHash: obj.Annotations[revision.AnnotationContentHash],
@@ -141,7 +127,7 @@ func newObservedRevision(set *v1alpha2.UnitSet, obj *slim.Object) (*observedRevi
 	}
 	ports, err := portsOf(obj.Annotations)
 	r.Ports = ports
-	return r, err == nil && r.Ours && !r.Deleting
+	return r, err == nil && ownerref.ControlledBy(obj, set) && obj.DeletionTimestamp == nil
 }
 
 // observeMembership looks a unit up in the Replications.
@@ -155,9 +141,9 @@ func (c *Controller) observeMembership(s *state, unit string) {
 // observeCandidate renders what units would be made from now.
 func (c *Controller) observeCandidate(s *state, ports []corev1.ContainerPort, usable bool) error {
 	spec := &s.set.Spec
-	pkg, err := packages.Resolve(c.packages, packages.Request{Type: spec.Type, Edition: spec.Edition, Version: spec.Version})
+	pkg, err := packages.Resolve(c.cfg.Packages, packages.Request{Type: spec.Type, Edition: spec.Edition, Version: spec.Version})
 	if _, notFound := errors.AsType[*packages.NotFoundError](err); notFound {
-		s.missing.Add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "%v", err)
+		s.missing.Because(v1alpha2.ConditionPackageNotFound, "%v", err)
 		return nil
 	}
 	if _, broken := errors.AsType[*packages.BrokenError](err); broken {
@@ -193,26 +179,25 @@ type pinnedPorts struct {
 func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []corev1.ContainerPort, usable bool, err error) {
 	set := s.set
 	key := cache.MetaObjectToName(set)
-	c.references.Set(key, referencesOf(set))
+	c.cfg.References.Set(key, referencesOf(set))
+	missing := func(secret, field, condition string) (bool, error) {
+		seen, err := slim.See(ctx, c.cfg.References, c.control.kube, slim.Reference{Kind: slim.Secret, Key: cache.NewObjectName(set.Namespace, secret)})
+		if err == nil && !seen.Exists {
+			s.found.Because(condition, "Secret %s (%s) does not exist", secret, field)
+		}
+		return !seen.Exists, err
+	}
 	if ref := set.Spec.Secret; ref != nil {
-		there, err := c.secretExists(ctx, set, ref.Name)
+		gone, err := missing(ref.Name, "spec.secret", v1alpha2.ConditionSecretMissing)
 		if err != nil {
 			return nil, false, err
 		}
-		if !there {
-			s.found.Add(v1alpha2.ConditionSecretMissing, v1alpha2.ConditionSecretMissing, "Secret %s (spec.secret) does not exist", ref.Name)
-			// A unit would only wait for it, and say the same again.
-			s.waiting = true
-		}
+		// A unit would only wait for it, and say the same again.
+		s.waiting = s.waiting || gone
 	}
 	if ref := set.Spec.CertificateSecret; ref != nil {
-		there, err := c.secretExists(ctx, set, ref.Name)
-		if err != nil {
+		if _, err := missing(ref.Name, "spec.certificateSecret", v1alpha2.ConditionCertificateSecretMissing); err != nil {
 			return nil, false, err
-		}
-		if !there {
-			s.found.Add(v1alpha2.ConditionCertificateSecretMissing, v1alpha2.ConditionCertificateSecretMissing,
-				"Secret %s (spec.certificateSecret) does not exist", ref.Name)
 		}
 	}
 	name := set.Spec.SharedConfigName
@@ -224,10 +209,10 @@ func (c *Controller) observeReferences(ctx context.Context, s *state) (ports []c
 	case err != nil:
 		return nil, false, err
 	case !there:
-		s.found.Add(v1alpha2.ConditionSharedConfigMissing, v1alpha2.ConditionSharedConfigMissing, "ConfigMap %s (spec.sharedConfigName) does not exist", name)
+		s.found.Because(v1alpha2.ConditionSharedConfigMissing, "ConfigMap %s (spec.sharedConfigName) does not exist", name)
 		return nil, false, nil
 	case shared.err != nil:
-		s.found.Add(v1alpha2.ConditionInvalidSharedConfig, v1alpha2.ConditionInvalidSharedConfig, "ConfigMap %s (spec.sharedConfigName): %v", name, shared.err)
+		s.found.Because(v1alpha2.ConditionInvalidSharedConfig, "ConfigMap %s (spec.sharedConfigName): %v", name, shared.err)
 		return nil, false, nil
 	}
 	return shared.ports, true, nil
@@ -252,16 +237,11 @@ func referencesOf(set *v1alpha2.UnitSet) []slim.Reference {
 	return refs
 }
 
-func (c *Controller) secretExists(ctx context.Context, set *v1alpha2.UnitSet, name string) (bool, error) {
-	seen, err := slim.See(ctx, c.references, c.control.kube, slim.Reference{Kind: slim.Secret, Key: cache.NewObjectName(set.Namespace, name)})
-	return seen.Exists, err
-}
-
 // readSharedPorts reads the shared ConfigMap when it changed since the last time.
 func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet, name string) (pinnedPorts, bool, error) {
 	key := cache.MetaObjectToName(set)
 	ref := slim.Reference{Kind: slim.ConfigMap, Key: cache.NewObjectName(set.Namespace, name)}
-	seen, known := c.references.Get(ref)
+	seen, known := c.cfg.References.Get(ref)
 	if known && !seen.Exists {
 		return pinnedPorts{}, false, nil
 	}
@@ -272,14 +252,14 @@ func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet,
 		return shared, true, nil
 	}
 	// Units read it too, and right after this.
-	cm, kept := c.children.NewConfigMaps.Get(ref.Key, seen.ResourceVersion)
+	cm, kept := c.cfg.Children.NewConfigMaps.Get(ref.Key, seen.ResourceVersion)
 	var err error
 	if !kept {
-		if cm, err = c.control.readConfigMap(ctx, set.Namespace, name); err == nil {
-			c.children.NewConfigMaps.Read(cm.DeepCopy())
+		if cm, err = c.control.kube.CoreV1().ConfigMaps(set.Namespace).Get(ctx, name, metav1.GetOptions{}); err == nil {
+			c.cfg.Children.NewConfigMaps.Read(cm.DeepCopy())
 		}
 	}
-	if seen, err := slim.LearnRead(c.references, ref, cm, err); !seen.Exists || err != nil {
+	if seen, err := slim.LearnRead(c.cfg.References, ref, cm, err); !seen.Exists || err != nil {
 		return pinnedPorts{}, false, err
 	}
 	shared = pinnedPorts{name: name, version: cm.ResourceVersion}
@@ -293,7 +273,7 @@ func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet,
 // forget what is kept of a set that is gone.
 func (c *Controller) forget(key cache.ObjectName) {
 	c.wrote.Clear(key, "")
-	c.references.Forget(key)
+	c.cfg.References.Forget(key)
 	c.heldBack.Delete(key)
 	c.forgetPorts(key)
 }

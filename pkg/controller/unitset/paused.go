@@ -33,7 +33,7 @@ func (s *state) foresee() {
 }
 
 func (s *state) explainPause(what string) {
-	s.found.Add(v1alpha2.ConditionPaused, v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
+	s.found.Because(v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
 }
 
 // notActedOn are the fields and annotations that a set uses and that this version of

@@ -35,7 +35,7 @@ func wantedPDB(set *v1alpha2.UnitSet, stopped int32) *policyv1ac.PodDisruptionBu
 }
 
 // samePDB says whether a budget is as it was asked for.
-func samePDB(have *observedObject, want *policyv1ac.PodDisruptionBudgetApplyConfiguration) bool {
+func samePDB(have *slim.Object, want *policyv1ac.PodDisruptionBudgetApplyConfiguration) bool {
 	return contains(have.Labels, want.Labels) && contains(have.Annotations, want.Annotations) &&
 		have.ContentHash == slim.DisruptionHash(pdbSpec(want))
 }

@@ -94,7 +94,7 @@ func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]
 			}
 			continue
 		}
-		if u.Deleting {
+		if u.DeletionTimestamp != nil {
 			continue
 		}
 		if change := changeOf(set, u); change != nil {
@@ -125,7 +125,7 @@ func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]m
 		return
 	}
 	for _, u := range condemned {
-		if u.Deleting {
+		if u.DeletionTimestamp != nil {
 			plan.waiting = u
 			return
 		}

@@ -7,21 +7,23 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
 // unitAt is a unit as the set wants it.
 func unitAt(set *v1alpha2.UnitSet, ordinal int32, edits ...func(*observedUnit)) *observedUnit {
-	u := &observedUnit{
-		observedChild: observedChild{
-			Name: unitName(set.Name, ordinal), UID: types.UID("uid of " + unitName(set.Name, ordinal)), Labels: unitLabels(set, ordinal), Annotations: unitAnnotations(set), Ours: true,
+	u := &observedUnit{Ordinal: ordinal, Unit: &slim.Unit{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: unitName(set.Name, ordinal), UID: types.UID("uid of " + unitName(set.Name, ordinal)), Labels: unitLabels(set, ordinal), Annotations: unitAnnotations(set),
 		},
-		Ordinal: ordinal, Phase: v1alpha2.UnitReady, UpdatePolicy: v1alpha2.UpdatePolicyRecreate,
-	}
+		UpdatePolicy: v1alpha2.UpdatePolicyRecreate, Status: v1alpha2.UnitStatus{Phase: v1alpha2.UnitReady},
+	}}
 	for _, edit := range edits {
 		edit(u)
 	}
@@ -29,7 +31,7 @@ func unitAt(set *v1alpha2.UnitSet, ordinal int32, edits ...func(*observedUnit)) 
 }
 
 func TestPlansForUnits(t *testing.T) {
-	deleting := func(u *observedUnit) { u.Deleting = true }
+	deleting := func(u *observedUnit) { u.DeletionTimestamp = new(metav1.Time) }
 	evacuate := func(u *observedUnit) { u.Annotations[v1alpha2.AnnotationEvacuate] = "remove" }
 	relabelled := func(u *observedUnit) { u.Labels["unit-operator.io/type"] = "other" }
 	// member orders-1 of a Replication that answers so.

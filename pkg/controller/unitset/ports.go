@@ -16,15 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
-// Ports of the agent in every pod.
-const (
-	metricsPortName       = "metrics"
-	metricsPort     int32 = 8080
-	agentPort       int32 = 2214
-	supervisePort   int32 = 2215
-)
+// metricsPortName is the name of the agent's port for metrics in every pod.
+const metricsPortName = "metrics"
 
 // sharedPort is one port as people write it in a shared ConfigMap: the number may
 // be a string.
@@ -90,7 +86,7 @@ func checkPort(port corev1.ContainerPort, before []corev1.ContainerPort) error {
 	if port.Name == metricsPortName {
 		return errors.New("the name metrics belongs to the agent's port")
 	}
-	if slices.Contains([]int32{metricsPort, agentPort, supervisePort}, port.ContainerPort) {
+	if slices.Contains([]int32{podspec.MetricsPort, podspec.AgentPort, podspec.ProbePort}, port.ContainerPort) {
 		return fmt.Errorf("containerPort %d of %s belongs to the agent", port.ContainerPort, port.Name)
 	}
 	for _, other := range before {

@@ -6,7 +6,6 @@ package unitset
 import (
 	"context"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -76,9 +75,4 @@ func ignoreNotFound(err error) error {
 		return nil
 	}
 	return err
-}
-
-// readConfigMap reads a ConfigMap of the user's.
-func (c *control) readConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
-	return c.kube.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 }

@@ -130,7 +130,7 @@ func revisionOfNewUnit(set *v1alpha2.UnitSet, ordinal int32, current, update str
 func surplusRevisions(revisions []*observedRevision, units []*observedUnit, inUse ...string) []*observedRevision {
 	used := sets.New(inUse...)
 	for _, u := range units {
-		used.Insert(u.Annotations[v1alpha2.AnnotationRevision], u.Revision)
+		used.Insert(u.Annotations[v1alpha2.AnnotationRevision], u.Status.Revision)
 	}
 	var unused []*observedRevision
 	for _, r := range revisions {

@@ -8,14 +8,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/revision"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
 func TestARevisionIsCutForTheSpecAndForNothingElse(t *testing.T) {
 	r := func(number int64, inputs, content string) *observedRevision {
-		return &observedRevision{observedChild: observedChild{Name: fmt.Sprintf("r%d", number)}, Number: number, InputsHash: inputs, ContentHash: content}
+		return &observedRevision{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("r%d", number)}, Number: number, InputsHash: inputs, ContentHash: content}
 	}
 	gives := func(hash string) *candidate { return &candidate{hash: hash} }
 	type decision struct {
@@ -71,10 +73,10 @@ func TestCurrentRevisionIsWhatUnitsComeFromUntilAllAreUpdated(t *testing.T) {
 		{"somebody has edited a unit's, another one is behind", []string{"bogus", "older", "new"}, "new", "older"},
 		{"a unit without a revision", []string{"", "new"}, "", "new"},
 	} {
-		known := []*observedRevision{{observedChild: observedChild{Name: "new"}}, {observedChild: observedChild{Name: "old"}}, {observedChild: observedChild{Name: "older"}}}
+		known := []*observedRevision{{ObjectMeta: metav1.ObjectMeta{Name: "new"}}, {ObjectMeta: metav1.ObjectMeta{Name: "old"}}, {ObjectMeta: metav1.ObjectMeta{Name: "older"}}}
 		var units []*observedUnit
 		for i, r := range tc.units {
-			units = append(units, &observedUnit{Ordinal: int32(i), observedChild: observedChild{Annotations: map[string]string{v1alpha2.AnnotationRevision: r}}})
+			units = append(units, &observedUnit{Ordinal: int32(i), Unit: &slim.Unit{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha2.AnnotationRevision: r}}}})
 		}
 		if got := currentRevision(units, known, tc.status, "new"); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
@@ -112,9 +114,9 @@ func TestNewUnitsBelowThePartitionComeFromTheCurrentRevision(t *testing.T) {
 func TestSurplusRevisionsAreTheOldestThatNothingUses(t *testing.T) {
 	var revisions []*observedRevision
 	for i := range int64(revisionHistoryLimit + 5) {
-		revisions = append(revisions, &observedRevision{observedChild: observedChild{Name: fmt.Sprintf("r%d", i)}, Number: i})
+		revisions = append(revisions, &observedRevision{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("r%d", i)}, Number: i})
 	}
-	units := []*observedUnit{{Revision: "r1", observedChild: observedChild{Annotations: map[string]string{v1alpha2.AnnotationRevision: "r2"}}}}
+	units := []*observedUnit{{Unit: &slim.Unit{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha2.AnnotationRevision: "r2"}}, Status: v1alpha2.UnitStatus{Revision: "r1"}}}}
 	var got []string
 	for _, r := range surplusRevisions(revisions, units, "r0", "") {
 		got = append(got, r.Name)

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 // What differs between existing units and the spec, by kind of change. These are
@@ -28,7 +29,7 @@ func behindRevision(units []*observedUnit, update string) []string {
 // the user.
 func beingReplaced(units []*observedUnit, update string) []string {
 	return namesWhere(units, func(u *observedUnit) bool {
-		return update != "" && u.Annotations[v1alpha2.AnnotationRevision] == update && u.Revision != update
+		return update != "" && u.Annotations[v1alpha2.AnnotationRevision] == update && u.Status.Revision != update
 	})
 }
 
@@ -46,12 +47,12 @@ func behindResources(set *v1alpha2.UnitSet, units []*observedUnit) []string {
 func claimsOf(set *v1alpha2.UnitSet, units []*observedUnit) (small, unbound []string) {
 	for _, u := range units {
 		for _, s := range set.Spec.Storages {
-			name := claimName(u.Name, s.Name)
+			name := podspec.ClaimName(u.Name, s.Name)
 			size, err := resource.ParseQuantity(s.Size)
 			if err != nil {
 				continue
 			}
-			claim := claimNamed(u.Claims, name)
+			claim := claimNamed(u.Status.PersistentVolumeClaim, name)
 			switch {
 			case claim == nil || claim.Capacity.Storage.IsZero():
 				unbound = append(unbound, name)

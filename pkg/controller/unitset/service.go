@@ -4,6 +4,8 @@
 package unitset
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,16 +13,16 @@ import (
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
-	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
-// clientServices of a set whose units listen on ports: the external one, and one
-// per unit for those ordinals.
-func clientServices(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinals []int32, replicated bool) []*corev1ac.ServiceApplyConfiguration {
+// clientServices of a set whose units listen on ports: the external one, to the units of
+// the selector, and one per unit for those ordinals.
+func clientServices(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinals []int32, selector map[string]string) []*corev1ac.ServiceApplyConfiguration {
 	var services []*corev1ac.ServiceApplyConfiguration
 	if set.Spec.ExternalService != nil {
-		services = append(services, externalService(set, ports, replicated))
+		services = append(services, externalService(set, ports, selector))
 	}
 	if set.Spec.UnitService != nil {
 		for _, ordinal := range ordinals {
@@ -38,8 +40,8 @@ func headlessService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort) *corev
 	if set.Annotations[v1alpha2.AnnotationMonitoringEnabled] != "false" {
 		svcPorts = append(svcPorts, corev1ac.ServicePort().
 			WithName(metricsPortName).
-			WithPort(metricsPort).
-			WithTargetPort(intstr.FromInt32(metricsPort)).
+			WithPort(podspec.MetricsPort).
+			WithTargetPort(intstr.FromInt32(podspec.MetricsPort)).
 			WithProtocol(corev1.ProtocolTCP))
 	}
 	return newService(set, headlessServiceName(set.Name), setLabels(set), nil,
@@ -51,35 +53,18 @@ func headlessService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort) *corev
 			WithPorts(svcPorts...))
 }
 
-// externalService is where clients of the whole set connect.
-func externalService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, replicated bool) *corev1ac.ServiceApplyConfiguration {
+// externalService is where clients of the whole set connect: to all of its units, or
+// those of a selector.
+func externalService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, selector map[string]string) *corev1ac.ServiceApplyConfiguration {
 	spec := set.Spec.ExternalService
+	all := selectorOf(set)
+	maps.Copy(all, selector)
 	return newService(set, externalServiceName(set.Name), setLabels(set), spec.Annotations,
 		corev1ac.ServiceSpec().
-			WithType(serviceType(spec.Type)).
+			WithType(cmp.Or(spec.Type, corev1.ServiceTypeClusterIP)).
 			WithPublishNotReadyAddresses(false).
-			WithSelector(externalSelector(set, replicated)).
+			WithSelector(all).
 			WithPorts(servicePorts(clientPorts(set.Spec.Type, ports))...))
-}
-
-// externalSelector of the set's Service: all units, or the source alone where a
-// Replication labels it.
-func externalSelector(set *v1alpha2.UnitSet, replicated bool) map[string]string {
-	selector := selectorOf(set)
-	if replicated {
-		selector[v1alpha2.LabelRole] = v1alpha2.RoleSource
-	}
-	return selector
-}
-
-// replicated says whether a Replication labels the roles of the set's units.
-func replicated(members map[string]membership.Membership) bool {
-	for _, m := range members {
-		if m.Owner != nil && m.Owner.LabelsRoles && !m.Owner.Deleting {
-			return true
-		}
-	}
-	return false
 }
 
 // unitService is where clients of one unit connect.
@@ -90,7 +75,7 @@ func unitService(set *v1alpha2.UnitSet, ports []corev1.ContainerPort, ordinal in
 	selector[v1alpha2.LabelUnit] = unit
 	return newService(set, unitServiceName(unit), unitLabels(set, ordinal), spec.Annotations,
 		corev1ac.ServiceSpec().
-			WithType(serviceType(spec.Type)).
+			WithType(cmp.Or(spec.Type, corev1.ServiceTypeClusterIP)).
 			WithPublishNotReadyAddresses(false).
 			WithSelector(selector).
 			WithPorts(servicePorts(ports)...))
@@ -104,24 +89,13 @@ func newService(set *v1alpha2.UnitSet, name string, labels, annotations map[stri
 	return svc.WithAnnotations(withApplied(annotations, svc))
 }
 
-func serviceType(t corev1.ServiceType) corev1.ServiceType {
-	if t == "" {
-		return corev1.ServiceTypeClusterIP
-	}
-	return t
-}
-
 func servicePorts(ports []corev1.ContainerPort) []*corev1ac.ServicePortApplyConfiguration {
 	var out []*corev1ac.ServicePortApplyConfiguration
 	for _, p := range ports {
-		protocol := p.Protocol
-		if protocol == "" {
-			protocol = corev1.ProtocolTCP
-		}
 		port := corev1ac.ServicePort().
 			WithPort(p.ContainerPort).
 			WithTargetPort(intstr.FromInt32(p.ContainerPort)).
-			WithProtocol(protocol)
+			WithProtocol(cmp.Or(p.Protocol, corev1.ProtocolTCP))
 		if p.Name != "" {
 			// By its name: pods of an older revision may listen elsewhere.
 			port.WithName(p.Name).WithTargetPort(intstr.FromString(p.Name))
@@ -132,7 +106,7 @@ func servicePorts(ports []corev1.ContainerPort) []*corev1ac.ServicePortApplyConf
 }
 
 // sameService says whether a Service is as it was asked for.
-func sameService(have *observedObject, want *corev1ac.ServiceApplyConfiguration) bool {
+func sameService(have *slim.Object, want *corev1ac.ServiceApplyConfiguration) bool {
 	return contains(have.Labels, want.Labels) && contains(have.Annotations, want.Annotations) &&
 		have.ContentHash == slim.ServiceHash(serviceSpec(want))
 }

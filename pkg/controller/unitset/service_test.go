@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 // A pod of an older revision listens where that said: a Service whose port was changed
@@ -14,11 +16,11 @@ import (
 func TestAServiceTargetsWhatEachPodListensOn(t *testing.T) {
 	set := newSet(withServices)
 	ports := []corev1.ContainerPort{{Name: "mysql", ContainerPort: 3307}, {ContainerPort: 9999}}
-	services := append(clientServices(set, ports, []int32{0}, false), headlessService(set, ports))
+	services := append(clientServices(set, ports, []int32{0}, nil), headlessService(set, ports))
 	for _, svc := range services {
 		for _, p := range svc.Spec.Ports {
 			want := map[int32]string{3307: "mysql", 9999: "9999"}[*p.Port]
-			if *p.Port == metricsPort {
+			if *p.Port == podspec.MetricsPort {
 				continue // the agent's, the same in every pod
 			}
 			if got := p.TargetPort.String(); got != want {
@@ -31,7 +33,7 @@ func TestAServiceTargetsWhatEachPodListensOn(t *testing.T) {
 // A field that is not asked for cannot be healed.
 func TestClientsReachNoUnitThatIsNotReady(t *testing.T) {
 	set := newSet(withServices)
-	for _, svc := range clientServices(set, []corev1.ContainerPort{{Name: "mysql", ContainerPort: 3306}}, []int32{0}, false) {
+	for _, svc := range clientServices(set, []corev1.ContainerPort{{Name: "mysql", ContainerPort: 3306}}, []int32{0}, nil) {
 		if p := svc.Spec.PublishNotReadyAddresses; p == nil || *p {
 			t.Errorf("Service %s: %v", *svc.Name, p)
 		}

@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
@@ -17,6 +16,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/revision"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
 // state is what one sync knows of a set: what observe read, and what the steps
@@ -27,9 +27,9 @@ type state struct {
 	// units that the set controls, lowest ordinal first. The other children are by
 	// name, whoever controls them.
 	units      []*observedUnit
-	services   map[string]*observedObject
-	configMaps map[string]*observedObject
-	pdb        *observedObject
+	services   map[string]*slim.Object
+	configMaps map[string]*slim.Object
+	pdb        *slim.Object
 	revisions  []*observedRevision
 	// orphans are left by an earlier set of this name.
 	orphans []orphan
@@ -62,69 +62,26 @@ type state struct {
 	found findings.Set
 }
 
-// observedChild is what is the same in all observed children.
-type observedChild struct {
-	Name        string
-	UID         types.UID
-	Labels      map[string]string
-	Annotations map[string]string
-	Deleting    bool
-	// Ours is true if the set is its controller.
-	Ours bool
-}
-
-func newChild(set *v1alpha2.UnitSet, obj metav1.Object) observedChild {
-	return observedChild{
-		Name:        obj.GetName(),
-		UID:         obj.GetUID(),
-		Labels:      obj.GetLabels(),
-		Annotations: obj.GetAnnotations(),
-		Deleting:    obj.GetDeletionTimestamp() != nil,
-		Ours:        ownerref.ControlledBy(obj, set),
-	}
-}
-
-// meta of the child, as far as a write needs it.
-func (c *observedChild) meta() *metav1.ObjectMeta {
-	return &metav1.ObjectMeta{Name: c.Name, UID: c.UID}
-}
-
+// observedUnit is a Unit of the set.
 type observedUnit struct {
-	observedChild
+	*slim.Unit
 	Ordinal int32
-	Phase   v1alpha2.UnitPhase
-	// Revision its pod was made from.
-	Revision string
-	// Resources of the database container in its template.
-	Resources corev1.ResourceRequirements
-	Claims    []v1alpha2.PvcInfo
-	// WhenDeleted is what becomes of its claims.
-	WhenDeleted  v1alpha2.ClaimRetention
-	UpdatePolicy v1alpha2.UpdatePolicy
-	// Startup is false if the user wants its server stopped.
-	Startup bool
 }
 
 func compareUnits(a, b *observedUnit) int { return cmp.Compare(a.Ordinal, b.Ordinal) }
 
-// observedObject is a child of which informers see the metadata and a hash of the
-// content.
-type observedObject struct {
-	observedChild
+type observedRevision struct {
+	metav1.ObjectMeta
+	Number      int64
+	InputsHash  string
 	ContentHash string
+	Package     v1alpha2.PackageReference
+	Ports       []corev1.ContainerPort
 }
 
-type observedRevision struct {
-	observedChild
-	owners []metav1.OwnerReference
-	// resourceVersion at which those are its owners.
-	resourceVersion string
-	Number          int64
-	InputsHash      string
-	ContentHash     string
-	Package         v1alpha2.PackageReference
-	Ports           []corev1.ContainerPort
-}
+// ours says whether the set is the controller of what has a child's name, if anything
+// has.
+func (s *state) ours(obj *slim.Object) bool { return obj != nil && ownerref.ControlledBy(obj, s.set) }
 
 // useRevision makes a revision the one that units are to have.
 func (s *state) useRevision(r *observedRevision) {

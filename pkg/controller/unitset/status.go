@@ -16,6 +16,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 // computeStatus of a set from what was observed and found in this sync.
@@ -50,7 +51,9 @@ func statusOf(is bool) metav1.ConditionStatus {
 	return metav1.ConditionFalse
 }
 
-func isReady(u *observedUnit) bool { return u.Phase == v1alpha2.UnitReady && !u.Deleting }
+func isReady(u *observedUnit) bool {
+	return u.Status.Phase == v1alpha2.UnitReady && u.DeletionTimestamp == nil
+}
 
 // readiness is what Ready says.
 func readiness(s *state, found findings.Set) (bool, findings.Finding) {
@@ -134,7 +137,7 @@ func syncStatus(held, underWay bool) v1alpha2.SyncStatus {
 // update revision now.
 func inUpdate(s *state) bool {
 	for _, u := range s.units {
-		if u.Revision != "" && u.Annotations[v1alpha2.AnnotationRevision] == s.update && u.Revision != s.update {
+		if u.Status.Revision != "" && u.Annotations[v1alpha2.AnnotationRevision] == s.update && u.Status.Revision != s.update {
 			return true
 		}
 	}
@@ -146,20 +149,20 @@ func inUpdate(s *state) bool {
 func (s *state) statusFindings() findings.Set {
 	found := s.found
 	if dataOnEmptyDir(&s.set.Spec) {
-		found.Add(v1alpha2.ConditionDataOnEmptyDir, v1alpha2.ConditionDataOnEmptyDir,
-			"the data lies on an emptyDir and is lost with its pod; a storage named %s keeps it", dataName)
+		found.Because(v1alpha2.ConditionDataOnEmptyDir,
+			"the data lies on an emptyDir and is lost with its pod; a storage named %s keeps it", podspec.DataName)
 	}
 	if fields := notActedOn(s.set); len(fields) > 0 {
 		found.Add(v1alpha2.ConditionNotActedOn, v1alpha2.ReasonNotYetSupported,
 			"this version of the operator accepts and ignores %s", strings.Join(fields, ", "))
 	}
 	if replicationMissing(s.set, s.members) {
-		found.Add(v1alpha2.ConditionNotReplicated, v1alpha2.ConditionNotReplicated,
+		found.Because(v1alpha2.ConditionNotReplicated,
 			"the set is meant to replicate (ARCH_MODE or REPL_USER) and needs a %s that lists its units; until then they are independent databases",
 			replicationKind(s.set.Spec.Type))
 	}
 	if s.available != "" {
-		found.Add(v1alpha2.ConditionRevisionAvailable, v1alpha2.ConditionRevisionAvailable,
+		found.Because(v1alpha2.ConditionRevisionAvailable,
 			"the package, the shared ports or the operator would make units differently (%s); taken up with the next change of the spec, or by annotation %s=%s",
 			s.available, v1alpha2.AnnotationAdoptRevision, s.available)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/findings"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 var someTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -24,11 +25,11 @@ var someTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 // settledUnit runs the update revision with all that the set asks for.
 func settledUnit(set *v1alpha2.UnitSet, ordinal int32, edits ...func(*observedUnit)) *observedUnit {
 	u := unitAt(set, ordinal)
-	u.Annotations[v1alpha2.AnnotationRevision], u.Revision = "new", "new"
+	u.Annotations[v1alpha2.AnnotationRevision], u.Status.Revision = "new", "new"
 	u.Resources = *set.Spec.Resources.DeepCopy()
 	for _, s := range set.Spec.Storages {
-		u.Claims = append(u.Claims, v1alpha2.PvcInfo{
-			Name: claimName(u.Name, s.Name), Capacity: v1alpha2.PvcCapacity{Storage: resource.MustParse(s.Size)},
+		u.Status.PersistentVolumeClaim = append(u.Status.PersistentVolumeClaim, v1alpha2.PvcInfo{
+			Name: podspec.ClaimName(u.Name, s.Name), Capacity: v1alpha2.PvcCapacity{Storage: resource.MustParse(s.Size)},
 		})
 	}
 	for _, edit := range edits {
@@ -61,19 +62,19 @@ func TestStatusSaysHowFarTheUnitsAre(t *testing.T) {
 		{"units are being made", 3, units{ok}, nil, summary{1, 1, 1, "false", syncing, syncing, syncing, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonScalingUp, true}},
 		{"units cannot be made", 3, units{ok}, func(s *state) {
 			s.waiting = true
-			s.found.Add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "none")
+			s.found.Because(v1alpha2.ConditionPackageNotFound, "none")
 		}, summary{1, 1, 1, "false", notSynced, notSynced, notSynced, v1alpha2.ConditionPackageNotFound, v1alpha2.ReasonBlocked, false}},
 		{"a unit is too many", 1, units{ok, ok}, nil, summary{2, 2, 2, "false", syncing, syncing, syncing, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonScalingDown, true}},
-		{"a unit is not Ready", 2, units{ok, func(u *observedUnit) { u.Phase = v1alpha2.UnitRunning }}, nil,
+		{"a unit is not Ready", 2, units{ok, func(u *observedUnit) { u.Status.Phase = v1alpha2.UnitRunning }}, nil,
 			summary{2, 1, 2, "false", synced, synced, synced, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonWaitingForUnits, true}},
-		{"a unit is being deleted", 1, units{func(u *observedUnit) { u.Deleting = true }}, nil,
+		{"a unit is being deleted", 1, units{func(u *observedUnit) { u.DeletionTimestamp = new(metav1.Time) }}, nil,
 			summary{1, 0, 1, "false", synced, synced, synced, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonWaitingForUnits, true}},
 		{"a unit is behind", 2, units{ok, func(u *observedUnit) {
-			u.Annotations[v1alpha2.AnnotationRevision], u.Revision = "old", "old"
+			u.Annotations[v1alpha2.AnnotationRevision], u.Status.Revision = "old", "old"
 		}}, nil, summary{2, 2, 1, "false", notSynced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
-		{"a unit is being replaced", 2, units{ok, func(u *observedUnit) { u.Revision = "old" }}, nil,
+		{"a unit is being replaced", 2, units{ok, func(u *observedUnit) { u.Status.Revision = "old" }}, nil,
 			summary{2, 2, 2, "true", syncing, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
-		{"a unit has no pod yet", 1, units{func(u *observedUnit) { u.Revision, u.Phase = "", v1alpha2.UnitPending }}, nil,
+		{"a unit has no pod yet", 1, units{func(u *observedUnit) { u.Status.Revision, u.Status.Phase = "", v1alpha2.UnitPending }}, nil,
 			summary{1, 0, 1, "false", syncing, synced, synced, v1alpha2.ReasonUnitsNotReady, v1alpha2.ReasonWaitingForUnits, true}},
 		{"a unit has other resources", 1, units{func(u *observedUnit) {
 			u.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("7")}
@@ -81,15 +82,15 @@ func TestStatusSaysHowFarTheUnitsAre(t *testing.T) {
 		{"equal amounts that are written differently", 1, units{func(u *observedUnit) {
 			u.Resources.Limits[corev1.ResourceCPU] = resource.MustParse("1000m")
 		}}, nil, summary{1, 1, 1, "false", synced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
-		{"a claim is too small", 1, units{func(u *observedUnit) { u.Claims[0].Capacity.Storage = resource.MustParse("1Gi") }}, nil,
+		{"a claim is too small", 1, units{func(u *observedUnit) { u.Status.PersistentVolumeClaim[0].Capacity.Storage = resource.MustParse("1Gi") }}, nil,
 			summary{1, 1, 1, "false", synced, synced, notSynced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
-		{"a claim is not bound", 1, units{func(u *observedUnit) { u.Claims = nil }}, nil,
+		{"a claim is not bound", 1, units{func(u *observedUnit) { u.Status.PersistentVolumeClaim = nil }}, nil,
 			summary{1, 1, 1, "false", synced, synced, syncing, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonSettled, false}},
-		{"the spec is invalid", 0, nil, func(s *state) { s.found.Add(v1alpha2.ConditionInvalidSpec, v1alpha2.ConditionInvalidSpec, "no") },
+		{"the spec is invalid", 0, nil, func(s *state) { s.found.Because(v1alpha2.ConditionInvalidSpec, "no") },
 			summary{0, 0, 0, "false", notSynced, notSynced, notSynced, v1alpha2.ConditionInvalidSpec, v1alpha2.ReasonBlocked, false}},
 		{"all have the old revision and the new one cannot be made", 2, units{ok, ok}, func(s *state) {
 			s.waiting, s.pending = true, true
-			s.found.Add(v1alpha2.ConditionPackageNotFound, v1alpha2.ConditionPackageNotFound, "none")
+			s.found.Because(v1alpha2.ConditionPackageNotFound, "none")
 		}, summary{2, 2, 2, "false", notSynced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonBlocked, false}},
 		{"the new revision is being made", 2, units{ok, ok}, func(s *state) { s.waiting, s.pending = true, true },
 			summary{2, 2, 2, "false", notSynced, synced, synced, v1alpha2.ReasonAllUnitsReady, v1alpha2.ReasonNewRevision, true}},

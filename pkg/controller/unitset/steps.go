@@ -32,7 +32,8 @@ func (c *Controller) syncRevision(ctx context.Context, s *state) error {
 	}
 	switch {
 	case decision.bump:
-		return s.absorb(c.control.bumpRevision(ctx, s.set, decision.update, nextRevisionNumber(s.revisions)))
+		_, _, err := c.control.revisions.Patch(ctx, s.set, decision.update, nil, map[string]any{"revision": nextRevisionNumber(s.revisions)})
+		return s.absorb(err)
 	case decision.cut:
 		// Until it is stored.
 		waiting := s.waiting
@@ -56,12 +57,12 @@ func (c *Controller) syncRevision(ctx context.Context, s *state) error {
 		}
 		s.waiting, s.pending = waiting, false
 		s.useRevision(&observedRevision{
-			observedChild: observedChild{Name: r.Name, Ours: true},
-			Number:        r.Revision,
-			InputsHash:    s.inputsHash,
-			ContentHash:   s.candidate.hash,
-			Ports:         s.candidate.data.Ports,
-			Package:       s.candidate.data.Package,
+			ObjectMeta:  r.ObjectMeta,
+			Number:      r.Revision,
+			InputsHash:  s.inputsHash,
+			ContentHash: s.candidate.hash,
+			Ports:       s.candidate.data.Ports,
+			Package:     s.candidate.data.Package,
 		})
 		s.data[r.Name] = s.candidate.data
 	}
@@ -75,7 +76,7 @@ func (c *Controller) syncConfigTemplate(ctx context.Context, s *state) error {
 	}
 	name := configTemplateRevision(s.current, s.update)
 	want := configTemplate(s.set, name)
-	if have := s.configMaps[*want.Name]; have != nil && have.Ours && sameConfigTemplate(have, want) {
+	if have := s.configMaps[*want.Name]; s.ours(have) && sameConfigTemplate(have, want) {
 		return nil
 	}
 	data, err := c.revisionData(ctx, s, name)
@@ -100,7 +101,7 @@ func (c *Controller) syncHeadlessService(ctx context.Context, s *state) error {
 
 func (c *Controller) syncService(ctx context.Context, s *state, want *corev1ac.ServiceApplyConfiguration) error {
 	have := s.services[*want.Name]
-	if have != nil && have.Ours && sameService(have, want) {
+	if s.ours(have) && sameService(have, want) {
 		return nil
 	}
 	return s.absorb(c.control.services.Apply(ctx, s.set, want, have != nil))
@@ -114,14 +115,18 @@ func (c *Controller) syncServices(ctx context.Context, s *state) error {
 	}
 	var failures child.Failures
 	names := map[string]bool{headlessServiceName(s.set.Name): true}
-	for _, want := range clientServices(s.set, s.ports, s.serviceOrdinals(), replicated(s.members)) {
+	clients := clientsOf(s.units, s.members)
+	for _, want := range clientServices(s.set, s.ports, s.serviceOrdinals(), clients.selector) {
 		names[*want.Name] = true
+		if clients.unsettled && *want.Name == externalServiceName(s.set.Name) {
+			continue
+		}
 		if !failures.Tolerate(c.syncService(ctx, s, want)) {
 			return failures.Err()
 		}
 	}
 	for name, have := range s.services {
-		if have.Ours && !have.Deleting && !names[name] && !failures.Tolerate(c.control.deleteService(ctx, s.set, name, have.UID)) {
+		if s.ours(have) && have.DeletionTimestamp == nil && !names[name] && !failures.Tolerate(c.control.services.Delete(ctx, s.set, name, have.UID, "the spec does not ask for it", nil)) {
 			break
 		}
 	}
@@ -135,9 +140,9 @@ func (c *Controller) syncPDB(ctx context.Context, s *state) error {
 	}
 	want := wantedPDB(s.set, s.stoppedUnits())
 	switch {
-	case want == nil && s.pdb != nil && s.pdb.Ours && !s.pdb.Deleting:
-		return c.control.deletePDB(ctx, s.set, s.pdb.UID)
-	case want == nil || s.pdb != nil && s.pdb.Ours && samePDB(s.pdb, want):
+	case want == nil && s.ours(s.pdb) && s.pdb.DeletionTimestamp == nil:
+		return c.control.pdbs.Delete(ctx, s.set, s.set.Name, s.pdb.UID, "fewer than two units are wanted", nil)
+	case want == nil || s.ours(s.pdb) && samePDB(s.pdb, want):
 		return nil
 	default:
 		return s.absorb(c.control.pdbs.Apply(ctx, s.set, want, s.pdb != nil))
@@ -148,7 +153,7 @@ func (c *Controller) syncPDB(ctx context.Context, s *state) error {
 func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 	pins, err := nodePins(s.set)
 	if err != nil {
-		s.found.Add(v1alpha2.ConditionInvalidNodeNameMap, v1alpha2.ConditionInvalidNodeNameMap, "%v", err)
+		s.found.Because(v1alpha2.ConditionInvalidNodeNameMap, "%v", err)
 		s.waiting = true
 	}
 	mayCreate := !s.waiting && s.update != ""
@@ -164,6 +169,13 @@ func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 	for _, step := range []func() error{
 		func() error { return c.createUnits(ctx, s, plan.create, pins) },
 		func() error { return c.healConfigValues(ctx, s) },
+		func() error {
+			if err != nil {
+				// A pin that cannot be read is none that was taken away.
+				return nil
+			}
+			return c.healUnits(ctx, s, pins)
+		},
 		func() error { return c.removeUnit(ctx, s, plan) },
 	} {
 		if !failures.Tolerate(step()) {
@@ -178,7 +190,7 @@ func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 func (c *Controller) healConfigValues(ctx context.Context, s *state) error {
 	var failures child.Failures
 	for _, u := range s.units {
-		if s.update == "" || u.Deleting || u.Ordinal >= wantedUnits(s.set) || s.configMaps[configValueName(u.Name)] != nil {
+		if s.update == "" || u.DeletionTimestamp != nil || u.Ordinal >= wantedUnits(s.set) || s.configMaps[configValueName(u.Name)] != nil {
 			continue
 		}
 		data, err := c.revisionData(ctx, s, s.update)
@@ -214,7 +226,7 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 		name := s.revisionOfNewUnit(ordinal)
 		data := s.data[name]
 		// Of one that is somebody else's this says so.
-		if value := s.configMaps[configValueName(unitName(s.set.Name, ordinal))]; value == nil || !value.Ours {
+		if !s.ours(s.configMaps[configValueName(unitName(s.set.Name, ordinal))]) {
 			cm, err := newConfigValue(s.set, ordinal, data)
 			if err != nil {
 				return err
@@ -223,7 +235,7 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 				return err
 			}
 		}
-		unit, err := newUnit(s.set, name, data, ordinal, pins[unitName(s.set.Name, ordinal)], c.clusterDomain)
+		unit, err := newUnit(s.set, name, data, ordinal, pins[unitName(s.set.Name, ordinal)], c.cfg.ClusterDomain)
 		if err != nil {
 			return err
 		}
@@ -253,7 +265,7 @@ func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) er
 		}
 	}
 	if u := plan.waiting; u != nil {
-		if u.Deleting {
+		if u.DeletionTimestamp != nil {
 			s.explainRemoval(u)
 		} else {
 			s.explainWait(u)
@@ -292,7 +304,7 @@ func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) er
 func (c *Controller) syncHistory(ctx context.Context, s *state) error {
 	var failures child.Failures
 	for _, r := range surplusRevisions(s.revisions, s.units, s.update, s.current) {
-		if !failures.Tolerate(c.control.deleteRevision(ctx, s.set, r.Name, r.UID)) {
+		if !failures.Tolerate(c.control.revisions.Delete(ctx, s.set, r.Name, r.UID, "no unit uses it and newer ones are kept", nil)) {
 			break
 		}
 	}
@@ -304,12 +316,12 @@ func (c *Controller) revisionData(ctx context.Context, s *state, name string) (*
 	if data := s.data[name]; data != nil {
 		return data, nil
 	}
-	data, err := c.revisions.Get(ctx, cache.NewObjectName(s.set.Namespace, name), func(obj metav1.Object) error {
+	data, err := c.cfg.Revisions.Get(ctx, cache.NewObjectName(s.set.Namespace, name), func(obj metav1.Object) error {
 		return c.control.revisions.CheckOurs(s.set, obj)
 	})
 	if err != nil {
 		if lost, ok := errors.AsType[*revision.LostError](err); ok {
-			s.found.Add(v1alpha2.ConditionRevisionLost, v1alpha2.ConditionRevisionLost,
+			s.found.Because(v1alpha2.ConditionRevisionLost,
 				"%v; it is needed until every unit has revision %s", lost, s.update)
 		}
 		return nil, err

@@ -22,7 +22,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 	if err := c.wrote.EnsureReady(key); err != nil {
 		return 0, err
 	}
-	cached, there := c.unitSets.Get(key)
+	cached, there := c.cfg.UnitSets.Get(key)
 	if !there {
 		c.forget(key)
 		return 0, nil
@@ -32,7 +32,8 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 		return 0, c.syncDeletion(ctx, set)
 	}
 	if !slices.Contains(set.Finalizers, v1alpha2.FinalizerUnitSet) {
-		return 0, c.control.setFinalizers(ctx, set, append(set.Finalizers, v1alpha2.FinalizerUnitSet))
+		_, err := c.control.sets.AddFinalizer(ctx, set, set, v1alpha2.FinalizerUnitSet)
+		return 0, err
 	}
 
 	s, err := c.observe(ctx, set)

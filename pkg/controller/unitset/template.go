@@ -4,6 +4,7 @@
 package unitset
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/revision"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 	"github.com/upmio/unit-operator/pkg/packages"
 )
 
@@ -25,7 +27,7 @@ import (
 // reaches a set only with the next change of its spec, or when it is adopted.
 func newRevisionData(set *v1alpha2.UnitSet, pkg *packages.Package, ports []corev1.ContainerPort) (*revision.Data, error) {
 	template := *pkg.Template.DeepCopy()
-	database := containerNamed(&template.Spec, string(set.Spec.Type))
+	database := podspec.ContainerNamed(template.Spec.Containers, string(set.Spec.Type))
 	if database == nil {
 		return nil, fmt.Errorf("package %s has no container named %s", pkg.Name, set.Spec.Type)
 	}
@@ -81,7 +83,7 @@ func newRevisionData(set *v1alpha2.UnitSet, pkg *packages.Package, ports []corev
 func newUnit(set *v1alpha2.UnitSet, name string, data *revision.Data, ordinal int32, node, clusterDomain string) (*v1alpha2.Unit, error) {
 	unit := unitName(set.Name, ordinal)
 	template := *data.Template.DeepCopy()
-	database := containerNamed(&template.Spec, string(data.Inputs.Type))
+	database := podspec.ContainerNamed(template.Spec.Containers, string(data.Inputs.Type))
 	if database == nil {
 		return nil, fmt.Errorf("revision %s has no container named %s", name, data.Inputs.Type)
 	}
@@ -92,8 +94,8 @@ func newUnit(set *v1alpha2.UnitSet, name string, data *revision.Data, ordinal in
 	template.Spec.Volumes = mergeVolumes(template.Spec.Volumes, claimVolumes(storages, unit))
 	template.Spec.Hostname = unit
 	template.Spec.Subdomain = headlessServiceName(set.Name)
-	addSearchDomain(&template.Spec, strings.Join([]string{headlessServiceName(set.Name), set.Namespace, "svc", clusterDomain}, "."))
-	pinToNode(&template.Spec, node)
+	podspec.AddSearchDomain(&template.Spec, strings.Join([]string{headlessServiceName(set.Name), set.Namespace, "svc", clusterDomain}, "."))
+	podspec.RequireNode(&template.Spec, node)
 
 	claims, err := claimTemplates(storages)
 	if err != nil {
@@ -102,9 +104,9 @@ func newUnit(set *v1alpha2.UnitSet, name string, data *revision.Data, ordinal in
 	annotations := unitAnnotations(set)
 	annotations[v1alpha2.AnnotationRevision] = name
 	annotations[v1alpha2.AnnotationVersion] = data.Inputs.Version
-	annotations[v1alpha2.AnnotationEdition] = string(editionOf(data.Inputs.Edition))
+	annotations[v1alpha2.AnnotationEdition] = string(cmp.Or(data.Inputs.Edition, v1alpha2.EditionCommunity))
 	annotations[v1alpha2.AnnotationPackage] = data.Package.Name
-	return &v1alpha2.Unit{
+	made := &v1alpha2.Unit{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:            unit,
 			Namespace:       set.Namespace,
@@ -127,33 +129,9 @@ func newUnit(set *v1alpha2.UnitSet, name string, data *revision.Data, ordinal in
 			// down. A Unit that the user deletes is made again and needs them.
 			PersistentVolumeClaimRetentionPolicy: &v1alpha2.PersistentVolumeClaimRetentionPolicy{WhenDeleted: v1alpha2.RetainClaims},
 		},
-	}, nil
-}
-
-func containerNamed(spec *corev1.PodSpec, name string) *corev1.Container {
-	for i := range spec.Containers {
-		if spec.Containers[i].Name == name {
-			return &spec.Containers[i]
-		}
 	}
-	return nil
-}
-
-// addSearchDomain lets people in a pod call other units by their short names.
-func addSearchDomain(spec *corev1.PodSpec, domain string) {
-	if spec.DNSConfig == nil {
-		spec.DNSConfig = &corev1.PodDNSConfig{}
-	}
-	if !slices.Contains(spec.DNSConfig.Searches, domain) {
-		spec.DNSConfig.Searches = append(spec.DNSConfig.Searches, domain)
-	}
-}
-
-func editionOf(e v1alpha2.Edition) v1alpha2.Edition {
-	if e == "" {
-		return v1alpha2.EditionCommunity
-	}
-	return e
+	made.Annotations[annotationMade] = madeOfSpec(&made.Spec)
+	return made, nil
 }
 
 func updatePolicy(set *v1alpha2.UnitSet) v1alpha2.UpdatePolicy {

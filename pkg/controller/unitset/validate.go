@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 // specProblem is what admission could not refuse, in a sentence; empty if
@@ -61,10 +62,10 @@ func specProblem(set *v1alpha2.UnitSet) string {
 		}
 	}
 	if set.Spec.Secret != nil {
-		problems = append(problems, use("secret "+set.Spec.Secret.Name, secretVolume, set.Spec.Secret.MountPath))
+		problems = append(problems, use("secret "+set.Spec.Secret.Name, podspec.SecretVolume, set.Spec.Secret.MountPath))
 	}
 	if set.Spec.CertificateSecret != nil {
-		problems = append(problems, use("certificateSecret "+set.Spec.CertificateSecret.Name, certificateVolume, certificateMountPath))
+		problems = append(problems, use("certificateSecret "+set.Spec.CertificateSecret.Name, podspec.CertificateVolume, certificateMountPath))
 	}
 	var said []string
 	for _, p := range problems {

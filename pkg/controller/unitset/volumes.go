@@ -13,23 +13,14 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/revision"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 const (
-	// dataName is the storage or emptyDir that holds the database, if there is one
-	// of that name.
-	dataName = "data"
 	// defaultDataMountPath of a set that names no volume for its data.
 	defaultDataMountPath = "/DATA_MOUNT"
-
-	secretVolume         = "secret"
-	certificateVolume    = "cert"
 	certificateMountPath = "/CERT_MOUNT"
 )
-
-// secretMode lets the server's group read and nobody else: PostgreSQL refuses a
-// key that others can read.
-const secretMode int32 = 0o440
 
 // dataMounts are the storages and emptyDirs of a spec, with the emptyDir that is
 // added when nothing holds the data.
@@ -49,12 +40,12 @@ func dataMounts(spec *v1alpha2.UnitSetSpec) []revision.Mount {
 func emptyDirs(spec *v1alpha2.UnitSetSpec) []v1alpha2.EmptyDirSpec {
 	dirs := slices.Clone(spec.EmptyDir)
 	if len(spec.Storages) == 0 && !slices.ContainsFunc(dirs, isData) {
-		dirs = append(dirs, v1alpha2.EmptyDirSpec{Name: dataName, MountPath: defaultDataMountPath})
+		dirs = append(dirs, v1alpha2.EmptyDirSpec{Name: podspec.DataName, MountPath: defaultDataMountPath})
 	}
 	return dirs
 }
 
-func isData(e v1alpha2.EmptyDirSpec) bool { return e.Name == dataName }
+func isData(e v1alpha2.EmptyDirSpec) bool { return e.Name == podspec.DataName }
 
 // dataOnEmptyDir says whether the database dies with its pod: it lies on the
 // volume named data, else on the first storage.
@@ -78,14 +69,14 @@ func podVolumes(spec *v1alpha2.UnitSetSpec) ([]corev1.Volume, error) {
 	}
 	secret := func(volume, name string) {
 		volumes = append(volumes, corev1.Volume{Name: volume, VolumeSource: corev1.VolumeSource{
-			Secret: &corev1.SecretVolumeSource{SecretName: name, DefaultMode: new(secretMode)},
+			Secret: &corev1.SecretVolumeSource{SecretName: name, DefaultMode: new(podspec.SecretMode)},
 		}})
 	}
 	if spec.Secret != nil {
-		secret(secretVolume, spec.Secret.Name)
+		secret(podspec.SecretVolume, spec.Secret.Name)
 	}
 	if spec.CertificateSecret != nil {
-		secret(certificateVolume, spec.CertificateSecret.Name)
+		secret(podspec.CertificateVolume, spec.CertificateSecret.Name)
 	}
 	return volumes, nil
 }
@@ -98,10 +89,10 @@ func volumeMounts(spec *v1alpha2.UnitSetSpec) []corev1.VolumeMount {
 		mounts = append(mounts, corev1.VolumeMount{Name: m.Name, MountPath: m.MountPath})
 	}
 	if spec.Secret != nil {
-		mounts = append(mounts, corev1.VolumeMount{Name: secretVolume, MountPath: spec.Secret.MountPath, ReadOnly: true})
+		mounts = append(mounts, corev1.VolumeMount{Name: podspec.SecretVolume, MountPath: spec.Secret.MountPath, ReadOnly: true})
 	}
 	if spec.CertificateSecret != nil {
-		mounts = append(mounts, corev1.VolumeMount{Name: certificateVolume, MountPath: certificateMountPath, ReadOnly: true})
+		mounts = append(mounts, corev1.VolumeMount{Name: podspec.CertificateVolume, MountPath: certificateMountPath, ReadOnly: true})
 	}
 	return mounts
 }
@@ -146,7 +137,7 @@ func claimVolumes(storages []v1alpha2.StorageSpec, unit string) []corev1.Volume 
 	var volumes []corev1.Volume
 	for _, s := range storages {
 		volumes = append(volumes, corev1.Volume{Name: s.Name, VolumeSource: corev1.VolumeSource{
-			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: claimName(unit, s.Name)},
+			PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: podspec.ClaimName(unit, s.Name)},
 		}})
 	}
 	return volumes

@@ -26,6 +26,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/controller/controllertest"
 	"github.com/upmio/unit-operator/pkg/controller/revision"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
+	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
 )
 
 // world is a controller over fake clients that behave like an API server in what
@@ -184,7 +185,7 @@ func (w *world) unitController() (worked bool) {
 		u.Status.PersistentVolumeClaim = nil
 		for _, c := range u.Spec.VolumeClaimTemplates {
 			u.Status.PersistentVolumeClaim = append(u.Status.PersistentVolumeClaim, v1alpha2.PvcInfo{
-				Name:     claimName(u.Name, c.Name),
+				Name:     podspec.ClaimName(u.Name, c.Name),
 				Capacity: v1alpha2.PvcCapacity{Storage: c.Spec.Resources.Requests[corev1.ResourceStorage]},
 			})
 		}

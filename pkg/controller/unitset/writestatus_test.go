@@ -20,6 +20,7 @@ func TestMayWait(t *testing.T) {
 		}
 	}
 	none := func(*status) {}
+	told := func(s *status) { s.ObservedGeneration = 1 }
 	for name, tc := range map[string]struct {
 		before, after func(*status)
 		want          bool
@@ -31,9 +32,11 @@ func TestMayWait(t *testing.T) {
 		"a count of a set at rest":   {is(v1alpha2.ConditionReady, metav1.ConditionTrue), func(s *status) { s.UpdatedUnits = 1 }, false},
 		"what is in the way":         {none, is(v1alpha2.ConditionQuotaExceeded, metav1.ConditionTrue), false},
 		"what was in the way before": {is(v1alpha2.ConditionQuotaExceeded, metav1.ConditionTrue), func(s *status) { s.Units = 1 }, true},
-		"a new spec":                 {none, func(s *status) { s.ObservedGeneration = 2 }, false},
-		"a revision":                 {none, func(s *status) { s.UpdateRevision = "orders-1" }, false},
-		"the one that units have":    {none, func(s *status) { s.CurrentRevision = "orders-1" }, false},
+		"the first of a new set":     {none, func(s *status) { s.ObservedGeneration, s.UpdateRevision = 1, "orders-1" }, true},
+		"a notice":                   {none, is(v1alpha2.ConditionNotReplicated, metav1.ConditionTrue), true},
+		"a new spec":                 {told, func(s *status) { s.ObservedGeneration = 2 }, false},
+		"a revision":                 {told, func(s *status) { s.UpdateRevision = "orders-1" }, false},
+		"the one that units have":    {told, func(s *status) { s.CurrentRevision = "orders-1" }, false},
 		"a collision of names":       {none, func(s *status) { s.CollisionCount = new(int32(1)) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,6 +81,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &upmv1alpha1.ReplicationMemberStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationOperation"):
 		return &upmv1alpha1.ReplicationOperationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationReplacement"):
+		return &upmv1alpha1.ReplicationReplacementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationServiceSpec"):
 		return &upmv1alpha1.ReplicationServiceSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicationTransition"):

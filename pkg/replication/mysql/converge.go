@@ -51,18 +51,21 @@ func (d *decision) convergeSource() bool {
 		return d.step(s, topology.Step{Kind: topology.StepUnhold, Why: "it is the source"})
 	}
 	r := d.ours(s)
-	if r == nil || r.Role != topology.RoleSource {
-		return d.promoteSource(d.recordedRule())
+	if (r == nil || r.Role != topology.RoleSource) && d.promoteSource(d.recordedRule()) {
+		return true
 	}
 	d.watchBlocked()
-	if d.Request.Replacing {
-		return d.yieldSource()
+	if d.replacement() {
+		return true
+	}
+	if r == nil || r.Role != topology.RoleSource {
+		return false
 	}
 	if d.changeDurability() {
 		return true
 	}
 	want := d.rule()
-	if !s.open() && d.mayOpen(s, want) || s.open() && !r.Open {
+	if !s.open() && d.mayOpen(s, want) || s.open() && !r.Open || d.otherChannel(s) {
 		return d.promoteSource(d.recordedRule())
 	}
 	return false
@@ -94,13 +97,7 @@ func (d *decision) convergeReplica(m *Member) {
 		return
 	}
 	if m.Seen.Held(topology.HoldFence) {
-		// It was fenced as a former source. It starts again only with a role that is none
-		// of a source, read-only.
-		if r := d.ours(m); r == nil || r.Role != topology.RoleIsolated {
-			d.step(m, topology.Step{Kind: topology.StepDemote, Why: "it was fenced and is not the source"})
-			return
-		}
-		d.step(m, topology.Step{Kind: topology.StepUnhold, Why: "it is not the source any more, and starts read-only"})
+		d.letStart(m)
 		return
 	}
 	switch {
@@ -113,11 +110,31 @@ func (d *decision) convergeReplica(m *Member) {
 	case !m.answers():
 	case d.errantOf(m):
 		d.convergeErrant(m)
+	case d.apart(m):
+		// Who could not apply what it gets is better off without it.
 	case d.needsCopy(m):
 		d.provision(m)
 	case !d.inForce(m):
 		d.step(m, d.follow(m))
+	case d.joins(m):
+		d.requeue(workInterval)
 	}
+}
+
+// joins: it follows, and commits are to wait for it once it has what the source has. Its
+// server tells nobody when that is.
+func (d *decision) joins(m *Member) bool {
+	n, c := len(d.Recorded.Durability), m.Server.Channel
+	return d.Request.Sync && n > 0 && !topology.RuleOf(d.Recorded.Durability[n-1]).Has(m.Name) && c.Applying && c.ReceiverError == ""
+}
+
+// letStart lets a member start again that was fenced as a former source: read-only, with a
+// role that is none of a source.
+func (d *decision) letStart(m *Member) bool {
+	if r := d.ours(m); r == nil || r.Role != topology.RoleIsolated {
+		return d.step(m, topology.Step{Kind: topology.StepDemote, Why: "it was fenced and is not the source"})
+	}
+	return d.step(m, topology.Step{Kind: topology.StepUnhold, Why: "it is not the source any more, and starts read-only"})
 }
 
 // keepOut isolates a member that is isolated by the spec, leaves, or is to be removed,
@@ -182,7 +199,7 @@ func (d *decision) convergeErrant(m *Member) {
 		d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "it has transactions that the source has not"})
 		return
 	}
-	if r := d.Recorded.Member(m.Name); m.Evidence == "" && (r == nil || r.Errant == nil || r.Errant.Evidence == "") {
+	if r := d.Recorded.Member(m.Name); m.Evidence == "" && (r == nil || !d.kept(m, r.Errant)) {
 		d.step(m, topology.Step{Kind: topology.StepEvidence, Position: d.of(m).errant.String(), Why: "they are kept as evidence"})
 		return
 	}
@@ -228,7 +245,9 @@ func (d *decision) conclude() {
 			d.find(m.Name, reason, message)
 		}
 	}
-	d.state(Healthy, ReasonHealthy, "%s is the source, and all replicas replicate", d.Recorded.Source)
+	if d.plan.State == "" {
+		d.state(Healthy, ReasonHealthy, "%s is the source, and all replicas replicate", d.Recorded.Source)
+	}
 }
 
 // wantsMembers: there are members that could acknowledge.
@@ -273,9 +292,15 @@ func (d *decision) trouble(m *Member) (reason, message string) {
 		}
 		return ReasonErrant, "it has transactions that the source has not (" + shorten(d.of(m).errant.String()) +
 			"): look at them, then annotate its Unit with unit-operator.io/reinit: " + m.Seen.ServerID + " to rebuild it"
+	case d.apart(m):
+		return ReasonVersions, "its version " + m.Seen.Version + " cannot replicate from " + d.source.Seen.Version +
+			" of the source, which is not of the same release series or a neighbouring one (5.7, 8.0, 8.1 to 8.4, 9): change its image to one that is; its data is left as it is"
 	case d.needsCopy(m) && !d.mayCopy(m):
 		return ReasonNeedsPermission, "the source has purged what it lacks, and it is the last other copy: annotate its Unit with unit-operator.io/reinit: " + m.Seen.ServerID + " to rebuild it"
 	case d.needsCopy(m):
+		if message, refused := m.refused(topology.StepProvision); refused {
+			return ReasonProvisioning, "copying another member's data to it does not begin: " + shorten(message)
+		}
 		return ReasonProvisioning, "its data is to be copied from another member"
 	}
 	if c := m.Server.Channel; d.source != nil && d.source.answers() {

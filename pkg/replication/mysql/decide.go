@@ -43,8 +43,13 @@ func (d *decision) decide() {
 		// One that has begun is ended, paused or not: a source may be closed for it.
 		d.operate()
 	case d.Request.Paused:
+		d.mem.FailingSince = time.Time{}
 		d.state(Paused, ReasonPaused, "nothing is changed while the annotation paused says so; new pods get the roles that are recorded")
+		d.requeue(restInterval)
 		d.giveRecordedRoles()
+		if len(d.plan.Steps) > 0 {
+			d.requeue(workInterval)
+		}
 	case d.blind():
 		d.state(Blind, ReasonBlind, "no member's agent answers the operator, which says nothing about the servers; nothing is done until one does")
 		d.requeue(5 * time.Second)

@@ -18,9 +18,9 @@ func (d *decision) demand() bool {
 	}
 	s := d.source
 	failing := s == nil || !s.answers() || d.lost(s)
-	if d.Request.Replacing {
+	if d.Request.Replacing != "" {
 		if failing {
-			d.state(SourceInOperation, ReasonReplacing, "the data of %s is being replaced on request; no failover is made before that is over", d.Recorded.Source)
+			d.sayReplacing()
 		}
 		return false
 	}
@@ -89,6 +89,11 @@ func (d *decision) evacuates(m *Member) bool {
 func (d *decision) demandFailover() bool {
 	d.requeue(workInterval)
 	d.sayFailing()
+	if d.plan.State == SourceStoppedByUser {
+		// That is no failure: the delay of one that comes after it begins with that. An agent
+		// that is away may be the first sign of one, for kubelets and replicas notice later.
+		d.mem.FailingSince = time.Time{}
+	}
 	waits := !d.mem.NotBefore.IsZero() && d.Now.Before(d.mem.NotBefore)
 	if waits {
 		d.find("", ReasonDelay, "the last attempt was taken back: "+d.mem.Refusal)

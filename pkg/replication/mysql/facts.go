@@ -37,7 +37,7 @@ func (d *decision) derive() {
 	for i := range d.Members {
 		d.facts[i] = d.deriveOf(&d.Members[i])
 	}
-	if d.source == nil || !d.source.answers() || d.lost(d.source) {
+	if !d.comparable() {
 		return
 	}
 	s := d.source
@@ -74,7 +74,7 @@ func (d *decision) deriveOf(m *Member) facts {
 	}
 	f.lag = -1
 	holds := m.holds()
-	if s.answers() && !d.lost(s) {
+	if d.comparable() {
 		f.known = true
 		f.errant = gtid.Errant(holds, s.Server.Executed, s.Server.UUID)
 		f.purged = !holds.Contains(s.Server.Purged)
@@ -107,6 +107,12 @@ func (d *decision) deriveOf(m *Member) facts {
 		latest = false
 	}
 	return f
+}
+
+// comparable: the source answers, with the data that the others are to have.
+func (d *decision) comparable() bool {
+	s := d.source
+	return s != nil && s.answers() && !d.lost(s) && !d.replaced(s)
 }
 
 // of a member.
@@ -159,10 +165,11 @@ func (d *decision) silent(m *Member) bool {
 	return m.PodUID == "" && (m.EndedPodUID != "" || m.NeverRan)
 }
 
-// errantOf is what is known of it: observed now, or reported before.
+// errantOf is what is known of it: observed now, or reported before. What a member has
+// from before the data was replaced is given up with that, unless it was reported then.
 func (d *decision) errantOf(m *Member) bool {
 	f := d.of(m)
-	if f.known {
+	if f.known && !d.outdated(m) {
 		return !f.errant.IsEmpty()
 	}
 	r := d.Recorded.Member(m.Name)

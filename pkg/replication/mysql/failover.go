@@ -36,7 +36,7 @@ func (d *decision) beginFailover(c cause) bool {
 func (d *decision) foreseeable(c cause) (reason, message string) {
 	voters := topology.Voters{}
 	for i := range d.Members {
-		if m := &d.Members[i]; m != d.source && m.answers() && !d.errantOf(m) {
+		if m := &d.Members[i]; m != d.source && m.answers() && m.Seen.Busy == "" && !d.errantOf(m) && !d.outdated(m) {
 			voters[m.Name] = m.Seen.ServerID
 		}
 	}
@@ -50,11 +50,17 @@ func (d *decision) foreseeable(c cause) (reason, message string) {
 		return d.lossRisk(voters)
 	}
 	from := d.source
+	if len(d.Recorded.Durability) == 0 {
+		return ReasonDataLossRisk, "the source's data was being replaced, and what became of that is not known: a member that has what was there before may lose what was put there"
+	}
 	if from == nil || !from.reachable() && !d.podEnded(from) {
 		return ReasonNotFenced, "in rpl_async nothing but the end of the source's server keeps it from acknowledging commits, and its agent cannot be asked: " +
 			"wait for the kubelet to report the end of its pod, taint its node out-of-service, or annotate the replication with unit-operator.io/force-promote"
 	}
-	return d.tooFarBehind(c)
+	if message := d.tooFarBehind(c.reason, voters); message != "" {
+		return ReasonDataLossRisk, message
+	}
+	return "", ""
 }
 
 // anyCandidate: one of the voters may become the source.
@@ -129,19 +135,48 @@ func (d *decision) missingOf(voters topology.Voters) string {
 	return shorten(position.String())
 }
 
-// tooFarBehind applies the limit of lag, where nobody acknowledges.
-func (d *decision) tooFarBehind(c cause) (reason, message string) {
+// tooFarBehind applies the limit of lag, where nobody acknowledges: what a member lacks is
+// lost when it is promoted, what it received is not.
+func (d *decision) tooFarBehind(reason string, voters topology.Voters) string {
 	limit := d.Request.Failover.MaximumLag
-	if limit == nil || c.reason != ReasonSourceFailed {
-		return "", ""
+	if limit == nil || d.Request.Sync || reason != ReasonSourceFailed {
+		return ""
 	}
 	for i := range d.Members {
 		m := &d.Members[i]
-		if f := d.of(m); m != d.source && d.unable(m) == "" && f.lag >= 0 && f.lag <= *limit {
-			return "", ""
+		if !d.isVoter(voters, m) {
+			continue
+		}
+		if lag := d.lastLag(m); lag >= 0 && lag <= *limit {
+			return ""
 		}
 	}
-	return ReasonDataLossRisk, "every other member was further behind than failover.maximumLagSeconds when the source was last seen"
+	if !d.sawSource() {
+		return "how far the other members were behind when the source was last seen is not known, and failover.maximumLagSeconds limits it"
+	}
+	return "every other member was further behind than failover.maximumLagSeconds when the source was last seen"
+}
+
+// sawSource: what the recorded source had is remembered, also if its pod came back with
+// another server.
+func (d *decision) sawSource() bool {
+	ps, was := d.mem.Positions, d.Recorded.Member(d.Recorded.Source)
+	return len(ps) > 0 && was != nil && ps[len(ps)-1].ServerID == was.ServerID
+}
+
+// lastLag is how long before the source was last seen it had no more than the member has
+// received; -1: longer than is remembered.
+func (d *decision) lastLag(m *Member) time.Duration {
+	ps := d.mem.Positions
+	if !d.sawSource() {
+		return -1
+	}
+	for i := len(ps) - 1; i >= 0; i-- {
+		if executed, ok := ps[i].Executed.(gtid.Set); ok && m.holds().Contains(executed) {
+			return ps[len(ps)-1].At.Sub(ps[i].At)
+		}
+	}
+	return -1
 }
 
 // fencing is a failover before its commit: members vote, the fence is proven, the best
@@ -172,12 +207,19 @@ func (d *decision) fencing() {
 		d.requeue(500 * time.Millisecond)
 		return
 	}
-	if d.Request.Sync && !forced {
-		if _, message := d.lossRisk(voters); message != "" {
-			d.abort("%s", message)
-			d.takeBackFailover(from)
-			return
-		}
+	risk := ""
+	switch {
+	case forced:
+	case d.Request.Sync:
+		_, risk = d.lossRisk(voters)
+	case len(d.mem.Positions) > 0:
+		// Else another process has begun it, and has judged by what it had seen.
+		risk = d.tooFarBehind(reasonOf(op), voters)
+	}
+	if risk != "" {
+		d.abort("%s", risk)
+		d.takeBackFailover(from)
+		return
 	}
 	d.elect(from, voters, how)
 }
@@ -188,7 +230,9 @@ func (d *decision) callVotes(from *Member) bool {
 	asked := false
 	for i := range d.Members {
 		m := &d.Members[i]
-		switch {
+		switch r := d.ours(m); {
+		case m == from && d.mem.Fenced != "" && r != nil && r.Role == topology.RoleIsolated && r.Epoch >= d.Recorded.Operation.Epoch && !m.open():
+			// It was fenced, and starts read-only to be asked.
 		case m == from:
 			asked = d.stop(m) || asked
 		case !m.Owned || d.votes(m, from):
@@ -246,7 +290,7 @@ func (d *decision) voters(from *Member) topology.Voters {
 	voters := topology.Voters{}
 	for i := range d.Members {
 		m := &d.Members[i]
-		if m != from && (d.votes(m, from) || d.copies(m, from) || d.runsForOther(m)) && !d.reportedErrant(m) {
+		if m != from && (d.votes(m, from) || d.copies(m, from) || d.runsForOther(m)) && m.Seen.Busy == "" && !d.reportedErrant(m) && !d.outdated(m) {
 			voters[m.Name] = m.Seen.ServerID
 		}
 	}
@@ -283,150 +327,6 @@ func promised(entries []v1alpha1.ReplicationDurabilityEntry) bool {
 	return len(entries) > 0
 }
 
-// elect the member with all the data, or with what it can get of it, and commit once it
-// has applied that.
-func (d *decision) elect(from *Member, voters topology.Voters, how v1alpha1.FenceProof) {
-	op := d.Recorded.Operation
-	top := d.top(voters)
-	if top == nil && how == v1alpha1.FenceForced && op.To != "" {
-		top = d.member(op.To)
-	}
-	if top == nil {
-		d.abort("the members that answer have diverged: none has all that the others have")
-		d.takeBackFailover(from)
-		return
-	}
-	to := d.elected(voters, top)
-	if to == nil {
-		d.abort("no member that answers may become the source%s", d.whyNone(voters))
-		d.takeBackFailover(from)
-		return
-	}
-	all := top.holds()
-	if how == v1alpha1.FenceForced {
-		all = to.holds()
-	}
-	switch {
-	case !to.holds().Contains(all):
-		d.catchUp(to, top)
-	case d.runsForOther(top) && top != to:
-		d.step(top, topology.Step{Kind: topology.StepDemote, Why: to.Name + " has what it has"})
-	case !to.Server.Executed.Contains(all):
-		if to.Server.Channel != nil && to.Server.Channel.ApplierError != "" {
-			d.abort("%s cannot apply what it received: %s", to.Name, d.applierError(to))
-			d.takeBackFailover(from)
-			return
-		}
-		d.await(to, all)
-	default:
-		d.commit(to, how, all.String())
-	}
-}
-
-// top is the voter that has all that any other has; nil: there is none.
-func (d *decision) top(voters topology.Voters) *Member {
-	var all gtid.Set
-	for i := range d.Members {
-		if m := &d.Members[i]; d.isVoter(voters, m) {
-			all = all.Union(m.holds())
-		}
-	}
-	for i := range d.Members {
-		if m := &d.Members[i]; d.isVoter(voters, m) && m.holds().Contains(all) {
-			return m
-		}
-	}
-	return nil
-}
-
-func (d *decision) isVoter(voters topology.Voters, m *Member) bool {
-	_, ok := voters[m.Name]
-	return ok
-}
-
-// elected is the member that is asked for, else the best: of those that have all the
-// data if one may be the source, else of the others, which catch up first.
-func (d *decision) elected(voters topology.Voters, top *Member) *Member {
-	if op := d.Recorded.Operation; op.To != "" {
-		m := d.member(op.To)
-		if m == nil || !m.answers() || d.unableInFailover(m) != "" {
-			return nil
-		}
-		return m
-	}
-	var having, lacking []topology.Candidate
-	var followers []string
-	for i := range d.Members {
-		m := &d.Members[i]
-		if !d.isVoter(voters, m) {
-			continue
-		}
-		followers = append(followers, m.Seen.Version)
-		if m.Priority == 0 || d.unableInFailover(m) != "" {
-			continue
-		}
-		if m.holds().Contains(top.holds()) {
-			having = append(having, d.candidate(m, i))
-		} else {
-			lacking = append(lacking, d.candidate(m, i))
-		}
-	}
-	for _, list := range [][]topology.Candidate{having, lacking} {
-		if len(list) > 0 {
-			return d.member(topology.Sorted(list, followers)[0].Name)
-		}
-	}
-	return nil
-}
-
-// unableInFailover says why a voter cannot be the source; empty: it can. One that cannot
-// apply what it has received would lose it.
-func (d *decision) unableInFailover(m *Member) string {
-	if why := d.unable(m); why != "" {
-		return why
-	}
-	if c := m.Server.Channel; c != nil && c.ApplierError != "" && !m.Server.Executed.Contains(c.Retrieved) {
-		return "it cannot apply what it received: " + shorten(c.ApplierError)
-	}
-	return ""
-}
-
-func (d *decision) whyNone(voters topology.Voters) string {
-	why := ""
-	for i := range d.Members {
-		m := &d.Members[i]
-		if !d.isVoter(voters, m) {
-			continue
-		}
-		reason := d.unableInFailover(m)
-		if reason == "" && m.Priority == 0 {
-			reason = "its priority is 0"
-		}
-		why += "; " + m.Name + ": " + reason
-	}
-	return why
-}
-
-// catchUp has a member get from another one what it lacks: that one is made a source that
-// stays closed, so that the member can log in to it, and follows nobody again after that.
-func (d *decision) catchUp(to, top *Member) {
-	switch c := to.Server.Channel; {
-	case c != nil && !to.Server.Executed.Contains(c.Retrieved):
-		// Another channel may cost its relay log, which counts as long as it is there.
-		d.await(to, c.Retrieved)
-	case !d.runsForOther(top):
-		if !d.step(top, topology.Step{Kind: topology.StepPromote, ServerID: top.Seen.ServerID, Generation: d.Recorded.Data.Generation, Why: to.Name + " lacks what it has"}) {
-			d.abort("%s could not give %s what that lacks: %s", top.Name, to.Name, d.whyNot(top, topology.StepPromote))
-		}
-	case !d.followsServer(to, top):
-		if !d.step(to, d.followOf(to, top)) {
-			d.abort("%s could not get what it lacks from %s: %s", to.Name, top.Name, d.whyNot(to, topology.StepFollow))
-		}
-	default:
-		d.await(to, top.holds())
-	}
-}
-
 // takeBackFailover has the voters follow the former source again, and lets that start.
 func (d *decision) takeBackFailover(from *Member) {
 	op := d.Recorded.Operation
@@ -442,7 +342,7 @@ func (d *decision) takeBackFailover(from *Member) {
 	for i := range d.Members {
 		m := &d.Members[i]
 		r := d.ours(m)
-		if m == from || from == nil || r == nil || !m.staysMember() || r.Epoch < op.Epoch || d.followsServer(m, from) || d.reportedErrant(m) {
+		if m == from || from == nil || r == nil || !m.staysMember() || r.Epoch < op.Epoch || d.followsServer(m, from) || d.reportedErrant(m) || d.keepsOff(m, from) {
 			continue
 		}
 		if r.Role == topology.RoleSource {

@@ -4,6 +4,9 @@
 package mysql
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
@@ -59,7 +62,7 @@ func (d *decision) willAttach(to *Member, rule topology.Rule) int {
 	n := 0
 	for _, e := range rule.Members {
 		m := d.member(e.Name)
-		if m == nil || m == to || !m.answers() || len(m.Seen.Holds) > 0 || d.stray(m) || d.errantOf(m) || d.needsCopy(m) {
+		if m == nil || m == to || !m.answers() || len(m.Seen.Holds) > 0 || d.stray(m) || d.errantOf(m) || d.needsCopy(m) || d.apart(m) {
 			continue
 		}
 		if _, refused := m.refused(topology.StepFollow); !refused {
@@ -81,7 +84,8 @@ func (d *decision) succeed() {
 		took = d.Now.Sub(op.StartedAt.Time).String()
 	}
 	d.mem.NotBefore, d.mem.Refusal = d.Now, ""
-	d.mem.FailingSince, d.mem.BlockedSince, d.mem.Settled = zeroTime, zeroTime, zeroTime
+	d.mem.FailingSince, d.mem.BlockedSince = zeroTime, zeroTime
+	d.unsettle()
 	d.end(event, false, "%s is the source and open, %s after it was begun", op.To, took)
 }
 
@@ -98,10 +102,14 @@ func (d *decision) openingFails(from, to *Member) bool {
 		why = to.Name + " does not answer: " + waitingFor(to)
 	}
 	d.plan.Message += "; " + why
-	if !lost && !d.expired() {
+	if d.forceOpening() || !lost && !d.expired() {
 		return true
 	}
 	if from != nil && from.answers() && reasonOf(op) != ReasonTakenBack && d.beginFailover(cause{reason: ReasonTakenBack, to: from.Name}) {
+		return true
+	}
+	if !d.fencedAgain(from, to) {
+		// Nothing keeps the new source from being opened once the operation is over.
 		return true
 	}
 	d.end(EventFailoverRefused, true, "%s is the source and was not opened (%s): it is judged as any source that fails", to.Name, why)
@@ -120,6 +128,9 @@ func (d *decision) fencedAgain(from, to *Member) bool {
 		// it back after that.
 		d.mem.Fenced = op.Fence.How
 		return true
+	case from != nil && d.stop(from):
+		// Also by force: one that can be stopped is.
+		return false
 	case op.Fence != nil && op.Fence.How == v1alpha1.FenceForced:
 		d.mem.Fenced = v1alpha1.FenceForced
 		return true
@@ -128,70 +139,138 @@ func (d *decision) fencedAgain(from, to *Member) bool {
 		d.mem.Fenced = how
 		return true
 	}
-	if from != nil && d.stop(from) {
-		return false
-	}
-	if _, before := d.promises(); d.Request.Sync && promised(before) {
-		asked := false
-		voters := topology.Voters{}
-		for i := range d.Members {
-			m := &d.Members[i]
-			switch {
-			case m == from || !m.Owned:
-			case d.votes(m, from):
-				voters[m.Name] = m.Seen.ServerID
-			default:
-				asked = d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "a vote: it acknowledges nothing of " + op.From + " any more"}) || asked
-			}
-		}
-		if asked {
+	if former := d.predecessor(); d.Request.Sync && promised(former) {
+		if d.callVotes(from) {
 			return false
 		}
-		if topology.HoldAll(before, voters) {
+		if topology.HoldAll(former, d.voters(from)) {
 			d.mem.Fenced = v1alpha1.FenceQuorum
 			return true
 		}
 	}
-	d.plan.Message += "; waiting for the proof that " + op.From + " acknowledges nothing any more"
+	d.waitOpening(ReasonNotFenced, "waiting for the proof that "+op.From+" acknowledges nothing any more: for its agent to answer, or the end of the pod that was the source, such as by the taint out-of-service of its node")
 	return false
 }
 
-// complete: the new source has all that the former one had when it was fenced, and all
-// that those that were isolated have.
+// predecessor is what the former source's own server promised. What those before it had
+// acknowledged is in the position that was recorded.
+func (d *decision) predecessor() []v1alpha1.ReplicationDurabilityEntry {
+	_, before := d.promises()
+	if len(before) == 0 {
+		return nil
+	}
+	last := before[len(before)-1].Source
+	return slices.DeleteFunc(before, func(e v1alpha1.ReplicationDurabilityEntry) bool { return e.Source != last })
+}
+
+// waitOpening says what the new source is waited for with, and what a person can do,
+// unless a person has done it.
+func (d *decision) waitOpening(reason, message string) {
+	if d.forceOpening() {
+		return
+	}
+	d.plan.Reason = reason
+	op := d.Recorded.Operation
+	d.plan.Message += fmt.Sprintf("; %s; a person may accept the loss of what only %s had by the annotation unit-operator.io/force-promote: %s/%d",
+		message, op.From, op.To, d.Recorded.Epoch)
+	if reason == ReasonNotFenced {
+		d.plan.Message += "; make sure that " + op.From + " takes no writes"
+	}
+}
+
+// forceOpening: a person accepts the loss, at this epoch. No more proof is waited for, or
+// another member is promoted instead.
+func (d *decision) forceOpening() bool {
+	op := d.Recorded.Operation
+	switch {
+	case d.Request.Force == "" || d.Request.ForceEpoch != d.Recorded.Epoch:
+		return false
+	case d.Request.Force != op.To:
+		return d.beginFailover(cause{reason: ReasonForced, to: d.Request.Force, forced: true})
+	}
+	to, now := d.Recorded.Clone(), stamp(d.Now)
+	to.Epoch = d.highestEpoch() + 1
+	to.Operation.Epoch, to.Operation.Fence = to.Epoch, &v1alpha1.ReplicationFence{How: v1alpha1.FenceForced, At: &now}
+	d.warn(topology.ChangeResume, to, EventResumed, "%s is opened by force: what only %s had is lost", op.To, op.From)
+	d.mem.Own(to.Operation)
+	return true
+}
+
+// complete: the new source has all that the former one had when it was fenced. If that
+// cannot be asked, all that those have one of whom must have what was acknowledged: since
+// the commit of a switchover the former source may have been open again.
 func (d *decision) complete(from, to *Member) bool {
 	op := d.Recorded.Operation
-	if r := d.ours(to); r != nil && r.Role == topology.RoleSource {
-		return true
-	}
-	if d.mem.Fenced == v1alpha1.FenceForced {
+	if r := d.ours(to); r != nil && r.Role == topology.RoleSource || d.mem.Committed || d.mem.Fenced == v1alpha1.FenceForced {
 		return true
 	}
 	all, err := gtid.Parse(op.TargetPosition)
 	if err != nil {
-		d.plan.Message += "; the position that was recorded cannot be read: " + shorten(err.Error())
+		d.waitOpening(ReasonDataLossRisk, "the position that was recorded cannot be read: "+shorten(err.Error()))
 		return false
 	}
-	switch d.mem.Fenced {
-	case v1alpha1.FenceClosed:
-		if from != nil && from.answers() {
-			all = all.Union(from.Server.Executed)
-		}
-	case v1alpha1.FenceQuorum:
-		for i := range d.Members {
-			if m := &d.Members[i]; m != to && m != from && d.votes(m, from) && !d.reportedErrant(m) {
-				all = all.Union(m.holds())
-			}
-		}
-	}
-	if to.Server.Executed.Contains(all) {
-		return true
-	}
-	if op.Type == v1alpha1.OperationFailover && d.mem.Fenced == v1alpha1.FenceClosed {
+	former, switchover := d.predecessor(), op.Type == v1alpha1.OperationSwitchover
+	var top *Member
+	switch {
+	case d.mem.Fenced == v1alpha1.FenceClosed && !switchover:
 		// What the closed source alone has was never acknowledged, or is given up with it.
 		return true
+	case switchover && from != nil && from.answers() && d.proof(from) == v1alpha1.FenceClosed && (len(former) == 0 || former[0].Source == from.Seen.ServerID):
+		top, all = from, all.Union(from.Server.Executed)
+	case d.Request.Sync && (switchover || d.mem.Fenced == v1alpha1.FenceQuorum):
+		if switchover && from != nil && from.Seen.Held(topology.HoldFence) && d.letStart(from) || d.callVotes(from) {
+			return false
+		}
+		voters := d.voters(from)
+		if top = d.top(voters); top == nil || !topology.HoldAll(former, voters) {
+			d.waitOpening(ReasonDataLossRisk, op.From+" may have acknowledged commits after "+op.To+" was made the source, and they may be on members that do not answer: "+
+				"waiting for its server, or for those that it waited for")
+			return false
+		}
+		all = all.Union(top.holds())
+		if !top.holds().Union(to.holds()).Contains(all) {
+			d.waitOpening(ReasonDataLossRisk, "nobody that answers has all that "+op.From+" had when "+op.To+" was made the source")
+			return false
+		}
 	}
-	d.await(to, all)
+	switch {
+	case to.Server.Executed.Contains(all):
+		return true
+	case top == nil || to.holds().Contains(all):
+		if c := to.Server.Channel; c != nil && c.ApplierError != "" {
+			d.waitOpening(ReasonReplicating, to.Name+" cannot apply what it received: "+shorten(c.ApplierError))
+		} else if d.expired() && !to.holds().Contains(all) {
+			d.waitOpening(ReasonDataLossRisk, to.Name+" has not got what it lacks")
+		}
+		if d.plan.Change == nil {
+			d.await(to, all)
+		}
+	default:
+		why := d.catchUp(to, top)
+		if why == "" {
+			why = d.notCaughtUp(to, top)
+		}
+		if why != "" {
+			d.waitOpening(ReasonDataLossRisk, why)
+		}
+	}
 	return false
+}
+
+// notCaughtUp says why a member that is to catch up from another one may never do so;
+// empty: it may yet.
+func (d *decision) notCaughtUp(to, top *Member) string {
+	why := to.Name + " has not got from " + top.Name + " what it lacks"
+	c := to.Server.Channel
+	switch {
+	case c != nil && c.ApplierError != "":
+		return why + ": " + shorten(c.ApplierError)
+	case c != nil && c.ReceiverError != "" && d.followsServer(to, top):
+		return why + ": " + shorten(c.ReceiverError)
+	case d.expired():
+		return why
+	}
+	return ""
 }
 
 // sendFollowers has all others follow the new source, at the same time.
@@ -206,7 +285,7 @@ func (d *decision) sendFollowers(to *Member) bool {
 			asked = d.step(m, topology.Step{Kind: topology.StepDemote, Why: "it is not the source any more"}) || asked
 			continue
 		}
-		if !m.answers() || len(m.Seen.Holds) > 0 || d.errantOf(m) || d.needsCopy(m) || d.inForce(m) {
+		if !m.answers() || len(m.Seen.Holds) > 0 || d.errantOf(m) || d.needsCopy(m) || d.apart(m) || d.inForce(m) {
 			continue
 		}
 		asked = d.step(m, d.follow(m)) || asked

@@ -182,7 +182,7 @@ func (d *decision) commit(to *Member, how v1alpha1.FenceProof, position string) 
 	d.answerEvacuations(&next, to)
 	d.change(topology.ChangeCommit, next, EventCommitted, "%s is the source now, %s was before (%s; its fence: %s)", to.Name, op.From, reasonOf(op), how)
 	d.plan.Change.Warning = op.Type == v1alpha1.OperationFailover
-	d.mem.Fenced = how
+	d.mem.Fenced, d.mem.Committed = how, true
 }
 
 // stamp is a time as the API keeps it: what is recorded compares equal to what is read

@@ -20,6 +20,9 @@ func (d *decision) needsCopy(m *Member) bool {
 	if s == nil || s == m {
 		return false
 	}
+	if d.outdated(m) {
+		return true
+	}
 	if !m.answers() {
 		return m.Provision != nil && m.Provision.Running
 	}
@@ -28,8 +31,6 @@ func (d *decision) needsCopy(m *Member) bool {
 	}
 	f := d.of(m)
 	switch {
-	case d.outdated(m):
-		return true
 	case f.purged:
 		return true
 	case !f.empty || s.Server.Executed.IsEmpty():
@@ -39,18 +40,6 @@ func (d *decision) needsCopy(m *Member) bool {
 		return false
 	}
 	return s.Server.Executed.Count() > replayMost && topology.CompareVersions(m.Seen.Version, cloneSince) >= 0
-}
-
-// outdated: its data is of a generation before the recorded one.
-func (d *decision) outdated(m *Member) bool {
-	want := d.Recorded.Data.Generation
-	if want == 0 || d.of(m).empty {
-		return false
-	}
-	if r := d.ours(m); r != nil && r.Generation >= want {
-		return false
-	}
-	return m.Seen.Generation < want
 }
 
 // permitted: a person gave up the data that the member has now.
@@ -99,18 +88,19 @@ func (d *decision) provision(m *Member) {
 	}
 	d.step(m, topology.Step{
 		Kind: topology.StepProvision, Upstream: d.upstream(donor), ServerID: m.Seen.ServerID, Generation: d.Recorded.Data.Generation,
-		Replace: !d.of(m).empty, Why: "it lacks what the binary logs do not have any more",
+		Replace: !d.of(m).empty || d.permitted(m), Why: "it lacks what the binary logs do not have any more",
 	})
 }
 
-// copying: another member is being made a copy now.
+// copying: another member is being made a copy now, or isolated for that: those that wait
+// for their turn keep what they have.
 func (d *decision) copying(m *Member) bool {
 	for i := range d.Members {
 		o := &d.Members[i]
 		if o != m && o.Provision != nil && o.Provision.Running {
 			return true
 		}
-		if o != m && d.stepOf(o.Name, topology.StepProvision) {
+		if o != m && (d.stepOf(o.Name, topology.StepProvision) || d.stepOf(o.Name, topology.StepIsolate) && d.needsCopy(o)) {
 			return true
 		}
 	}
@@ -156,31 +146,4 @@ func (d *decision) blocked() bool {
 	}
 	r := topology.RuleOf(d.Recorded.Durability[n-1])
 	return r.W > 0 && d.attached(d.source, r) < int(r.W)
-}
-
-// yieldSource prepares the replacement of the source's data by an operation: durability
-// promises nothing meanwhile, the generation rises before it begins, and the others
-// follow nobody, with the data that they have.
-func (d *decision) yieldSource() bool {
-	s := d.source
-	d.state(SourceInOperation, ReasonReplacing, "the data of %s is being replaced on request; the others are rebuilt after that, and no failover is made", s.Name)
-	if len(d.Recorded.Durability) > 0 {
-		to := d.Recorded.Clone()
-		to.Durability = nil
-		to.Data.Generation = max(to.Data.Generation, s.Seen.Generation) + 1
-		d.warn(topology.ChangeData, to, EventDataReplaced, "the data of %s is replaced; no failover is possible before a replica has been rebuilt", s.Name)
-		return true
-	}
-	all := true
-	for i := range d.Members {
-		m := &d.Members[i]
-		if m == s || !m.Owned || d.silent(m) {
-			continue
-		}
-		all = false
-		d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "the source's data is being replaced"})
-	}
-	d.plan.MayReplace = all
-	d.requeue(restInterval)
-	return true
 }

@@ -4,9 +4,12 @@
 package mysql
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
@@ -42,8 +45,12 @@ func (d *decision) reportOf(m *Member) v1alpha1.ReplicationMemberStatus {
 	}
 	r.Name, r.UnitUID = m.Name, m.UnitUID
 	source := d.isSource(m)
+	op := d.Recorded.Operation
 	if !source {
-		r.PodUID = m.PodUID
+		if op == nil || op.From != m.Name {
+			// The pod of a former source whose fence is not proven yet is kept as well.
+			r.PodUID = m.PodUID
+		}
 		if m.reachable() && m.Seen.ServerID != "" {
 			r.ServerID = m.Seen.ServerID
 		}
@@ -84,7 +91,11 @@ func (d *decision) reportOf(m *Member) v1alpha1.ReplicationMemberStatus {
 // reportErrant keeps what was seen last while it cannot be compared.
 func (d *decision) reportErrant(m *Member, r *v1alpha1.ReplicationMemberStatus) {
 	f := d.of(m)
-	if !f.known {
+	if !f.known || d.outdated(m) {
+		return
+	}
+	if op := d.Recorded.Operation; op != nil && op.Phase == topology.PhaseOpening && (d.ours(d.source) == nil || d.ours(d.source).Role != topology.RoleSource) {
+		// The new source may lack what others have, and gets it before it is opened.
 		return
 	}
 	if f.errant.IsEmpty() {
@@ -92,23 +103,58 @@ func (d *decision) reportErrant(m *Member, r *v1alpha1.ReplicationMemberStatus) 
 		return
 	}
 	evidence := m.Evidence
-	if r.Errant != nil && evidence == "" {
+	if evidence == "" && d.kept(m, r.Errant) {
 		evidence = r.Errant.Evidence
 	}
-	text := f.errant.String()
-	r.Errant = &v1alpha1.ReplicationErrant{GTIDs: text[:min(len(text), 1024)], Evidence: evidence}
+	r.Errant = &v1alpha1.ReplicationErrant{GTIDs: errantText(f.errant), Evidence: evidence}
 }
 
-// label of the member's pod. The source keeps its own while it is not seen closed;
-// replicas have one while they serve reads that are not too old.
+// kept: there is evidence of all errant transactions that the member has now. One that
+// has got more since may be rebuilt only after those were copied as well.
+func (d *decision) kept(m *Member, reported *v1alpha1.ReplicationErrant) bool {
+	f := d.of(m)
+	if reported == nil || reported.Evidence == "" {
+		return false
+	}
+	if !f.known || d.outdated(m) || reported.GTIDs == errantText(f.errant) {
+		return true
+	}
+	covered, err := gtid.Parse(reported.GTIDs)
+	return err == nil && covered.Contains(f.errant)
+}
+
+// maxErrantText is what the API keeps of a set.
+const maxErrantText = 1024
+
+// errantText is a set as the status has it. One that is too long ends with its digest, by
+// which a set that has grown beyond the cut is another.
+func errantText(set gtid.Set) string {
+	text := set.String()
+	if len(text) <= maxErrantText {
+		return text
+	}
+	end := fmt.Sprintf("... sha256:%x", sha256.Sum256([]byte(text)))
+	return text[:maxErrantText-len(end)] + end
+}
+
+// label of the member's pod. The source keeps its own while it is not seen closed, but for
+// an operation that replaces its data: what clients wrote then would be lost. Replicas
+// have one while they serve reads that are not too old.
 func (d *decision) label(m *Member) topology.Role {
 	if d.isSource(m) {
-		if m.answers() && !m.open() || d.lost(m) {
+		if m.answers() && !m.open() || d.lost(m) || d.plan.State == SourceInOperation {
 			return topology.RoleNone
 		}
 		return topology.RoleSource
 	}
-	if !m.answers() || m.open() || !m.staysMember() || d.errantOf(m) || !m.receiving() || !m.Server.Channel.Applying {
+	if !m.answers() || m.open() || !m.staysMember() || d.errantOf(m) || d.outdated(m) {
+		return topology.RoleNone
+	}
+	if d.plan.State == SourceInOperation && d.isolatedRecord(m) {
+		// It was isolated for the operation, and has what the source had before that.
+		return topology.RoleReplica
+	}
+	if !m.receiving() || !m.Server.Channel.Applying {
 		return topology.RoleNone
 	}
 	return topology.RoleReplica

@@ -51,7 +51,17 @@ func (d *decision) giveRecordedRoles() {
 	}
 	for i := range d.Members {
 		m := &d.Members[i]
-		if !m.reachable() || m.Seen.Record != nil || d.lost(m) {
+		if !m.reachable() || d.lost(m) {
+			continue
+		}
+		if m == s && d.waitsToOpen() {
+			d.requeue(workInterval)
+			if d.mayOpen(s, d.recordedRule()) {
+				d.promoteSource(d.recordedRule())
+			}
+			continue
+		}
+		if m.Seen.Record != nil {
 			continue
 		}
 		switch {
@@ -60,10 +70,19 @@ func (d *decision) giveRecordedRoles() {
 				return
 			}
 			d.promoteSource(d.recordedRule())
+		case d.Recorded.Data.Replacement != nil:
+			// Nobody follows a source whose data may be replaced.
 		case !m.Isolated && !m.Leaving && s.answers() && m.answers() && !d.needsCopy(m) && !d.errantOf(m):
 			d.step(m, d.follow(m))
 		}
 	}
+}
+
+// waitsToOpen: its agent has recorded that it is the source, closed until enough members
+// can acknowledge. Nothing else opens it while the replication is paused.
+func (d *decision) waitsToOpen() bool {
+	r := d.ours(d.source)
+	return r != nil && r.Role == topology.RoleSource && !r.Open && d.source.answers() && !d.source.Seen.Held(topology.HoldFence)
 }
 
 // recordedRule is that of the last entry, if it is about the source's server.
@@ -77,12 +96,16 @@ func (d *decision) recordedRule() topology.Rule {
 // recordSourcePod records in which pod the source gets its role, before it gets it: the
 // end of that pod is what proves later that it acknowledges nothing.
 func (d *decision) recordSourcePod(s *Member) bool {
-	r := d.Recorded.Member(s.Name)
-	if s.PodUID == "" || r != nil && r.PodUID == s.PodUID && (!s.answers() || r.ServerID == s.Seen.ServerID) {
+	r, replaced := d.Recorded.Member(s.Name), d.replaced(s)
+	if s.PodUID == "" || r != nil && r.PodUID == s.PodUID && (!s.answers() || replaced || r.ServerID == s.Seen.ServerID) {
 		return false
 	}
 	to := d.Recorded.Clone()
 	setPod(&to, s)
+	if replaced {
+		// Which server it had before is what the replacement is judged by.
+		to.Member(s.Name).ServerID = r.ServerID
+	}
 	d.change(topology.ChangeSourcePod, to, "", "")
 	return true
 }
@@ -114,7 +137,7 @@ func (d *decision) promoteSource(r topology.Rule) bool {
 // recordedServer is the server that the member is recorded to have: another one that is
 // found there is not the one that was judged.
 func (d *decision) recordedServer(m *Member) string {
-	if r := d.Recorded.Member(m.Name); r != nil && r.ServerID != "" {
+	if r := d.Recorded.Member(m.Name); r != nil && r.ServerID != "" && !d.replaced(m) {
 		return r.ServerID
 	}
 	return m.Seen.ServerID
@@ -193,11 +216,21 @@ func (d *decision) inForce(m *Member) bool {
 	if !d.follows(m) || m.Seen.Record.Generation != d.Recorded.Data.Generation {
 		return false
 	}
+	if s := d.ours(d.source); d.otherChannel(m) && s != nil && s.Channel == d.Request.Channel {
+		return false
+	}
 	c := m.Server.Channel
 	if c == nil || c.Host != d.source.Host || c.Port != d.source.Port {
 		return false
 	}
 	return m.Server.SemiSync.Acknowledges == d.follow(m).Acknowledge
+}
+
+// otherChannel: the account of channels was changed since its agent got it, such as when
+// its Secret was made again. The source lets it in before the replicas log in with it.
+func (d *decision) otherChannel(m *Member) bool {
+	r := d.ours(m)
+	return r != nil && r.Channel != "" && r.Channel != d.Request.Channel
 }
 
 // lost: the member has other data than the source it is recorded as, or none.
@@ -212,7 +245,7 @@ func (d *decision) lost(m *Member) bool {
 	}
 	if r.ServerID != "" && m.Seen.ServerID != r.ServerID {
 		// Replaced on request, or by accident.
-		return d.Recorded.Data.Generation == 0 || m.Seen.Generation < d.Recorded.Data.Generation || len(d.Recorded.Durability) > 0
+		return !d.replaced(m)
 	}
 	if !m.Server.Executed.IsEmpty() {
 		return false

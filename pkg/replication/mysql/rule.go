@@ -5,9 +5,11 @@ package mysql
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
@@ -26,7 +28,8 @@ func (d *decision) changeDurability() (done bool) {
 		return true
 	}
 	if !reflect.DeepEqual(d.mem.SettledUnder, list) {
-		d.mem.Settled, d.mem.SettledUnder = time.Time{}, list
+		d.unsettle()
+		d.mem.SettledUnder = list
 	}
 	last := list[len(list)-1]
 	if d.broken(last) {
@@ -37,31 +40,30 @@ func (d *decision) changeDurability() (done bool) {
 		d.warn(topology.ChangeDurability, to, EventDurabilityRevoked,
 			"%s acknowledged commits that no replica has (%d so far; semi-synchronous replication is %s): no failover is made before enough replicas hold what it has now",
 			s.Name, semi.Unacknowledged, onOff(semi.Active))
-		d.mem.Settled = time.Time{}
+		d.unsettle()
 		return true
 	}
 	want := d.rule()
 	switch {
 	case last.Source != s.Seen.ServerID || !topology.RuleOf(last).Equal(want):
-		next := topology.Appended(list, d.entry(want))
+		next := d.promising(d.entry(want))
 		if len(next) > 16 {
 			// Members come and go faster than the source's transactions reach them.
 			return false
 		}
 		d.record(next, EventDurabilityChanged, describeRule(want))
-		d.mem.Settled = time.Time{}
+		d.unsettle()
 		return true
 	case !d.enforced(want):
-		d.mem.Settled = time.Time{}
+		d.unsettle()
 		if want.W == 0 && s.open() && s.Server.SemiSync.Waiting > 0 {
 			// To switch the wait off would acknowledge those commits.
 			return d.step(s, topology.Step{Kind: topology.StepDemote, Why: "commits wait for an acknowledgement, and those to come are not to"})
 		}
 		return d.promoteSource(want)
-	case d.mem.Settled.IsZero():
-		d.mem.Settled = s.Seen.At
 	}
-	if len(list) > 1 && d.held(last) && d.departed(list) {
+	d.settle(list)
+	if len(list) > 1 && d.held(last) {
 		d.record(list[len(list)-1:], "", "")
 		return true
 	}
@@ -69,6 +71,65 @@ func (d *decision) changeDurability() (done bool) {
 		d.requeue(time.Second)
 	}
 	return false
+}
+
+// promising is the list with what the source promises next. A server counts the
+// acknowledgement of a receiver that has left for the commits that waited then: until
+// those are on enough members, each of them may be on any W of all that could acknowledge.
+// An entry says so, where none does yet.
+func (d *decision) promising(next v1alpha1.ReplicationDurabilityEntry) []v1alpha1.ReplicationDurabilityEntry {
+	list := d.Recorded.Durability
+	all := next
+	all.Members = slices.Clone(next.Members)
+	var others []v1alpha1.DurabilityMember
+	for _, e := range list {
+		if e.Source != next.Source {
+			continue
+		}
+		for _, was := range e.Members {
+			m, in := memberOf(topology.RuleOf(all), was.Name)
+			switch {
+			case !in:
+				all.Members = append(all.Members, was)
+			case m != was && all.W > 0 && !slices.Contains(others, was):
+				// One whose server is another now may have been one of the W, and an entry
+				// names each member once.
+				others = append(others, was)
+				all.W--
+			}
+		}
+	}
+	said := func(e v1alpha1.ReplicationDurabilityEntry) bool {
+		return e.Source == next.Source && e.W <= all.W && !slices.ContainsFunc(all.Members, func(m v1alpha1.DurabilityMember) bool { return !slices.Contains(e.Members, m) })
+	}
+	if next.W > 0 && !slices.ContainsFunc(list, said) && !said(next) {
+		list = topology.Appended(list, all)
+	}
+	return topology.Appended(list, next)
+}
+
+// unsettle forgets what was seen of a rule: it is not in force, or another one is to be.
+func (d *decision) unsettle() { d.mem.Settled, d.mem.Logged = time.Time{}, nil }
+
+// settle remembers when the rule was seen in force with nobody left who acknowledges and
+// is not in it, and what the source had logged after that. What it logs from then on is
+// acknowledged by the rule's members only.
+func (d *decision) settle(list []v1alpha1.ReplicationDurabilityEntry) {
+	if d.mem.Settled.IsZero() {
+		if d.departed(list) {
+			d.mem.Settled = d.Now
+		}
+		return
+	}
+	if !d.source.Seen.At.After(d.mem.Settled) {
+		return
+	}
+	now := d.source.Server.logged()
+	if before, ok := d.mem.Logged.(gtid.Set); ok {
+		// A transaction that was in the binary log of a server that crashed may be gone.
+		now = now.Intersect(before)
+	}
+	d.mem.Logged = now
 }
 
 func onOff(on bool) string {
@@ -117,38 +178,31 @@ func (d *decision) enforced(want topology.Rule) bool {
 	return semi.Enabled && semi.WaitFor == want.W
 }
 
-// held: enough of an entry's members hold what the source had at a look after its rule
-// was in force.
+// held: enough of an entry's members hold what the source had logged when its rule was in
+// force.
 func (d *decision) held(e v1alpha1.ReplicationDurabilityEntry) bool {
+	logged, ok := d.mem.Logged.(gtid.Set)
+	if !ok {
+		return false
+	}
 	var n int32
 	for i := range d.Members {
 		m := &d.Members[i]
-		if m.answers() && (topology.Voters{m.Name: m.Seen.ServerID}).In(e) && d.heldBy(m) {
+		if m.answers() && (topology.Voters{m.Name: m.Seen.ServerID}).In(e) && d.keeps(m).Contains(logged) {
 			n++
 		}
 	}
-	return n >= e.W && d.lookedSince(d.mem.Settled)
+	return n >= e.W
 }
 
-// heldBy: the member holds a position that the source had after its rule was in force.
-// What it received of another one, and has not applied, it drops when it is told to
-// follow the source, for the source has it: that is not held.
-func (d *decision) heldBy(m *Member) bool {
-	held := m.Server.Executed
+// keeps is what the member holds for good. What it received of another one than the
+// source, and has not applied, it drops when it is told to follow the source, for the
+// source has it.
+func (d *decision) keeps(m *Member) gtid.Set {
 	if c := m.Server.Channel; c != nil && c.Host == d.source.Host && c.Port == d.source.Port {
-		held = m.holds()
+		return m.holds()
 	}
-	for _, p := range d.mem.Positions {
-		if p.At.After(d.mem.Settled) && p.ServerID == d.source.Seen.ServerID && held.Contains(executedAt(p)) {
-			return true
-		}
-	}
-	return false
-}
-
-func (d *decision) lookedSince(at time.Time) bool {
-	n := len(d.mem.Positions)
-	return !at.IsZero() && n > 0 && d.mem.Positions[n-1].At.After(at)
+	return m.Server.Executed
 }
 
 // departed: the members of the entries before the last that are not in the last can

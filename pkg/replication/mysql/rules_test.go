@@ -4,8 +4,11 @@
 package mysql
 
 import (
+	"fmt"
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
@@ -59,9 +62,9 @@ func TestRules(t *testing.T) {
 		"A3b it is isolated once the source waits for the others": {
 			with(healthy(3), notPromised(2), member(2, func(m *Member) { m.Isolated = true })), "Healthy/Healthy Isolate(u2)", "", ""},
 		"A3b the old entry stays until the member that left is proven silent": {
-			with(healthy(3), notPromised(2), promisedBefore(2), member(2, func(m *Member) { m.Isolated = true })), "Healthy/Healthy Isolate(u2)", "", ""},
+			with(healthy(3), notPromised(2), promisedBefore(2), unsettled, member(2, func(m *Member) { m.Isolated = true })), "Healthy/Healthy Isolate(u2)", "", ""},
 		"A3c a member that cannot be reached is removed: its entry stays": {
-			with(healthy(3), notPromised(2), promisedBefore(2), away(2), member(2, func(m *Member) { m.Leaving = true })), "Healthy/Healthy", "", ""},
+			with(healthy(3), notPromised(2), promisedBefore(2), unsettled, away(2), member(2, func(m *Member) { m.Leaving = true })), "Healthy/Healthy", "", ""},
 		"A3c its pod's end is proven: the entry goes": {
 			with(healthy(3), notPromised(2), promisedBefore(2), away(2), member(2, func(m *Member) { m.Leaving, m.PodUID, m.EndedPodUID = true, "", "pod-u2" })), "/ save Durability", "", ""},
 		"A3c the promises are another operator's: what was seen before them counts for nothing": {
@@ -110,23 +113,67 @@ func TestRules(t *testing.T) {
 			with(healthy(3), pristine, formerSource(1, 5), formerSource(2, 6)), "Uninitialised/NoSource save Adopt", "", ""},
 		"A9 a member with data that is away may be the later one": {
 			with(healthy(3), pristine, formerSource(1, 5), away(2)), "Uninitialised/Waiting", "", ""},
-		"A10 a backup on a voter: the vote is asked for anyway": {
-			failing(member(1, func(m *Member) { m.Seen.Busy = "a backup" })), "InOperation/Fencing Hold(u0) Isolate(u1) Isolate(u2)", "", ""},
+		"A10 a copy to a voter is under way: the vote is asked for anyway": {
+			failing(busy(1)), "InOperation/Fencing Hold(u0) Isolate(u1) Isolate(u2)", "", ""},
+		"A10 but what it has may be gone at any moment: it does not count": {
+			failing(away(0), isolatedAt(1, 8), isolatedAt(2, 8), busy(1)), "InOperation/Fencing", "", ""},
+		"A10 and it is not promoted": {
+			failing(held(0, 8), isolatedAt(1, 8), isolatedAt(2, 8), busy(1), func(v *View) { v.Recorded.Durability[0].W = 2 }), "InOperation/Fencing save Commit failover-8-SourceFailed u0->u2", "", ""},
+		"A10 nor is the source's role passed to it": {
+			with(healthy(3), busy(1), func(v *View) { v.Request.Source = "u1" }), "SwitchoverDue/TargetUnfit", ReasonTargetUnfit, "provision-1 (provision)"},
 		"A11 a restore on the source: durability goes before it may begin": {
-			with(healthy(3), func(v *View) { v.Request.Replacing = true }), "SourceInOperation/SourceInOperation save Data", "", ""},
-		"A11 and the others follow nobody": {
-			with(healthy(3), func(v *View) { v.Request.Replacing, v.Recorded.Durability = true, nil }), "SourceInOperation/SourceInOperation Isolate(u1) Isolate(u2)", "", ""},
+			with(healthy(3), func(v *View) { v.Request.Replacing = "call" }), "SourceInOperation/SourceInOperation save Data", "", ""},
 		"A11 no failover meanwhile": {
-			with(healthy(3), serverDown(0), enabled, failingFor(time.Hour), func(v *View) { v.Request.Replacing, v.Recorded.Durability = true, nil }), "SourceInOperation/SourceInOperation", "", ""},
-		"A11 a member with the data from before is rebuilt": {
-			with(healthy(3), func(v *View) {
-				v.Recorded.Data.Generation = 2
-				v.Recorded.Durability = []v1alpha1.ReplicationDurabilityEntry{{Source: uuid(0)}}
-				v.Members[0].Seen.Generation, v.Members[0].Seen.Record.Generation, v.Members[0].Seen.Record.Rule = 2, 2, topology.Rule{}
-				v.Members[0].Server.SemiSync = SemiSync{}
-			}, isolatedAt(1, 7), isolatedAt(2, 7)), "SemiSyncDegraded/Unacknowledged Provision(u1<-u0)", "", ""},
+			with(yielded(healthy(3)), serverDown(0), enabled, failingFor(time.Hour)), "SourceInOperation/SourceInOperation", "", ""},
 		"A12b the target dies after the commit: the old source is not opened before it is fenced": {
 			with(committed(), away(1), func(v *View) { v.Now = v.Now.Add(time.Minute) }, isolatedAt(0, 8)), "InOperation/Fencing save Begin failover-9-TakenBack u1->u0", "", ""},
+		"A12b neither of them answers: the operation does not end before the old source is fenced": {
+			with(committed(), away(0), away(1), away(2), func(v *View) { v.Now = v.Now.Add(time.Minute) }), "InOperation/FenceNotProven", ReasonNotFenced, "force-promote: u1/8"},
+		"A12b another process committed, and may have opened the old source again: its pod's end is a fence": {
+			with(committed(), async, away(0), member(0, func(m *Member) { m.PodUID, m.EndedPodUID = "", "pod-u0" })), "InOperation/Opening Promote(u1 w=0 open)", "", ""},
+		"A12b and what it acknowledged then is asked for": {
+			with(committed(), away(0), member(0, func(m *Member) { m.PodUID, m.EndedPodUID = "", "pod-u0" })), "InOperation/Opening Isolate(u1) Isolate(u2)", "", ""},
+		"A12b a member that has more than the new source gives it that": {
+			with(committed(), away(0), isolatedAt(1, 8), isolatedAt(2, 8), member(2, func(m *Member) { m.Server.Channel.Retrieved = gtids(0, "1-11") })), "InOperation/Opening Promote(u2 w=0)", "", ""},
+		"A12b the one that may have it does not answer: a person can accept the loss": {
+			with(committed(), away(0), away(2), isolatedAt(1, 8), member(0, func(m *Member) { m.PodUID, m.EndedPodUID = "", "pod-u0" })), "InOperation/DataLossRisk", ReasonDataLossRisk, "force-promote: u1/8"},
+		"A12b the closed old source has more: the new one follows it": {
+			with(committed(), isolatedAt(0, 8), isolatedAt(1, 8), member(0, func(m *Member) { m.Server.Executed = gtids(0, "1-11") })), "InOperation/Opening Follow(u1<-u0)", "", ""},
+		"A12b an old source that is held and stopped is started read-only, to be asked": {
+			with(committed(), serverDown(0), held(0, 8)), "InOperation/Opening Demote(u0)", "", ""},
+		"A12b one that is stopped read-only and starts is not held again": {
+			with(committed(), serverDown(0), isolatedAt(0, 8), away(2), isolatedAt(1, 8), func(v *View) { v.Memory.Fenced = v1alpha1.FenceStopped }), "InOperation/DataLossRisk", ReasonDataLossRisk, "waiting for its server"},
+		"A12b the new source cannot connect to who has more: a person can accept the loss": {
+			with(committed(), isolatedAt(0, 8), copying(1, 0, "connection refused")), "InOperation/DataLossRisk Wait(u1)", ReasonDataLossRisk, "u1 has not got from u0 what it lacks: connection refused"},
+		"A12b or does not get it in time": {
+			with(committed(), isolatedAt(0, 8), copying(1, 0, ""), late), "InOperation/DataLossRisk Wait(u1)", ReasonDataLossRisk, "force-promote: u1/8"},
+		"A12b or has nobody to get it from": {
+			with(committed(), async, away(0), member(0, func(m *Member) { m.PodUID, m.EndedPodUID = "", "pod-u0" }), lacking(1), late), "InOperation/DataLossRisk Wait(u1)", ReasonDataLossRisk, "u1 has not got what it lacks"},
+		"A12b what it received it applies, however long that takes": {
+			with(committed(), isolatedAt(0, 8), member(1, func(m *Member) { m.Server.Executed = gtids(0, "1-9") }), late), "InOperation/Opening Wait(u1)", "", ""},
+		"A12b nobody that answers has what was recorded: it is waited for, and said": {
+			with(committed(), away(0), member(0, func(m *Member) { m.PodUID, m.EndedPodUID = "", "pod-u0" }), isolatedAt(1, 8), isolatedAt(2, 8), lacking(1), lacking(2)),
+			"InOperation/DataLossRisk", ReasonDataLossRisk, "nobody that answers has"},
+		"A12b no fence and nobody to be asked: it is waited for, and said": {
+			with(committed(), async, away(0), member(0, func(m *Member) { m.PodUID = "" })), "InOperation/FenceNotProven", ReasonNotFenced, "force-promote: u1/8"},
+		"A12b force: a person accepts the loss, at this epoch": {
+			with(committed(), async, away(0), func(v *View) { v.Request.Force, v.Request.ForceEpoch = "u1", 8 }), "InOperation/Opening save Resume switchover-8-Requested u0->u1", "", ""},
+		"A12b force: the loss of what others may have is accepted": {
+			with(committed(), away(0), away(2), isolatedAt(1, 8), member(0, func(m *Member) { m.PodUID, m.EndedPodUID = "", "pod-u0" }), func(v *View) { v.Request.Force, v.Request.ForceEpoch = "u1", 8 }), "InOperation/Opening save Resume switchover-8-Requested u0->u1", "", ""},
+		"A12b force: recorded, it is the fence": {
+			with(committed(), async, away(0), func(v *View) { v.Recorded.Operation.Fence.How = v1alpha1.FenceForced }), "InOperation/Opening Promote(u1 w=0 open)", "", ""},
+		"A12b force: the old source is stopped first, if its agent answers": {
+			with(committed(), async, func(v *View) { v.Recorded.Operation.Fence.How = v1alpha1.FenceForced }), "InOperation/Opening Demote(u0)", "", ""},
+		"A12b force: and opened without that, if it cannot be": {
+			with(committed(), async, member(0, func(m *Member) {
+				m.Refusals = []topology.Refusal{{Kind: topology.StepDemote, Message: "no"}}
+			}), func(v *View) { v.Recorded.Operation.Fence.How = v1alpha1.FenceForced }), "InOperation/Opening Promote(u1 w=0 open)", "", ""},
+		"A12b force: whoever does it without a proof is warned": {
+			with(committed(), async, away(0), member(0, func(m *Member) { m.PodUID = "" })), "InOperation/FenceNotProven", ReasonNotFenced, "make sure that u0 takes no writes"},
+		"A12b force: another member": {
+			with(committed(), async, away(0), away(1), func(v *View) { v.Request.Force, v.Request.ForceEpoch = "u2", 8 }), "InOperation/Fencing save Begin failover-9-Forced u1->u2", "", ""},
+		"A12b force: at another epoch it is none": {
+			with(committed(), async, away(0), func(v *View) { v.Request.Force, v.Request.ForceEpoch = "u1", 7 }), "InOperation/FenceNotProven", "", ""},
 		"A13a an evacuated unit is no candidate": {
 			with(failing(away(0), isolatedAt(1, 8), isolatedAt(2, 8)), evacuate(1, v1alpha1.EvacuationRestart)), "InOperation/Fencing save Commit failover-8-SourceFailed u0->u2", "", ""},
 		"A13a unless no other is": {
@@ -192,6 +239,10 @@ func TestRules(t *testing.T) {
 			with(healthy(3), notPromised(2), isolatedAt(2, 7), member(2, errant), evidenced(2)), "Degraded/ErrantTransactions", ReasonErrant, "reinit: " + uuid(2)},
 		"errant transactions: with permission it is": {
 			with(healthy(3), notPromised(2), isolatedAt(2, 7), member(2, errant), evidenced(2), member(2, func(m *Member) { m.Reinit = uuid(2) })), "Degraded/ErrantTransactions Provision(u2<-u0)", "", ""},
+		"errant transactions: those that came after the evidence are kept before the member is rebuilt": {
+			with(healthy(3), notPromised(2), isolatedAt(2, 7), member(2, errant), evidenced(2), member(2, func(m *Member) {
+				m.Reinit, m.Server.Executed = uuid(2), gtids(0, "1-10").Union(gtids(2, "1-2"))
+			})), "Degraded/ErrantTransactions Evidence(u2)", "", ""},
 		"purged: the last other copy is not replaced without permission": {
 			with(healthy(2), notPromised(1), member(0, func(m *Member) { m.Server.Purged = gtids(0, "1-8") }), member(1, func(m *Member) { m.Server.Executed, m.Server.Channel.Retrieved = gtids(0, "1-5"), gtid.Set{} })),
 			"SemiSyncDegraded/Unacknowledged", ReasonNeedsPermission, "last other copy"},
@@ -207,6 +258,9 @@ func TestRules(t *testing.T) {
 		})
 	}
 }
+
+// busy: the data of u<i> is being replaced.
+func busy(i int) edit { return member(i, func(m *Member) { m.Seen.Busy = "provision-1 (provision)" }) }
 
 // held: the server of u<i> is held down by the fence, and proven stopped.
 func held(i int, epoch int64) edit {
@@ -224,6 +278,9 @@ func promisedBefore(i int) edit {
 		v.Recorded.Durability = []v1alpha1.ReplicationDurabilityEntry{old, now}
 	}
 }
+
+// unsettled: nobody has seen yet who still acknowledges under the source's rule.
+func unsettled(v *View) { v.Memory.Settled = zeroTime }
 
 // unapplied: what u<i> received cannot be applied.
 func unapplied(i int) edit {
@@ -257,6 +314,53 @@ func committed() View {
 	})
 }
 
+// lacking: u<i> neither has nor received the last transaction.
+func lacking(i int) edit {
+	return member(i, func(m *Member) {
+		m.Server.Executed, m.Server.Channel.Retrieved = gtids(0, "1-9"), gtids(0, "1-9")
+	})
+}
+
+// late: the time of the operation is over.
+func late(v *View) { v.Now = v.Now.Add(time.Minute) }
+
+// copying: in the operation u<i> follows u<of>, which has more, and does not get it.
+func copying(i, of int, trouble string) edit {
+	return func(v *View) {
+		v.Members[of].Server.Executed = gtids(0, "1-11")
+		m := &v.Members[i]
+		m.Seen.Epoch, m.Seen.Record.Epoch = 8, 8
+		m.Server.Channel.Receiving, m.Server.Channel.ReceiverError = trouble == "", trouble
+	}
+}
+
+// The end of the pod that had the role is what proves later that it acknowledges nothing.
+func TestTheRecordedPodOfAFormerSourceStaysUntilItIsFenced(t *testing.T) {
+	gone := member(0, func(m *Member) { m.PodUID = "" })
+	for name, tc := range map[string]struct {
+		view View
+		want types.UID
+	}{
+		"while the new source cannot be asked": {with(committed(), away(0), away(1), gone), "pod-u0"},
+		"after the operation":                  {with(committed(), away(0), gone, func(v *View) { v.Recorded.Operation = nil }), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Decide(tc.view).Members[0].PodUID; got != tc.want {
+				t.Errorf("%q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// What others have and a new source has not is no transaction of their own before it is
+// opened.
+func TestWhatTheNewSourceLacksIsNotErrantBeforeItIsOpened(t *testing.T) {
+	v := with(committed(), away(0), isolatedAt(1, 8), isolatedAt(2, 8), member(2, func(m *Member) { m.Server.Executed = gtids(0, "1-11") }))
+	if got := Decide(v).Members[2].Errant; got != nil {
+		t.Errorf("reported: %+v", got)
+	}
+}
+
 // blockedOn: the source waits for u<i> alone.
 func blockedOn(i int) edit {
 	return func(v *View) {
@@ -283,5 +387,37 @@ func errant(m *Member) { m.Server.Executed = gtids(0, "1-10").Union(gtids(2, "1"
 func evidenced(i int) edit {
 	return func(v *View) {
 		v.Recorded.Members[i].Errant = &v1alpha1.ReplicationErrant{GTIDs: uuid(i) + ":1", Evidence: "evidence/7"}
+	}
+}
+
+// What the status says of evidence is about all that the member has, or about nothing.
+func TestEvidenceOfFewerErrantTransactionsIsReportedAsNone(t *testing.T) {
+	long := func(last int) gtid.Set {
+		s := gtids(2, "1")
+		for i := 3; i <= last; i += 2 {
+			s = s.Union(gtids(2, fmt.Sprint(i)))
+		}
+		return s
+	}
+	for name, tc := range map[string]struct {
+		reported, now gtid.Set
+		want          string
+	}{
+		"the same":                   {gtids(2, "1"), gtids(2, "1"), "evidence/7"},
+		"fewer":                      {gtids(2, "1-2"), gtids(2, "1"), "evidence/7"},
+		"more":                       {gtids(2, "1"), gtids(2, "1-2"), ""},
+		"the same, longer than kept": {long(1999), long(1999), "evidence/7"},
+		"more, beyond what is kept":  {long(1999), long(2001), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := with(healthy(3), notPromised(2), isolatedAt(2, 7), evidenced(2), member(2, func(m *Member) {
+				m.Server.Executed = gtids(0, "1-10").Union(tc.now)
+			}))
+			v.Recorded.Members[2].Errant.GTIDs = errantText(tc.reported)
+			got := Decide(v).Members[2].Errant
+			if got == nil || got.Evidence != tc.want || len(got.GTIDs) > 1024 {
+				t.Errorf("got %+v, want the evidence %q", got, tc.want)
+			}
+		})
 	}
 }

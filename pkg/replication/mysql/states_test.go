@@ -22,11 +22,23 @@ func TestStates(t *testing.T) {
 		// reason and text of a finding; empty: not looked at.
 		reason, text string
 	}{
-		"Healthy: nothing is called or recorded": {healthy(3), "Healthy/Healthy", "", ""},
-		"Hibernated: nothing is done":            {with(healthy(3), away(0), away(1), away(2), func(v *View) { v.Request.Hibernated = true }), "Hibernated/Hibernated", "", ""},
-		"Paused: nothing is done":                {with(healthy(3), away(0), enabled, failingFor(time.Hour), func(v *View) { v.Request.Paused = true }), "Paused/Paused", "", ""},
+		"Healthy: nothing is called or recorded":                                {healthy(3), "Healthy/Healthy", "", ""},
+		"Healthy: another account of the channels is given to the source first": {with(healthy(3), channels("old", "old", "old")), "/ Promote(u0 w=1 open)", "", ""},
+		"Healthy: then to the replicas":                                         {with(healthy(3), channels("new", "old", "new")), "Healthy/Healthy Follow(u1<-u0 ack)", "", ""},
+		"Healthy: not to replicas that the source would not let in with it": {with(healthy(3), channels("old", "old", "old"),
+			member(0, func(m *Member) { m.Refusals = []topology.Refusal{{Kind: topology.StepPromote, Message: "busy"}} })), "Healthy/Healthy", "", ""},
+		"Healthy: nor before the source's agent says that it has it":         {with(healthy(3), channels("", "old", "new")), "Healthy/Healthy", "", ""},
+		"Healthy: agents that do not say which one they have are left alone": {with(healthy(3), channels("", "", "")), "Healthy/Healthy", "", ""},
+		"Hibernated: nothing is done":                                        {with(healthy(3), away(0), away(1), away(2), func(v *View) { v.Request.Hibernated = true }), "Hibernated/Hibernated", "", ""},
+		"Paused: nothing is done":                                            {with(healthy(3), away(0), enabled, failingFor(time.Hour), func(v *View) { v.Request.Paused = true }), "Paused/Paused", "", ""},
 		"Paused: a new pod gets its recorded role": {with(healthy(3), func(v *View) { v.Request.Paused = true },
 			member(1, func(m *Member) { m.Seen.Record = nil })), "Paused/Paused Follow(u1<-u0 ack)", "", ""},
+		"Paused: a source that waits closed in its new pod is opened once enough can acknowledge": {with(healthy(3), func(v *View) { v.Request.Paused = true }, waitsClosed),
+			"Paused/Paused Promote(u0 w=1 open)", "", ""},
+		"Paused: it stays closed before that": {with(healthy(3), func(v *View) { v.Request.Paused = true }, waitsClosed, deaf(1), deaf(2), unattached(1), unattached(2)),
+			"Paused/Paused", "", ""},
+		"Paused: a source that was closed for good is not opened": {with(healthy(3), func(v *View) { v.Request.Paused = true }, isolatedAt(0, 7)),
+			"Paused/Paused", "", ""},
 		"Blind: no agent answers": {with(healthy(3), away(0), away(1), away(2), enabled, failingFor(time.Hour)), "Blind/NoAgentAnswers", "", ""},
 		"Uninitialised: the first source is recorded before it is called": {with(healthy(3), pristine), "Uninitialised/NoSource save Adopt", "", ""},
 		"Uninitialised: the server is waited for":                         {with(healthy(3), pristine, serverDown(0)), "Uninitialised/Waiting", "", ""},
@@ -67,11 +79,16 @@ func TestStates(t *testing.T) {
 			v.Recorded.Durability = []v1alpha1.ReplicationDurabilityEntry{{Source: uuid(0)}}
 			v.Members[0].Seen.Record.Rule, v.Members[0].Server.SemiSync = topology.Rule{}, SemiSync{}
 		}, away(1)), "SemiSyncDegraded/Unacknowledged", "", ""},
-		"Provisioning: an empty member is made a copy":    {with(healthy(3), manyTransactions, member(2, empty), notPromised(2)), "Provisioning/Provisioning Provision(u2<-u0)", "", ""},
-		"Provisioning: commits do not count on it before": {with(healthy(3), manyTransactions, member(2, empty)), "/ save Durability", "", ""},
-		"Degraded: a replica does not receive":            {with(healthy(3), deaf(1)), "Degraded/NotReplicating", ReasonReplicating, "does not receive"},
-		"Degraded: a replica does not answer":             {with(healthy(3), away(2)), "Degraded/Unreachable", "", ""},
-		"Degraded: one that left degrades nothing":        {with(healthy(4), away(3), member(3, func(m *Member) { m.Leaving = true }), notPromised(3)), "Healthy/Healthy", "", ""},
+		"Provisioning: an empty member is made a copy":                                          {with(healthy(3), manyTransactions, member(2, empty), notPromised(2)), "Provisioning/Provisioning Provision(u2<-u0)", "", ""},
+		"Provisioning: commits do not count on it before":                                       {with(healthy(3), manyTransactions, member(2, empty)), "/ save Durability", "", ""},
+		"Degraded: a replica does not receive":                                                  {with(healthy(3), deaf(1)), "Degraded/NotReplicating", ReasonReplicating, "does not receive"},
+		"Degraded: a replica does not answer":                                                   {with(healthy(3), away(2)), "Degraded/Unreachable", "", ""},
+		"Degraded: an older member that is two series behind is not made to follow, or rebuilt": {with(healthy(3), joins("5.7.44")), "Degraded/VersionsApart", ReasonVersions, "8.1 to 8.4"},
+		"Degraded: nor a newer one by two":                                                      {with(healthy(3), joins("9.7.0"), member(0, func(m *Member) { m.Seen.Version = "8.0.46" })), "Degraded/VersionsApart", ReasonVersions, "8.0.46"},
+		"Healthy: a version that nobody can read is no reason":                                  {with(healthy(3), joins("unknown")), "Healthy/Healthy Follow(u2<-u0 ack)", "", ""},
+		"Healthy: one series is what an upgrade comes through":                                  {with(healthy(3), joins("8.0.46")), "Healthy/Healthy Follow(u2<-u0 ack)", "", ""},
+		"Healthy: to an innovation release as well":                                             {with(healthy(3), joins("9.3.0")), "Healthy/Healthy Follow(u2<-u0 ack)", "", ""},
+		"Degraded: one that left degrades nothing":                                              {with(healthy(4), away(3), member(3, func(m *Member) { m.Leaving = true }), notPromised(3)), "Healthy/Healthy", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := decideTwice(t, tc.view)
@@ -80,6 +97,51 @@ func TestStates(t *testing.T) {
 			}
 			if tc.reason != "" && !found(p, tc.reason, tc.text) {
 				t.Errorf("no %s with %q: %s, %+v", tc.reason, tc.text, p.Message, p.Findings)
+			}
+		})
+	}
+}
+
+// waitsClosed: the source has its role, and waits for those that acknowledge.
+func waitsClosed(v *View) {
+	m := &v.Members[0]
+	r := *m.Seen.Record
+	r.Open = false
+	m.Seen.Record, m.Seen.ReadOnly = &r, true
+}
+
+// Somebody has to look again, for nothing happens in the API when members are attached.
+func TestAPausedReplicationWhoseSourceWaitsClosedIsLookedAtAgain(t *testing.T) {
+	p := Decide(with(healthy(3), func(v *View) { v.Request.Paused = true }, waitsClosed, deaf(1), deaf(2), unattached(1), unattached(2)))
+	if p.Requeue != workInterval {
+		t.Errorf("looked at again after %v, want %v", p.Requeue, workInterval)
+	}
+}
+
+// A replica that is new to the set, and fetches what it lacks, protects nobody's commits
+// before it is seen to have it all; no server announces that.
+func TestAReplicaThatIsToAcknowledgeIsLookedAtAgainSoon(t *testing.T) {
+	fetches := member(2, func(m *Member) {
+		m.Server.SemiSync.Acknowledges = false
+		m.Server.Executed = gtids(0, "1-5")
+		m.Server.Channel.Retrieved = gtids(0, "6-7")
+	})
+	broken := member(2, func(m *Member) {
+		m.Server.Channel.Receiving, m.Server.Channel.ReceiverError = false, "Access denied"
+	})
+	for name, tc := range map[string]struct {
+		edits []edit
+		want  time.Duration
+	}{
+		"it fetches":                        {[]edit{notPromised(2), fetches}, workInterval},
+		"it connects":                       {[]edit{notPromised(2), fetches, deaf(2)}, workInterval},
+		"its receiver has an error":         {[]edit{notPromised(2), fetches, broken}, restInterval},
+		"commits wait for it already":       {[]edit{member(2, func(m *Member) { m.Server.Executed = gtids(0, "1-5") })}, restInterval},
+		"commits wait for nobody's receipt": {[]edit{async, fetches}, restInterval},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if p := Decide(with(healthy(3), tc.edits...)); p.Requeue != tc.want || len(p.Steps) > 0 || p.Change != nil {
+				t.Errorf("looked at again after %v, want %v; %s", p.Requeue, tc.want, line(p))
 			}
 		})
 	}
@@ -153,4 +215,22 @@ func empty(m *Member) {
 		panic(err)
 	}
 	m.Server = &Server{UUID: id}
+}
+
+// channels: the members have these accounts in force, and another one is asked for.
+func channels(ids ...string) edit {
+	return func(v *View) {
+		v.Request.Channel = "new"
+		for i, id := range ids {
+			v.Members[i].Seen.Record.Channel = id
+		}
+	}
+}
+
+// joins: u2 has this version, and does not follow yet.
+func joins(version string) edit {
+	return member(2, func(m *Member) {
+		m.Seen.Version = version
+		m.Seen.Record.Role, m.Seen.Record.Upstream = topology.RoleIsolated, topology.Upstream{}
+	})
 }

@@ -48,6 +48,8 @@ type Member struct {
 type Server struct {
 	UUID             gtid.UUID
 	Executed, Purged gtid.Set
+	// Committing is what is in its binary log, or about to be, and not executed yet.
+	Committing gtid.Set
 	// Channel is nil if there is none.
 	Channel  *Channel
 	SemiSync SemiSync
@@ -128,6 +130,10 @@ func (m *Member) holds() gtid.Set {
 	}
 	return m.Server.Executed.Union(m.Server.Channel.Retrieved)
 }
+
+// logged is all that is in the server's binary log, or about to be: also commits that wait
+// for an acknowledgement.
+func (s *Server) logged() gtid.Set { return s.Executed.Union(s.Committing) }
 
 // refused says why a call of this kind failed in this pass; ok is false if none did.
 func (m *Member) refused(kind topology.StepKind) (string, bool) {

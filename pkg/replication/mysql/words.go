@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
@@ -21,15 +20,6 @@ func names(r topology.Rule) string {
 		list = append(list, m.Name)
 	}
 	return strings.Join(list, ", ")
-}
-
-// executedAt a position.
-func executedAt(p topology.Position) gtid.Set {
-	s, ok := p.Executed.(gtid.Set)
-	if !ok {
-		return gtid.Set{}
-	}
-	return s
 }
 
 // shorten a text for a message.

@@ -65,7 +65,7 @@ func init() {
 			}
 		}},
 		// What looks after a server.
-		"tend":      of(func(m *member) { m.pod.tend(); m.pod.clone(); m.eachFormer((*pod).tend) }),
+		"tend":      of(func(m *member) { m.pod.tend(); m.pod.clone(); m.pod.restoring(); m.eachFormer((*pod).tend) }),
 		"supervise": of(func(m *member) { m.pod.supervise(); m.eachFormer((*pod).supervise) }),
 		"apply-unit": of(func(m *member) {
 			if !m.pod.desired.applied && !m.w.cut[apiNode][m.index] {
@@ -108,11 +108,16 @@ func init() {
 		}},
 		"delete-pod":   of(func(m *member) { m.deletePod() }),
 		"force-delete": of(func(m *member) { m.forceDelete() }),
+		"node-gone":    of(func(m *member) { m.nodeGone() }),
 		"lose-volume":  of(func(m *member) { m.loseVolume() }),
 		// People.
-		"want":    {"m", func(w *World, a Action, _ Operator) { w.journal.wanted = a.a }},
-		"isolate": {"m", func(w *World, a Action, _ Operator) { w.journal.isolated[a.a] = true }},
-		"join":    {"m", func(w *World, a Action, _ Operator) { w.journal.isolated[a.a] = false }},
+		"want":           {"m", func(w *World, a Action, _ Operator) { w.journal.wanted = a.a }},
+		"isolate":        {"m", func(w *World, a Action, _ Operator) { w.journal.isolated[a.a] = true }},
+		"pause":          {"", func(w *World, _ Action, _ Operator) { w.journal.paused = true }},
+		"unpause":        {"", func(w *World, _ Action, _ Operator) { w.journal.paused = false }},
+		"restore":        {"", func(w *World, _ Action, _ Operator) { w.askRestore() }},
+		"forget-restore": {"", func(w *World, _ Action, _ Operator) { w.forgetRestore() }},
+		"join":           {"m", func(w *World, a Action, _ Operator) { w.journal.isolated[a.a] = false }},
 		// Time in which nothing goes wrong.
 		"rounds": {"d", func(w *World, a Action, make Operator) {
 			for range a.a {
@@ -161,6 +166,7 @@ func (m *member) step() {
 	m.pod.supervise()
 	m.pod.tend()
 	m.pod.clone()
+	m.pod.restoring()
 	for range m.w.speed {
 		m.server.receive()
 		m.server.acknowledge()
@@ -267,6 +273,18 @@ func (m *member) loseVolume() {
 	m.w.servers++
 	m.newPod()
 }
+
+// nodeGone is the proven end of a pod with its node. The next pod waits for a node until
+// delete-pod, or until nothing goes wrong any more.
+func (m *member) nodeGone() {
+	if m.server.up {
+		m.server.end()
+	}
+	m.pod.alive, m.ended = false, m.pod.uid
+}
+
+// gone: the member has no pod now.
+func (m *member) gone() bool { return m.ended == m.pod.uid }
 
 // maxLostVolumes in one schedule. Where W is 2 or more two could be lost, but for the
 // moment in which a replica has dropped what it received because its new upstream has it.

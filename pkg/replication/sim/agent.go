@@ -37,6 +37,8 @@ type pod struct {
 	onDisk *record
 	// provision is the last operation.
 	provision *provision
+	// restore that runs; empty: none.
+	restore types.UID
 	// forgot its durability: see Rules.RecordedDurability.
 	forgot bool
 	// since is for how many looks commits have waited with enough receivers attached.
@@ -140,6 +142,8 @@ type change struct {
 	upstreamExecuted string
 	// server expected; empty: any.
 	server string
+	// urgent ones wait for no operation.
+	urgent bool
 }
 
 // role makes a change; with crash the agent dies after it was recorded.
@@ -150,6 +154,9 @@ func (p *pod) role(c change, crash bool) (*agentclient.Observation, error) {
 	retry, err := p.checkOrder(c.fence.Term, c.fence.Seq, c.fence.ReplicationUID, c.call, p.desired.last)
 	if err != nil {
 		return nil, err
+	}
+	if busy := p.busy(); busy != "" && !c.urgent && p.desired.record.Role != agentclient.RoleUnknown {
+		return nil, p.refuse(agentclient.Busy, "operation %s has the unit", busy)
 	}
 	if c.server != "" {
 		if !p.server.runs() {
@@ -228,11 +235,11 @@ func (p *pod) follow(r agentclient.FollowRequest, crash bool) (*agentclient.Obse
 }
 
 func (p *pod) demote(f agentclient.RoleFence, crash bool) (*agentclient.Observation, error) {
-	return p.role(change{fence: f, call: demoteCall{f}, set: isolated}, crash)
+	return p.role(change{fence: f, call: demoteCall{f}, set: isolated, urgent: true}, crash)
 }
 
 func (p *pod) isolate(f agentclient.RoleFence, crash bool) (*agentclient.Observation, error) {
-	return p.role(change{fence: f, call: isolateCall{f}, set: func(next *record) error {
+	return p.role(change{fence: f, call: isolateCall{f}, urgent: true, set: func(next *record) error {
 		if next.Role == agentclient.RoleSource {
 			return errors.New("this is the source: demote it first")
 		}

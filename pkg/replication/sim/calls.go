@@ -106,7 +106,7 @@ func (p *pod) status() *agentclient.Status {
 		AgentVersion: "sim", Capabilities: []string{"roles"}, PodUID: p.uid, UnitUID: p.m.unitUID,
 		Epoch: d.epoch, Generation: d.generation, Holds: slices.Clone(d.holds), State: p.state(), Version: "9.7.0",
 		Writable: p.server.runs() && !p.server.readOnly, HoldsOrder: d.holdsOrder, Owner: d.owner,
-		Data:      &agentclient.DataIdentity{SystemID: p.server.uuid(), Pristine: p.pristine()},
+		Data:      &agentclient.DataIdentity{SystemID: p.server.uuid(), DataGeneration: p.server.generation, Pristine: p.pristine()},
 		JournalID: "journal-" + p.m.name,
 	}
 	if d.record.Role != "" {
@@ -144,7 +144,7 @@ func (p *pod) state() agentclient.ServerState {
 
 func (p *pod) observe() *agentclient.Observation {
 	s := p.server
-	o := &agentclient.Observation{Status: p.status(), ObservedAt: p.m.w.now, ServerID: s.uuid(), ReadOnly: true}
+	o := &agentclient.Observation{Status: p.status(), ObservedAt: p.m.w.now, ServerID: s.uuid(), ReadOnly: true, Busy: p.busy()}
 	if !s.runs() {
 		o.ServerID, o.Error = "", "the server does not answer"
 		return o
@@ -156,6 +156,10 @@ func (p *pod) observe() *agentclient.Observation {
 			SourceEnabled: s.semiSync.source, SourceActive: s.semiSync.source, ReplicaEnabled: s.semiSync.replica,
 			WaitFor: int32(s.semiSync.waitFor), Clients: int32(s.clients()), WaitingSessions: int32(len(s.waiting)),
 		},
+	}
+	if p.m.w.Rules.LoggedPositions {
+		committing := s.committing()
+		m.Committing = committing.text()
 	}
 	if s.channel.host >= 0 {
 		c := &agentclient.MySQLChannel{

@@ -7,10 +7,10 @@ import "testing"
 
 // TestSchedules is the operator that is shipped: it violates nothing.
 func TestSchedules(t *testing.T) {
-	run(t, ShippedRules(), Worker, Violation, schedules(t))
+	run(t, AllRules(), Worker, Violation, schedules(t))
 }
 
 // TestSetsRecover: it makes the set whole again when nothing goes wrong any more.
 func TestSetsRecover(t *testing.T) {
-	run(t, ShippedRules(), Worker, Unrecovered, schedules(t)/50)
+	run(t, AllRules(), Worker, Unrecovered, schedules(t)/50)
 }

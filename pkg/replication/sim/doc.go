@@ -24,8 +24,8 @@
 // with which the simulator itself is tested. pkg/replication/conformance is passed by the
 // model and by real servers.
 //
-// Not modelled: restores of the source's data, appliers that stop on an error, groups,
-// the second in which a source's agent has not yet cut off a foreign receiver.
+// Not modelled: appliers that stop on an error, groups, the second in which a source's
+// agent has not yet cut off a foreign receiver.
 //
 // The model's rules are those of the agent (pkg/agent/roles, gate, serve, supervise)
 // and of MySQL's semi-synchronous replication. Each rule of the design that keeps

@@ -6,11 +6,14 @@ package sim
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 	"github.com/upmio/unit-operator/pkg/replication/worker"
 )
@@ -22,6 +25,12 @@ type journal struct {
 	wanted int
 	// isolated members of spec.replica.
 	isolated [maxMembers]bool
+	// paused by its annotation.
+	paused bool
+	// restore is the call that is to replace, or replaces, the source's data; empty: none.
+	restore types.UID
+	// restores counts them.
+	restores int
 }
 
 var _ worker.Journal = &Seat{}
@@ -41,7 +50,7 @@ func (s *Seat) Load(context.Context) (*worker.Loaded, error) {
 	w.now = w.now.Add(callTime)
 	l := &worker.Loaded{
 		Request: topology.Request{
-			UID: replicationUID, Sync: !w.async, Source: w.members[w.journal.wanted].name,
+			UID: replicationUID, Sync: !w.async, Source: w.members[w.journal.wanted].name, Paused: w.journal.paused, Replacing: w.journal.restore,
 			Failover: topology.Failover{Enabled: true, Delay: failoverDelay},
 		},
 		Recorded: w.read(),
@@ -69,6 +78,10 @@ func (s *Seat) Load(context.Context) (*worker.Loaded, error) {
 			Name: m.name, UnitUID: m.unitUID, Host: m.name, Port: 3306, Priority: 1, Isolated: w.journal.isolated[i], Owned: true,
 			HadData: !all.empty(), PodUID: m.pod.uid, PodReady: m.server.runs() && !w.cut[apiNode][i], EndedPodUID: m.ended, Reinit: reinit,
 		})
+		if m.gone() {
+			l.Members[len(l.Members)-1].PodUID = ""
+			continue
+		}
 		l.Targets[m.name] = m.pod.target()
 	}
 	return l, nil
@@ -77,10 +90,26 @@ func (s *Seat) Load(context.Context) (*worker.Loaded, error) {
 // read is what an operator reads as recorded, by the rules that hold.
 func (w *World) read() topology.Recorded {
 	r := w.journal.recorded.Clone()
-	if len(r.Durability) > 1 && !w.Rules.DurabilityList {
-		r.Durability = r.Durability[len(r.Durability)-1:]
+	n := len(r.Durability)
+	if op := r.Operation; op != nil && op.Phase == topology.PhaseFencing && !w.Rules.CountQuorum {
+		for i := range r.Durability {
+			if e := &r.Durability[i]; e.W > 0 {
+				e.W = int32(len(e.Members))
+			}
+		}
+	}
+	switch {
+	case n > 1 && !w.Rules.DurabilityList:
+		r.Durability = r.Durability[n-1:]
+	case n > 2 && !w.Rules.LeftMayCount && hasAll(r.Durability[n-2], r.Durability[n-3]) && hasAll(r.Durability[n-2], r.Durability[n-1]):
+		r.Durability = slices.Delete(r.Durability, n-2, n-1)
 	}
 	return r
+}
+
+// hasAll says whether an entry names all that another one of the same source does.
+func hasAll(e, of v1alpha1.ReplicationDurabilityEntry) bool {
+	return e.Source == of.Source && !slices.ContainsFunc(of.Members, func(m v1alpha1.DurabilityMember) bool { return !slices.Contains(e.Members, m) })
 }
 
 // stored is what the API keeps of it: times in seconds.

@@ -11,7 +11,7 @@ import (
 // write all the time: each comes, and loses nothing.
 func TestSwitchoversUnderWrites(t *testing.T) {
 	for _, async := range []bool{false, true} {
-		w := newWorld(3, ShippedRules())
+		w := newWorld(3, AllRules())
 		// A replica is faster than what it has to catch up with.
 		w.async, w.speed = async, 2
 		defer w.stopOperator(0)

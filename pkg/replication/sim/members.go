@@ -113,8 +113,8 @@ func (s *Seat) Provision(_ context.Context, t agentclient.Target, r agentclient.
 			return err
 		}
 		if p.provision == nil || p.provision.request.ID != r.ID {
-			if p.provision != nil && !p.provision.operation.State.Final() {
-				return p.refuse(agentclient.Busy, "operation %s has the unit", p.provision.request.ID)
+			if busy := p.busy(); busy != "" {
+				return p.refuse(agentclient.Busy, "operation %s has the unit", busy)
 			}
 			p.provision = &provision{r, agentclient.Operation{ID: r.ID, Action: agentclient.ActionProvision, State: agentclient.OperationRunning, Started: s.w.now}}
 		}
@@ -125,6 +125,14 @@ func (s *Seat) Provision(_ context.Context, t agentclient.Target, r agentclient.
 		return nil, err
 	}
 	return &out, nil
+}
+
+// busy names the operation that replaces the pod's data.
+func (p *pod) busy() string {
+	if op := p.provision; op != nil && !op.operation.State.Final() {
+		return op.request.ID
+	}
+	return string(p.restore)
 }
 
 // clone is what an operation that runs comes to, in one step.
@@ -168,7 +176,7 @@ func (w *World) replace(p *pod, donor *server) {
 	old.end()
 	s := newServer(w, w.servers)
 	w.servers++
-	s.purged, s.executed = donor.executed, donor.executed
+	s.purged, s.executed, s.generation = donor.executed, donor.executed, old.generation+1
 	s.pod = p
 	p.server, p.m.server = s, s
 	p.restartAgent()

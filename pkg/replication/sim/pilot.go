@@ -186,7 +186,15 @@ func (p *pilot) steady() error {
 				return err
 			}
 		}
-		p.status.Durability = append(p.status.Durability, want)
+		// Commits that wait may be released by any of both.
+		either := want
+		either.Members = slices.Clone(want.Members)
+		for _, m := range newest.Members {
+			if !slices.Contains(either.Members, m) {
+				either.Members = append(either.Members, m)
+			}
+		}
+		p.status.Durability = append(p.status.Durability, either, want)
 		return p.save()
 	}
 	r := p.record(source)
@@ -235,9 +243,9 @@ func (p *pilot) settle(source int) error {
 	if at == nil || !at.Answered || at.ServerID != newest.Source {
 		return nil
 	}
-	n := int32(0)
+	n, logged := int32(0), all(at).Union(gtid.MustParse(at.MySQL.Committing))
 	for _, m := range newest.Members {
-		if o := p.observe(p.index(m.Name)); o != nil && o.Answered && o.ServerID == m.ServerUUID && all(o).Contains(all(at)) {
+		if o := p.observe(p.index(m.Name)); o != nil && o.Answered && o.ServerID == m.ServerUUID && all(o).Contains(logged) {
 			n++
 		}
 	}

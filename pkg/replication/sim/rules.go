@@ -55,13 +55,18 @@ type Rules struct {
 	// no members. That it looks once a second only is not modelled.
 	ForeignReceivers bool
 
-	// LeftDoNotCount: the acknowledgement of a receiver that has left is forgotten. The
-	// agents cannot do it yet: a server counts it when W is lowered.
-	LeftDoNotCount bool
+	// LeftMayCount: a source counts the acknowledgements of receivers that have left, and
+	// an entry of the durability list says so until what they acknowledged is elsewhere.
+	// Off: that entry is not there when the operator reads.
+	LeftMayCount bool
+	// LoggedPositions: what a source says that it has logged has the commits that wait.
+	// Off: it tells only what it has executed.
+	LoggedPositions bool
 	// DurabilityList: an entry of the durability list counts until its successor is
 	// proven. Off: only the newest entry is there when the operator reads.
 	DurabilityList bool
-	// CountQuorum: R + W > N. Off: the pilot is content with any vote.
+	// CountQuorum: R + W > N. Off: while a failover collects votes each promise reads as
+	// one of all members, by which any vote is enough.
 	CountQuorum bool
 	// CompareAndSwap: what was recorded since it was read is not written over.
 	CompareAndSwap bool
@@ -73,12 +78,7 @@ func AllRules() Rules {
 		KillWaiting: true, IsolatedRole: true, PositionsAfterVote: true, RecordedDurability: true,
 		DurabilityBeforeOpen: true, ClosedStart: true, ProvenStop: true, PodEndProven: true,
 		KeepReceived: true, ApplyFirst: true, KeepRelayLog: true, SyncRelayLog: true, NeverDegrade: true,
-		CallOrder: true, EpochOrder: true, AcknowledgedIsolate: true, ForeignReceivers: true, LeftDoNotCount: true,
-		DurabilityList: true, CountQuorum: true, CompareAndSwap: true,
+		CallOrder: true, EpochOrder: true, AcknowledgedIsolate: true, ForeignReceivers: true,
+		LeftMayCount: true, LoggedPositions: true, DurabilityList: true, CountQuorum: true, CompareAndSwap: true,
 	}
 }
-
-// ShippedRules are those of the agents as they are, but for one: LeftDoNotCount is taken
-// as kept, and a scenario has what comes of it. The worker judges promises of sources
-// before by the position that was taken over.
-func ShippedRules() Rules { return AllRules() }

@@ -18,17 +18,22 @@ import (
 
 var update = flag.Bool("update", false, "write what happens into the scenarios")
 
-// TestScenarios runs the files of testdata. A file is blocks of commands, each followed
-// by ---- and what clients and people see of it. The first command is
+// TestScenarios runs the files of testdata, and those of rules that are off. A file is
+// blocks of commands, each followed by ---- and what clients and people see of it. The
+// first command is
 //
 //	world MEMBERS [async] [off=RULE] [operator=pilot]
 //
 // which makes a set and lets it settle; others are actions, "show", which says what the
 // members have, and "recover", after which nothing goes wrong any more.
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
+	var files []string
+	for _, pattern := range []string{"testdata/*.txt", "testdata/off/*.txt"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no scenarios in %s: %v", pattern, err)
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {

@@ -30,7 +30,8 @@ type server struct {
 		waitFor         int
 	}
 	waiting []commit
-	// acknowledged is how far each receiver has acknowledged the binary log.
+	// acknowledged is how far each receiver has acknowledged the binary log. One that has
+	// left still counts.
 	acknowledged [maxServers]int
 	// attached are the connections of receivers, by server.
 	attached [maxServers]*connection
@@ -43,6 +44,8 @@ type server struct {
 	// promised is how many copies next to its own a commit has when it is acknowledged, by
 	// the record that was last in force.
 	promised int
+	// generation of its data.
+	generation int64
 	// tenure in which the server was opened last, see record.
 	tenure int
 }
@@ -98,6 +101,14 @@ func (s *server) all() set {
 		a.add(t)
 	}
 	return a
+}
+
+// committing is what the binary log has and is not executed: it waits.
+func (s *server) committing() (c set) {
+	for _, w := range s.waiting {
+		c.add(w.transaction)
+	}
+	return c
 }
 
 // runs says whether the process can do anything now.
@@ -235,9 +246,6 @@ func (s *server) clients() (n int) {
 func (s *server) detach(c *connection) {
 	if s.attached[c.from.number] == c {
 		s.attached[c.from.number] = nil
-		if s.w.Rules.LeftDoNotCount {
-			s.acknowledged[c.from.number] = 0
-		}
 	}
 	if c.from.upstream == c {
 		c.from.upstream = nil

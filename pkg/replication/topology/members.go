@@ -28,11 +28,13 @@ type Request struct {
 	Paused bool
 	// Hibernated: the set was asked for no units at all.
 	Hibernated bool
-	// Replacing: an operation that replaces the source's data, such as a restore, waits
-	// for its turn or runs.
-	Replacing  bool
+	// Replacing is the call that replaces the source's data, such as a restore, and waits
+	// for its turn or runs; empty: none.
+	Replacing  types.UID
 	Failover   Failover
 	Durability Durability
+	// Channel is the ID of the account that channels log in with; empty: it has none.
+	Channel string
 }
 
 // Failover says when another member becomes the source without being asked to.
@@ -125,6 +127,9 @@ type Record struct {
 	Released   bool
 	// Acknowledge: a replica may acknowledge commits; nil: its agent does not say.
 	Acknowledge *bool
+	// Channel is the ID of the account that its channel, or those that follow it, log in
+	// with; empty: its agent does not say.
+	Channel string
 }
 
 // Upstream is whom a replica receives from.
@@ -163,9 +168,11 @@ type Observed struct {
 	ReadOnly bool
 	ServerID string
 	Version  string
-	// Generation of its data by the volume's identity.
+	// Generation of its data by the volume's identity. Pristine: it has no data, by the
+	// word of the server.
 	Generation int64
-	// Busy is the operation that has the unit, in words; empty: none.
+	Pristine   bool
+	// Busy is the operation that replaces the unit's data, in words; empty: none.
 	Busy string
 	// LowOnDisk: it is below its reserve of free space.
 	LowOnDisk bool

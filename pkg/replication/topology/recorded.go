@@ -54,6 +54,7 @@ func (r *Recorded) SourcePod() types.UID {
 // Clone shares nothing with r that a change of either could reach.
 func (r *Recorded) Clone() Recorded {
 	c := *r
+	c.Data = *r.Data.DeepCopy()
 	c.Durability = make([]v1alpha1.ReplicationDurabilityEntry, 0, len(r.Durability))
 	for i := range r.Durability {
 		c.Durability = append(c.Durability, *r.Durability[i].DeepCopy())
@@ -74,7 +75,7 @@ func (m *Memory) Owns(op *v1alpha1.ReplicationOperation) bool {
 
 // Forget the operation.
 func (m *Memory) Forget() {
-	m.Operation, m.Epoch, m.Fenced, m.Aborting, m.CommitUnknown, m.ClosedAt = "", 0, "", "", false, time.Time{}
+	m.Operation, m.Epoch, m.Fenced, m.Committed, m.Aborting, m.CommitUnknown, m.ClosedAt = "", 0, "", false, "", false, time.Time{}
 }
 
 // Own the operation from its first call, or from when it was resumed.
@@ -103,6 +104,8 @@ type Memory struct {
 	Epoch     int64
 	// Fenced: this process has seen the former source fenced at Epoch.
 	Fenced v1alpha1.FenceProof
+	// Committed: this process has itself recorded the commit, and knows that it is.
+	Committed bool
 	// Aborting is why the operation is being taken back, in words; empty: it is not.
 	Aborting string
 	// CommitUnknown: the commit was written, and its outcome is not known. Until the old
@@ -122,9 +125,12 @@ type Memory struct {
 	Positions []Position
 	// Provisioned is how many copies of a member have ended, by the member's name.
 	Provisioned map[string]int
-	// Settled is when the rule of the source was last seen changed; positions count for a
-	// new entry of durability only after that.
+	// Settled is when the source's rule was first seen in force with nobody acknowledging
+	// whom it does not name. Logged is looked at only after that.
 	Settled time.Time
+	// Logged is what the source had in its binary log after that, in the engine's own form,
+	// commits that wait included; nil: it was not asked since.
+	Logged any
 	// SettledUnder is the list of promises that was recorded then: after another one, which
 	// another operator may have recorded, nothing is settled.
 	SettledUnder []v1alpha1.ReplicationDurabilityEntry

@@ -6,6 +6,9 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
@@ -91,16 +94,25 @@ func InOrder(n int, f func(i int)) {
 	}
 }
 
-// AtOnce runs all at the same time.
+// AtOnce runs all at the same time. A panic of one becomes the caller's when all have
+// ended: in a goroutine of its own it would end the process.
 func AtOnce(n int, f func(i int)) {
-	done := make(chan struct{})
+	crashes := make(chan string, n)
+	var all sync.WaitGroup
 	for i := range n {
-		go func() {
-			defer func() { done <- struct{}{} }()
+		all.Go(func() {
+			defer func() {
+				if r := recover(); r != nil {
+					crashes <- fmt.Sprintf("%v\n%s", r, debug.Stack())
+				}
+			}()
 			f(i)
-		}()
+		})
 	}
-	for range n {
-		<-done
+	all.Wait()
+	select {
+	case crash := <-crashes:
+		panic(crash)
+	default:
 	}
 }

@@ -176,7 +176,7 @@ func observed(at time.Time, o *agentclient.Observation) *topology.Observed {
 	s := o.Status
 	out := &topology.Observed{
 		At: at, PodUID: s.PodUID, Epoch: s.Epoch, Holds: s.Holds, HoldsOrder: s.HoldsOrder,
-		Answered: o.Answered, Trouble: o.Error, ReadOnly: o.ReadOnly, ServerID: o.ServerID, Version: s.Version,
+		Answered: o.Answered, Trouble: o.Error, ReadOnly: o.ReadOnly, ServerID: o.ServerID, Version: s.Version, Busy: o.Busy,
 	}
 	if o.MySQL != nil && o.MySQL.Version != "" {
 		out.Version = o.MySQL.Version
@@ -190,6 +190,7 @@ func observed(at time.Time, o *agentclient.Observation) *topology.Observed {
 	}
 	if s.Data != nil {
 		out.Generation = s.Data.DataGeneration
+		out.Pristine = s.Data.Pristine != nil && *s.Data.Pristine
 	}
 	if o.TotalBytes > 0 && float64(o.FreeBytes) < lowOnDisk*float64(o.TotalBytes) {
 		out.LowOnDisk = true
@@ -202,7 +203,7 @@ func observed(at time.Time, o *agentclient.Observation) *topology.Observed {
 
 func record(r *agentclient.RoleRecord) *topology.Record {
 	out := &topology.Record{
-		Replication: r.ReplicationUID, Epoch: r.Epoch, Role: topology.Role(r.Role), Open: r.Open, Generation: r.DataGeneration, Released: r.Released,
+		Replication: r.ReplicationUID, Epoch: r.Epoch, Role: topology.Role(r.Role), Open: r.Open, Generation: r.DataGeneration, Released: r.Released, Channel: r.ChannelID,
 	}
 	if r.Upstream != nil {
 		out.Upstream = topology.Upstream{Name: r.Upstream.Name, Host: r.Upstream.Host, Port: r.Upstream.Port, ServerID: r.Upstream.ServerID}
@@ -239,6 +240,9 @@ func server(o *agentclient.Observation) (*mysql.Server, error) {
 		return nil, err
 	}
 	if out.Purged, err = gtid.Parse(in.Purged); err != nil {
+		return nil, err
+	}
+	if out.Committing, err = gtid.Parse(in.Committing); err != nil {
 		return nil, err
 	}
 	for _, d := range in.DumpThreads {

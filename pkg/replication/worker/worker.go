@@ -5,6 +5,7 @@ package worker
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -363,11 +364,17 @@ func (p *pass) provision(ctx context.Context, target agentclient.Target, s topol
 	if journal == "" {
 		return nil, errors.New("its agent has no journal yet")
 	}
-	id := fmt.Sprintf("%s-%s-%d-%d", target.UnitUID, s.ServerID, s.Generation, p.memory.Provisioned[s.Member])
 	return p.Agents.Provision(ctx, target, agentclient.ProvisionRequest{
-		Fence: fence, ID: id, JournalID: journal, Channel: p.loaded.Channel, Replace: s.Replace, ServerID: s.ServerID,
+		Fence: fence, ID: provisionID(target, s, p.memory.Provisioned[s.Member]), JournalID: journal, Channel: p.loaded.Channel, Replace: s.Replace, ServerID: s.ServerID,
 		Donor: agentclient.Donor{Name: s.Upstream.Name, Host: s.Upstream.Host, Port: s.Upstream.Port, ServerID: s.Upstream.ServerID, DataGeneration: s.Generation},
 	})
+}
+
+// provisionID is a digest, for the UIDs that it is made of are longer together than an ID
+// may be. The donor is none of them: a copy that runs is found whoever it comes from.
+func provisionID(target agentclient.Target, s topology.Step, ended int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %d", target.UnitUID, s.ServerID, s.Generation, ended))
+	return fmt.Sprintf("provision-%x", sum[:16])
 }
 
 func durability(r topology.Rule) agentclient.Durability {

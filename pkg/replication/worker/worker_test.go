@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -459,5 +460,27 @@ func TestTheOperatorEndsAtEachCall(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// It would end the process otherwise; the caller's is an error of one object.
+func TestAPanicOfOneCallIsTheCallersOnceAllHaveEnded(t *testing.T) {
+	var ended atomic.Int32
+	var crash any
+	func() {
+		defer func() { crash = recover() }()
+		AtOnce(3, func(i int) {
+			if i == 1 {
+				panic("an answer that nobody expected")
+			}
+			time.Sleep(10 * time.Millisecond)
+			ended.Add(1)
+		})
+	}()
+	if text := fmt.Sprint(crash); !strings.Contains(text, "an answer that nobody expected") || !strings.Contains(text, "worker_test.go") {
+		t.Errorf("panic %v", crash)
+	}
+	if n := ended.Load(); n != 2 {
+		t.Errorf("%d of the other 2 calls had ended", n)
 	}
 }

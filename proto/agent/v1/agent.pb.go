@@ -696,7 +696,10 @@ type RoleRecord struct {
 	// data_generation of the data that the role was given for.
 	DataGeneration int64 `protobuf:"varint,9,opt,name=data_generation,json=dataGeneration,proto3" json:"data_generation,omitempty"`
 	// released is true after Release: the unit keeps its role and has no owner.
-	Released      bool `protobuf:"varint,10,opt,name=released,proto3" json:"released,omitempty"`
+	Released bool `protobuf:"varint,10,opt,name=released,proto3" json:"released,omitempty"`
+	// channel_id is that of the channel's account that is in force here: a source lets it
+	// in, a replica logs in with it. Empty if it was given without one.
+	ChannelId     string `protobuf:"bytes,11,opt,name=channel_id,json=channelId,proto3" json:"channel_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -799,6 +802,13 @@ func (x *RoleRecord) GetReleased() bool {
 		return x.Released
 	}
 	return false
+}
+
+func (x *RoleRecord) GetChannelId() string {
+	if x != nil {
+		return x.ChannelId
+	}
+	return ""
 }
 
 // Upstream is the server that a replica receives from.
@@ -1773,7 +1783,7 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\tStopProof\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\x03R\x05order\x12\x10\n" +
 	"\x03how\x18\x02 \x01(\tR\x03how\x12*\n" +
-	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xe0\x02\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xff\x02\n" +
 	"\n" +
 	"RoleRecord\x12'\n" +
 	"\x0freplication_uid\x18\x01 \x01(\tR\x0ereplicationUid\x12\x12\n" +
@@ -1788,7 +1798,9 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\x04open\x18\b \x01(\bR\x04open\x12'\n" +
 	"\x0fdata_generation\x18\t \x01(\x03R\x0edataGeneration\x12\x1a\n" +
 	"\breleased\x18\n" +
-	" \x01(\bR\breleased\"\xd0\x01\n" +
+	" \x01(\bR\breleased\x12\x1d\n" +
+	"\n" +
+	"channel_id\x18\v \x01(\tR\tchannelId\"\xd0\x01\n" +
 	"\bUpstream\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +

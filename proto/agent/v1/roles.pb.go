@@ -129,8 +129,11 @@ type ObserveResponse struct {
 	Postgresql *PostgreSQLObservation `protobuf:"bytes,8,opt,name=postgresql,proto3" json:"postgresql,omitempty"`
 	// free_bytes and total_bytes of the file system that the data lies on; 0 if it did not
 	// tell in time.
-	FreeBytes     int64 `protobuf:"varint,9,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
-	TotalBytes    int64 `protobuf:"varint,10,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	FreeBytes  int64 `protobuf:"varint,9,opt,name=free_bytes,json=freeBytes,proto3" json:"free_bytes,omitempty"`
+	TotalBytes int64 `protobuf:"varint,10,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
+	// busy names the operation that replaces the unit's data, from its start until it is
+	// over; empty: none.
+	Busy          string `protobuf:"bytes,11,opt,name=busy,proto3" json:"busy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -235,6 +238,13 @@ func (x *ObserveResponse) GetTotalBytes() int64 {
 	return 0
 }
 
+func (x *ObserveResponse) GetBusy() string {
+	if x != nil {
+		return x.Busy
+	}
+	return ""
+}
+
 // MySQLObservation is what a running MySQL says of its replication.
 type MySQLObservation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -249,7 +259,11 @@ type MySQLObservation struct {
 	// dump_threads are the replicas that receive from this server now.
 	DumpThreads []*MySQLDumpThread `protobuf:"bytes,7,rep,name=dump_threads,json=dumpThreads,proto3" json:"dump_threads,omitempty"`
 	// version as the server says it: 8.4.6.
-	Version       string `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`
+	Version string `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`
+	// committing is the GTID set of the transactions that are in the binary log, or about
+	// to be, and not in executed yet: those that wait for an acknowledgement, and those
+	// that no longer do and whose client is not answered yet.
+	Committing    string `protobuf:"bytes,9,opt,name=committing,proto3" json:"committing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -336,6 +350,13 @@ func (x *MySQLObservation) GetDumpThreads() []*MySQLDumpThread {
 func (x *MySQLObservation) GetVersion() string {
 	if x != nil {
 		return x.Version
+	}
+	return ""
+}
+
+func (x *MySQLObservation) GetCommitting() string {
+	if x != nil {
+		return x.Committing
 	}
 	return ""
 }
@@ -1188,7 +1209,9 @@ type ChannelAccount struct {
 	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	// password of at most 32 characters. It is kept in the agent's state directory and
 	// nowhere else.
-	Password      []byte `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	Password []byte `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	// id is another one for another password. The agent returns it in its RoleRecord.
+	Id            string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1235,6 +1258,13 @@ func (x *ChannelAccount) GetPassword() []byte {
 		return x.Password
 	}
 	return nil
+}
+
+func (x *ChannelAccount) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
 }
 
 type DemoteRequest struct {
@@ -2437,7 +2467,7 @@ var File_proto_agent_v1_roles_proto protoreflect.FileDescriptor
 const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\n" +
 	"\x1aproto/agent/v1/roles.proto\x12\fupm.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1aproto/agent/v1/agent.proto\x1a\x1fproto/agent/v1/operations.proto\"\x10\n" +
-	"\x0eObserveRequest\"\xae\x03\n" +
+	"\x0eObserveRequest\"\xc2\x03\n" +
 	"\x0fObserveResponse\x127\n" +
 	"\x06status\x18\x01 \x01(\v2\x1f.upm.agent.v1.GetStatusResponseR\x06status\x12;\n" +
 	"\vobserved_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -2454,7 +2484,8 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"free_bytes\x18\t \x01(\x03R\tfreeBytes\x12\x1f\n" +
 	"\vtotal_bytes\x18\n" +
 	" \x01(\x03R\n" +
-	"totalBytes\"\xe3\x02\n" +
+	"totalBytes\x12\x12\n" +
+	"\x04busy\x18\v \x01(\tR\x04busy\"\x83\x03\n" +
 	"\x10MySQLObservation\x12\x1a\n" +
 	"\bexecuted\x18\x01 \x01(\tR\bexecuted\x12\x16\n" +
 	"\x06purged\x18\x02 \x01(\tR\x06purged\x12&\n" +
@@ -2463,7 +2494,10 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\achannel\x18\x05 \x01(\v2\x1a.upm.agent.v1.MySQLChannelR\achannel\x128\n" +
 	"\tsemi_sync\x18\x06 \x01(\v2\x1b.upm.agent.v1.MySQLSemiSyncR\bsemiSync\x12@\n" +
 	"\fdump_threads\x18\a \x03(\v2\x1d.upm.agent.v1.MySQLDumpThreadR\vdumpThreads\x12\x18\n" +
-	"\aversion\x18\b \x01(\tR\aversion\"\xfd\x03\n" +
+	"\aversion\x18\b \x01(\tR\aversion\x12\x1e\n" +
+	"\n" +
+	"committing\x18\t \x01(\tR\n" +
+	"committing\"\xfd\x03\n" +
 	"\fMySQLChannel\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\x05R\x04port\x12\x12\n" +
@@ -2545,10 +2579,11 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\x04open\x18\x03 \x01(\bR\x04open\x12\x1b\n" +
 	"\tserver_id\x18\x04 \x01(\tR\bserverId\x12'\n" +
 	"\x0fdata_generation\x18\x05 \x01(\x03R\x0edataGeneration\x126\n" +
-	"\achannel\x18\x06 \x01(\v2\x1c.upm.agent.v1.ChannelAccountR\achannel\"@\n" +
+	"\achannel\x18\x06 \x01(\v2\x1c.upm.agent.v1.ChannelAccountR\achannel\"P\n" +
 	"\x0eChannelAccount\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1a\n" +
-	"\bpassword\x18\x02 \x01(\fR\bpassword\":\n" +
+	"\bpassword\x18\x02 \x01(\fR\bpassword\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\":\n" +
 	"\rDemoteRequest\x12)\n" +
 	"\x05fence\x18\x01 \x01(\v2\x13.upm.agent.v1.FenceR\x05fence\"\x9e\x02\n" +
 	"\rFollowRequest\x12)\n" +

@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -41,8 +42,10 @@ func (b *Bed) waitNodes(ctx context.Context, nodes ...Node) error {
 }
 
 func (n Node) ready(ctx context.Context, client kubernetes.Interface) error {
-	if err := n.kubelet().Ended(); err != nil {
-		return err
+	// As on any node, a kubelet that ends is started again. They have one socket for device plugins, at a path that
+	// is the same for all on this machine: of two that make it at the same moment, one ends.
+	if ended := n.kubelet().Ended(); ended != nil {
+		return errors.Join(ended, n.kubelet().Start())
 	}
 	node, err := client.CoreV1().Nodes().Get(ctx, n.Name(), metav1.GetOptions{})
 	if err != nil {

@@ -44,7 +44,13 @@ func (b *bench) rest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	quiet(ctx)
+	// A moment after a unit is Ready its configuration is kept: no write at rest.
+	if err := p.configurationsKept(ctx, "unitsets", n); err != nil {
+		return err
+	}
+	if err := b.idle(ctx); err != nil {
+		return err
+	}
 	m, err := readMetrics(ctx)
 	if err != nil {
 		return err
@@ -72,6 +78,9 @@ func (b *bench) rest(ctx context.Context) error {
 		ready.Seconds(), known.Seconds(), m.sum(agentCall, ofAny), o.memory())
 	showSyncs("after the restart", m, metrics{})
 
+	if err := b.idle(ctx); err != nil {
+		return err
+	}
 	quiet(ctx)
 	before, err := p.readCalls(operatorUser)
 	if err != nil {

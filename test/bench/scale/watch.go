@@ -45,6 +45,15 @@ func unitReady(obj runtime.Object) bool {
 	return ok && unit.Status.Phase == v1alpha2.UnitReady && meta.IsStatusConditionTrue(unit.Status.Conditions, "Ready")
 }
 
+// configurationsKept returns when the ConfigMaps of n units are there that keep the
+// configuration with which each is Ready: of those that carry our labels they alone are
+// of no set.
+func (p *plane) configurationsKept(ctx context.Context, namespace string, n int) error {
+	options := metav1.ListOptions{LabelSelector: v1alpha2.LabelManaged + "=true," + v1alpha2.LabelUnit + ",!" + v1alpha2.LabelUnitSet}
+	_, err := untilReady(ctx, n, time.Now(), options, p.kube.CoreV1().ConfigMaps(namespace).Watch, func(runtime.Object) bool { return true })
+	return err
+}
+
 // untilReady watches until n objects are.
 func untilReady(ctx context.Context, n int, begun time.Time, options metav1.ListOptions, start func(context.Context, metav1.ListOptions) (watch.Interface, error), ready func(runtime.Object) bool) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -21,7 +21,7 @@ var key = bytes.Repeat([]byte{0xa5}, backup.KeySize)
 func run(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	command := Command()
+	command := Command(Engines{})
 	command.SetArgs(args)
 	command.SetOut(&out)
 	command.SetErr(&out)

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package cli is unit-agent backup: it lists, verifies and unpacks backups where there
-// is no cluster. It touches no server.
+// is no cluster. It touches no server but those that verify --restore makes for itself.
 //
 // Credentials come from the environment or from files, never from arguments.
 package cli
@@ -19,7 +19,7 @@ import (
 )
 
 // Command is unit-agent backup.
-func Command() *cobra.Command {
+func Command(engines Engines) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "backup",
 		Short: "List, verify and unpack backups, without a cluster",
@@ -40,7 +40,7 @@ The format is described in docs/backup-format.md.`,
 	o := &options{}
 	root.PersistentFlags().StringVar(&o.secretDir, "secret", "", "directory with the keys of a Secret as files")
 	root.PersistentFlags().StringVar(&o.keyFile, "key-file", "", "file with the encryption key")
-	root.AddCommand(newListCommand(o), newVerifyCommand(o), newRestoreCommand(o))
+	root.AddCommand(newListCommand(o), newVerifyCommand(o, engines), newRestoreCommand(o))
 	return root
 }
 
@@ -86,12 +86,19 @@ func newListCommand(o *options) *cobra.Command {
 	}
 }
 
-func newVerifyCommand(o *options) *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify LOCATION",
-		Short: "Read a backup, and what it is based on, and compare sizes and hashes",
+func newVerifyCommand(o *options, engines Engines) *cobra.Command {
+	var restored bool
+	var work string
+	command := &cobra.Command{
+		Use:   "verify LOCATION [--restore --work DIR]",
+		Short: "Read a backup, and what it is based on, and compare sizes and hashes, or restore it",
 		Long: `Reads every byte of a backup and of those it is based on. Of an encrypted backup, without the key,
-only the stored bytes are compared.`,
+only the stored bytes are compared.
+
+With --restore it is restored in the empty directory --work, which must have room for it, and
+a server is started there that nobody else can reach. The rows of all tables are read, and
+compared with what the server had, if the backup was taken with verify: "true". It wants the
+programs of the same version: run it in the image of the database, as its user.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx := command.Context()
@@ -110,9 +117,31 @@ only the stored bytes are compared.`,
 				}
 				fmt.Fprintf(command.OutOrStdout(), "%s: %d files, %d bytes are good (%s)\n", m.Location(), v.Files, v.Bytes, what)
 			}
-			return nil
+			if !restored {
+				return nil
+			}
+			secrets, err := o.secrets()
+			if err != nil {
+				return err
+			}
+			secrets["encryption.key"] = key
+			last := ""
+			verdict, err := engines.verify(ctx, chain[len(chain)-1], work, secrets, func(text string) {
+				if text != last {
+					last = text
+					fmt.Fprintln(command.ErrOrStderr(), text)
+				}
+			})
+			if err == nil {
+				fmt.Fprintln(command.OutOrStdout(), verdict)
+			}
+			return err
 		},
 	}
+	command.Flags().BoolVar(&restored, "restore", false, "restore it on a server of its own, and compare")
+	command.Flags().StringVar(&work, "work", "", "empty directory to restore it in")
+	command.MarkFlagsRequiredTogether("restore", "work")
+	return command
 }
 
 // chain finds the backup and what it is based on, and reads the key.

@@ -43,18 +43,26 @@ func (o *options) open(ctx context.Context, address string) (backup.Location, ba
 	return l, store, err
 }
 
-// credentials from the directory if one is given, else from the environment.
 func (o *options) credentials() (backup.Credentials, error) {
+	secrets, err := o.secrets()
+	if err != nil {
+		return backup.Credentials{}, err
+	}
+	return backup.CredentialsFrom(secrets)
+}
+
+// secrets of the store, from the directory if one is given, else from the environment.
+func (o *options) secrets() (map[string][]byte, error) {
 	secrets := map[string][]byte{}
 	if o.secretDir != "" {
 		for _, name := range []string{"endpoint", "region", "pathStyle", "accessKey", "secretKey", "ca"} {
 			raw, err := os.ReadFile(filepath.Join(o.secretDir, name))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return backup.Credentials{}, err
+				return nil, err
 			}
 			secrets["s3."+name] = raw
 		}
-		return backup.CredentialsFrom(secrets)
+		return secrets, nil
 	}
 	for name, variable := range variables {
 		secrets[name] = []byte(os.Getenv(variable))
@@ -62,11 +70,11 @@ func (o *options) credentials() (backup.Credentials, error) {
 	if file := os.Getenv("S3_CA_FILE"); file != "" {
 		raw, err := os.ReadFile(file)
 		if err != nil {
-			return backup.Credentials{}, err
+			return nil, err
 		}
 		secrets["s3.ca"] = raw
 	}
-	return backup.CredentialsFrom(secrets)
+	return secrets, nil
 }
 
 func (o *options) key() ([]byte, error) {

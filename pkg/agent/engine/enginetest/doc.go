@@ -23,6 +23,9 @@
 // lose packets. They need bindfs and iptables, which hack/test-servers.sh installs. Boxes
 // may live while the test bed runs: they hold none of its mounts.
 //
+// Operate gives a test the server as operations handle it, and Replacing.Conform runs what
+// the restores and clones of whole servers have to do alike, whatever the engine.
+//
 // A package that uses it calls Main from its TestMain, and Each from a test:
 //
 //	func TestMain(m *testing.M) { enginetest.Main(m, New) }

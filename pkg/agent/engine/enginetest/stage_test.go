@@ -5,6 +5,7 @@ package enginetest_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -143,8 +144,12 @@ func mustBeFree(t *testing.T, device, dir string) {
 	if err := unix.Unmount(dir, 0); err != nil {
 		t.Error(err)
 	}
-	// A device that is mounted anywhere cannot be had alone.
-	fd, err := unix.Open(device, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC, 0)
+	// A device that is mounted anywhere cannot be had alone. What begins in namespaces of its
+	// own beside this test, such as another box, has a copy of all mounts for a moment.
+	fd, err := -1, error(unix.EBUSY)
+	for deadline := time.Now().Add(10 * time.Second); errors.Is(err, unix.EBUSY) && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		fd, err = unix.Open(device, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC, 0)
+	}
 	if err != nil {
 		t.Errorf("%s is unmounted and not free: %v", device, err)
 		return

@@ -41,14 +41,17 @@ func (e *Engine) Close(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := closeServer(ctx, db); err != nil {
+	if err := e.closeServer(ctx, db); err != nil {
 		return fmt.Errorf("%w: %w", engine.ErrMustKill, err)
 	}
 	return nil
 }
 
-func closeServer(ctx context.Context, db *sql.DB) error {
+func (e *Engine) closeServer(ctx context.Context, db *sql.DB) error {
 	o, err := observe(ctx, db)
+	if !o.SuperReadOnly {
+		defer func() { e.lingering.closed(time.Now()) }()
+	}
 	if err != nil {
 		return err
 	}
@@ -87,9 +90,10 @@ func takeWritesAway(ctx context.Context, db *sql.DB) error {
 			if err != nil {
 				return fmt.Errorf("making the server read-only: %w", err)
 			}
-			return killSessions(ctx, db)
+			_, err = killSessions(ctx, db, "")
+			return err
 		case <-timer.C:
-			if err := killSessions(ctx, db); err != nil {
+			if _, err := killSessions(ctx, db, ""); err != nil {
 				return err
 			}
 			timer.Reset(killAfter)
@@ -108,18 +112,19 @@ func setReadOnly(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-// killSessions ends the sessions of clients.
-func killSessions(ctx context.Context, db *sql.DB) error {
-	ids, err := sessionIDs(ctx, db)
+// killSessions ends the sessions of clients, of those that a condition is true of, and
+// returns how many there were.
+func killSessions(ctx context.Context, db *sql.DB, condition string) (int, error) {
+	ids, err := sessionIDs(ctx, db, condition)
 	if err != nil {
-		return fmt.Errorf("listing sessions: %w", err)
+		return 0, fmt.Errorf("listing sessions: %w", err)
 	}
 	for _, id := range ids {
 		if err := kill(ctx, db, id); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return len(ids), nil
 }
 
 func kill(ctx context.Context, db *sql.DB, id int64) error {
@@ -131,8 +136,8 @@ func kill(ctx context.Context, db *sql.DB, id int64) error {
 	return err
 }
 
-func sessionIDs(ctx context.Context, db *sql.DB) ([]int64, error) {
-	rows, err := db.QueryContext(ctx, clientSessions)
+func sessionIDs(ctx context.Context, db *sql.DB, condition string) ([]int64, error) {
+	rows, err := db.QueryContext(ctx, clientSessions+condition)
 	if err != nil {
 		return nil, err
 	}

@@ -73,9 +73,11 @@ func stopWaiting(ctx context.Context, db *sql.DB, off setting) error {
 		return err
 	}
 	defer conn.Close()
-	_, lockErr := conn.ExecContext(ctx, "FLUSH TABLES WITH READ LOCK")
+	lockErr := noLongStatements(ctx, conn)
 	if lockErr == nil {
-		defer unlock(ctx, conn)
+		if _, lockErr = conn.ExecContext(ctx, "FLUSH TABLES WITH READ LOCK"); lockErr == nil {
+			defer unlock(ctx, conn)
+		}
 	}
 	o, err := observe(ctx, db)
 	if err != nil {

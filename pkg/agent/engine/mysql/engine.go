@@ -36,6 +36,7 @@ type Engine struct {
 	readingID sync.Mutex
 
 	acknowledgements acknowledgements
+	lingering        lingering
 }
 
 var _ engine.Engine = (*Engine)(nil)

@@ -68,7 +68,11 @@ func readOptions(ctx context.Context, db *sql.DB, v version) (channelOptions, er
 
 // Follow implements engine.Replicator.
 func (e *Engine) Follow(ctx context.Context, record engine.RoleRecord, channel engine.ChannelAccount, upstreamExecuted string) error {
-	return inTime(ctx, e.follow(ctx, record, channel, upstreamExecuted))
+	err := e.follow(ctx, record, channel, upstreamExecuted)
+	if err == nil {
+		e.lingering.follows(time.Now())
+	}
+	return inTime(ctx, err)
 }
 
 func (e *Engine) follow(ctx context.Context, record engine.RoleRecord, channel engine.ChannelAccount, upstreamExecuted string) error {
@@ -128,7 +132,7 @@ func pointTo(ctx context.Context, db *sql.DB, v version, change string, channel 
 		}
 	}
 	if o.Channel != nil {
-		if err := execControl(ctx, db, stopApplier(v)); err != nil {
+		if err := stopApplying(ctx, db, v); err != nil {
 			return err
 		}
 	}

@@ -212,13 +212,18 @@ func waitFor(t *testing.T, what string, look func() (bool, string)) {
 // insert begins a client's write and returns a channel with its outcome.
 func (m *member) insert(i int) <-chan error {
 	m.t.Helper()
+	return m.write(fmt.Sprintf("INSERT INTO d.t VALUES (%d)", i))
+}
+
+func (m *member) write(statement string) <-chan error {
+	m.t.Helper()
 	db := m.client()
 	if err := db.PingContext(m.t.Context()); err != nil {
 		m.t.Fatal(err)
 	}
 	outcome := make(chan error, 1)
 	go func() {
-		_, err := db.ExecContext(m.t.Context(), fmt.Sprintf("INSERT INTO d.t VALUES (%d)", i))
+		_, err := db.ExecContext(m.t.Context(), statement)
 		outcome <- err
 	}()
 	return outcome

@@ -77,5 +77,43 @@ func (e *Engine) Metrics(ctx context.Context) ([]engine.Sample, error) {
 		}
 		samples = append(samples, sample)
 	}
-	return samples, nil
+	o, err := observe(ctx, db)
+	return append(samples, replicationMetrics(o.MySQLReplication)...), err
+}
+
+// replicationMetrics of a source that waits for acknowledgements, or of a replica. A
+// source keeps the channel that it had as a replica, which says nothing any more.
+func replicationMetrics(m engine.MySQLReplication) []engine.Sample {
+	var samples []engine.Sample
+	add := func(name, help string, kind engine.SampleType, value float64) {
+		samples = append(samples, engine.Sample{Name: name, Help: help, Type: kind, Value: value})
+	}
+	if s := m.SemiSync; s.SourceEnabled {
+		add("mysql_semi_sync_clients", "Replicas that may acknowledge commits.", engine.Gauge, float64(s.Clients))
+		add("mysql_semi_sync_wait_for", "Acknowledgements that a commit waits for.", engine.Gauge, float64(s.WaitFor))
+		add("mysql_semi_sync_waiting_sessions", "Sessions whose commit waits for an acknowledgement.", engine.Gauge, float64(s.WaitingSessions))
+		add("mysql_semi_sync_unacknowledged_total", "Commits that were let through without one.", engine.Counter, float64(s.Unacknowledged))
+	}
+	c := m.Channel
+	if c == nil || !m.SuperReadOnly {
+		return samples
+	}
+	add("mysql_replication_receiving", "1 if the replica is connected to its source.", engine.Gauge, truth(c.Receiving))
+	add("mysql_replication_applying", "1 if it applies what it receives.", engine.Gauge, truth(c.Applying))
+	const lag = "mysql_replication_lag_seconds"
+	const help = "For how long what is applied now has been committed on the source; 0 if all that was received is applied."
+	switch {
+	case c.Unapplied == "" && c.Receiving:
+		add(lag, help, engine.Gauge, 0)
+	case c.Lag != nil:
+		add(lag, help, engine.Gauge, c.Lag.Seconds())
+	}
+	return samples
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -344,3 +344,20 @@ func TestPrepare(t *testing.T) {
 		}
 	})
 }
+
+// gtid_owned has the thread behind each GTID, and nothing between two servers.
+func TestOwnedGTIDs(t *testing.T) {
+	const a, b = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "ffffffff-71ca-11e1-9e33-c80aa9429562"
+	for text, want := range map[string]string{
+		"":                                 "",
+		a + ":23#7":                        a + ":23",
+		a + ":23#7:24#81":                  a + ":23:24",
+		a + ":23#7" + b + ":1#3":           a + ":23," + b + ":1",
+		a + ":23#7,\n" + b + ":1#3":        a + ":23," + b + ":1",
+		a + ":nightly:5#9" + a + ":23#123": a + ":nightly:5," + a + ":23",
+	} {
+		if got := ownedGTIDs(text); got != want {
+			t.Errorf("%q is read as %q, want %q", text, got, want)
+		}
+	}
+}

@@ -10,6 +10,10 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
 
+// countSchemas that are not the server's own.
+const countSchemas = `SELECT COUNT(*) FROM information_schema.schemata
+   WHERE LOWER(schema_name) NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')`
+
 // Observe implements engine.Engine. A server without GTIDs is virgin while it
 // has no schema but its own.
 func (e *Engine) Observe(ctx context.Context) (engine.Observation, error) {
@@ -24,8 +28,7 @@ func (e *Engine) Observe(ctx context.Context) (engine.Observation, error) {
 	)
 	err = db.QueryRowContext(ctx, `
 SELECT @@global.version, @@global.server_uuid, @@global.gtid_executed, @@global.read_only, @@global.super_read_only,
-  (SELECT COUNT(*) FROM information_schema.schemata
-   WHERE LOWER(schema_name) NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys'))`).
+  (`+countSchemas+`)`).
 		Scan(&versionText, &uuid, &gtids, &readOnly, &superReadOnly, &schemas)
 	if err != nil {
 		return engine.Observation{}, fmt.Errorf("asking the server for its state: %w", err)

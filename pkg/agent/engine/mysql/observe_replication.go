@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -41,12 +42,13 @@ const dumpThreads = `(SELECT GROUP_CONCAT(CONCAT_WS('\t', t.processlist_id,
   FROM performance_schema.threads t WHERE t.processlist_command IN ('Binlog Dump', 'Binlog Dump GTID'))`
 
 // applierError selects number and text of the applier's error: a worker's names the
-// transaction, the coordinator's only refers to it.
+// transaction, the coordinator's only refers to it. That the coordinator was stopped
+// within a transaction is none (1756): it is started again.
 const applierError = `(SELECT CONCAT(e.last_error_number, ' ', e.last_error_message) FROM (
     SELECT 1 AS place, channel_name, last_error_number, last_error_message FROM performance_schema.replication_applier_status_by_worker
     UNION ALL
     SELECT 2, channel_name, last_error_number, last_error_message FROM performance_schema.replication_applier_status_by_coordinator) e
-  WHERE e.channel_name = '' AND e.last_error_number <> 0 ORDER BY e.place LIMIT 1)`
+  WHERE e.channel_name = '' AND e.last_error_number NOT IN (0, 1756) ORDER BY e.place LIMIT 1)`
 
 // applierLag selects for how many microseconds the oldest transaction that is applied now
 // has been committed on the source where it began. Servers since 8.0 say that; others do
@@ -146,6 +148,10 @@ type rowQuerier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+// committingQuery asks for the transactions that threads own. It is asked before what is
+// executed: a transaction passes from one to the other, and is seen in one of them.
+const committingQuery = "SELECT @@global.gtid_owned"
+
 func observe(ctx context.Context, db rowQuerier) (observed, error) {
 	var (
 		o                                         observed
@@ -156,7 +162,11 @@ func observe(ctx context.Context, db rowQuerier) (observed, error) {
 		enabled, replicaEnabled, active, replica  sql.NullString
 		port, receiverNumber, waitFor, delay, lag sql.NullInt64
 		clients, waiting, unacknowledged, yesText sql.NullInt64
+		owned                                     string
 	)
+	if err := db.QueryRowContext(ctx, committingQuery).Scan(&owned); err != nil {
+		return observed{}, err
+	}
 	err := db.QueryRowContext(ctx, replicationQuery).Scan(&text, &o.serverID, &o.Executed, &o.Purged,
 		&o.readOnly, &o.SuperReadOnly, &scheduler,
 		&host, &port, &user, &source, &receiver, &retrieved, &receiverNumber, &receiverMessage,
@@ -168,7 +178,7 @@ func observe(ctx context.Context, db rowQuerier) (observed, error) {
 	if o.version, err = parseVersion(text); err != nil {
 		return observed{}, err
 	}
-	o.Executed, o.Purged = gtids(o.Executed), gtids(o.Purged)
+	o.Executed, o.Purged, o.Committing = gtids(o.Executed), gtids(o.Purged), ownedGTIDs(owned)
 	o.EventScheduler = scheduler == "ON"
 	o.receiver, o.unapplied = receiver.String, gtids(unapplied.String)
 	o.acknowledging, o.Version = isOn(replica.String), o.version.String()
@@ -201,6 +211,27 @@ func observe(ctx context.Context, db rowQuerier) (observed, error) {
 
 // gtids is a GTID set on one line: the server breaks it after each UUID.
 func gtids(set string) string { return strings.ReplaceAll(set, "\n", "") }
+
+// serverUUIDs finds where the GTIDs of each server begin in gtid_owned, and ownerThread
+// which thread owns one: uuid:3#47:4#48uuid:tag:1#49. Nothing separates two servers.
+var (
+	serverUUIDs = regexp.MustCompile(`[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+	ownerThread = regexp.MustCompile(`#[0-9]+`)
+)
+
+// ownedGTIDs is gtid_owned as a GTID set.
+func ownedGTIDs(text string) string {
+	var sets []string
+	places := serverUUIDs.FindAllStringIndex(text, -1)
+	for i, at := range places {
+		end := len(text)
+		if i+1 < len(places) {
+			end = places[i+1][0]
+		}
+		sets = append(sets, strings.TrimRight(ownerThread.ReplaceAllString(text[at[0]:end], ""), ",\n"))
+	}
+	return strings.Join(sets, ",")
+}
 
 func isOn(value string) bool { return strings.EqualFold(value, "ON") || value == "1" }
 

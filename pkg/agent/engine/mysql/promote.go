@@ -34,6 +34,11 @@ func (e *Engine) promote(ctx context.Context, record engine.RoleRecord, channel 
 			return err
 		}
 	}
+	if o.Executed == "" {
+		if err := markUnlogged(ctx, db); err != nil {
+			return err
+		}
+	}
 	if o.Channel != nil {
 		if err := endFollowing(ctx, db, v); err != nil {
 			return err
@@ -46,6 +51,17 @@ func (e *Engine) promote(ctx context.Context, record engine.RoleRecord, channel 
 	return e.ensureChannelAccount(ctx, db, channel)
 }
 
+// markUnlogged gives data that no GTID names one that is purged: a replica without it
+// would follow from the first transaction to come, and never have what was there before.
+func markUnlogged(ctx context.Context, db *sql.DB) error {
+	var uuid string
+	var schemas int
+	if err := db.QueryRowContext(ctx, "SELECT @@global.server_uuid, ("+countSchemas+")").Scan(&uuid, &schemas); err != nil || schemas == 0 {
+		return err
+	}
+	return execControl(ctx, db, "SET GLOBAL gtid_purged = "+literal(uuid+":1"))
+}
+
 // endFollowing stops receiving, waits until all that was received is applied, and
 // stops applying.
 func endFollowing(ctx context.Context, db *sql.DB, v version) error {
@@ -55,7 +71,53 @@ func endFollowing(ctx context.Context, db *sql.DB, v version) error {
 	if err := applyReceived(ctx, db, v); err != nil {
 		return err
 	}
+	return stopApplying(ctx, db, v)
+}
+
+// halfApplied selects the session of an applier that waits for the rest of a transaction,
+// and has applied all that is whole.
+const halfApplied = `SELECT t.processlist_id
+FROM performance_schema.replication_applier_status_by_coordinator c
+JOIN performance_schema.threads t ON t.thread_id = c.thread_id
+JOIN performance_schema.replication_connection_status s ON s.channel_name = c.channel_name
+WHERE c.channel_name = '' AND c.service_state = 'ON' AND c.processing_transaction <> ''
+  AND s.service_state = 'OFF' AND GTID_SUBSET(s.received_transaction_set, @@global.gtid_executed)`
+
+// stopApplying stops the applier of a stopped receiver. One with workers that has been
+// given half of a transaction would wait a minute for the rest before it stops: it is
+// killed, which rolls the transaction back.
+func stopApplying(ctx context.Context, db *sql.DB, v version) error {
+	if v.atLeast(8, 0, 1) {
+		var id int64
+		err := db.QueryRowContext(ctx, halfApplied).Scan(&id)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return fmt.Errorf("asking the applier what it waits for: %w", err)
+		default:
+			if err := applierKilled(ctx, db, id); err != nil {
+				return err
+			}
+		}
+	}
 	return execControl(ctx, db, stopApplier(v))
+}
+
+// applierKilled returns when it has ended: one that is asked to stop meanwhile waits
+// after all.
+func applierKilled(ctx context.Context, db *sql.DB, id int64) error {
+	if err := kill(ctx, db, id); err != nil {
+		return fmt.Errorf("ending the applier: %w", err)
+	}
+	for {
+		o, err := observe(ctx, db)
+		if err != nil || o.Channel == nil || !o.Channel.Applying {
+			return err
+		}
+		if !pause(ctx) {
+			return fmt.Errorf("%w: the applier does not end", engine.ErrNotYet)
+		}
+	}
 }
 
 // receiverStopped stops the receiver and returns what was observed after that.
@@ -189,6 +251,7 @@ func (e *Engine) Open(ctx context.Context, record engine.RoleRecord) error {
 			return err
 		}
 	}
+	e.lingering.opened()
 	if o.EventScheduler {
 		return nil
 	}

@@ -63,6 +63,26 @@ func TestRolesOnRealServer(t *testing.T) {
 				t.Errorf("got %+v", m)
 			}
 		})
+		t.Run("a scrape says who acknowledges, and how far a replica is behind", func(t *testing.T) {
+			of := func(m *member, name string) (value float64, there bool) {
+				samples, err := m.e.Metrics(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, s := range samples {
+					if s.Name == name {
+						return s.Value, true
+					}
+				}
+				return 0, false
+			}
+			if n, _ := of(a, "mysql_semi_sync_clients"); n != 2 {
+				t.Errorf("%v replicas acknowledge, want 2", n)
+			}
+			if lag, there := of(b, "mysql_replication_lag_seconds"); lag != 0 || !there {
+				t.Errorf("a lag of %v s (known: %v), want 0", lag, there)
+			}
+		})
 		t.Run("a source that is gone is tried for ever", func(t *testing.T) {
 			if got := b.scalar("SELECT CONCAT(connection_retry_interval, ' ', connection_retry_count) FROM performance_schema.replication_connection_configuration"); got != "1 0" {
 				t.Errorf("interval and count: %s", got)

@@ -62,6 +62,10 @@ func TestCloseUnderLoadOnRealServer(t *testing.T) {
 		}
 		t.Logf("closed within %v, %d rows acknowledged", took, rows)
 
+		t.Run("sessions that clients open on a former source end", func(t *testing.T) { sessionsOfAFormerSourceEnd(t, b, a) })
+		t.Run("what was received in half holds up", func(t *testing.T) { halfReceived(t, a, b) })
+		a, b = b, a
+
 		t.Run("a channel's changed password reaches its receiver", func(t *testing.T) {
 			before := channelAccount
 			defer func() { channelAccount = before }()

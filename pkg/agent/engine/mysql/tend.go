@@ -35,15 +35,21 @@ func (e *Engine) Tend(ctx context.Context, record engine.RoleRecord, channel eng
 	if err != nil {
 		return nil, err
 	}
-	switch record.Role {
-	case engine.RoleSource:
+	if record.Role == engine.RoleSource {
 		return e.tendSource(ctx, db, o, record)
-	case engine.RoleReplica:
-		return tendReplica(ctx, db, o, record, channel, engine.ChannelCA(e.env))
-	case engine.RoleIsolated:
-		return tendIsolated(ctx, db, o)
 	}
-	return nil, nil
+	did, err := e.endLingering(ctx, db, o, channel.User)
+	if err != nil {
+		return did, err
+	}
+	var more []string
+	switch record.Role {
+	case engine.RoleReplica:
+		more, err = tendReplica(ctx, db, o, record, channel, engine.ChannelCA(e.env))
+	case engine.RoleIsolated:
+		more, err = tendIsolated(ctx, db, o)
+	}
+	return append(did, more...), err
 }
 
 func (e *Engine) tendSource(ctx context.Context, db *sql.DB, o observed, record engine.RoleRecord) (did []string, err error) {

@@ -213,3 +213,38 @@ func TestCloseOfAHungServerOnRealServer(t *testing.T) {
 		}
 	})
 }
+
+// What a lock on all tables asked to be closed nobody can open before the last reader is
+// done, even when the lock is not wanted any more.
+func TestAChangeOfTheModeMakesNoClientWaitBehindALongReadOnRealServer(t *testing.T) {
+	enginetest.Each(t, "mysql", func(t *testing.T, box *enginetest.Box) {
+		all := members(t, box, 2)
+		a, b := all[0], all[1]
+		a.promote(b)
+		b.follow(a)
+		a.exec("CREATE DATABASE d", "CREATE TABLE d.t (i INT PRIMARY KEY)", "INSERT INTO d.t VALUES (1)")
+		read := make(chan error, 1)
+		reader := a.client()
+		go func() {
+			_, err := reader.ExecContext(t.Context(), "SELECT SLEEP(600) FROM d.t")
+			read <- err
+		}()
+		a.until("SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%' AND time >= 2", "1")
+		id := a.scalar("SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(600)%'")
+		async := a.record
+		async.Durability = engine.Durability{Mode: engine.DurabilityAsync}
+		if err := a.e.SetDurability(t.Context(), async); !errors.Is(err, engine.ErrNotYet) {
+			t.Errorf("got %v, want ErrNotYet", err)
+		}
+		soon, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if _, err := a.client().ExecContext(soon, "SELECT COUNT(*) FROM d.t"); err != nil {
+			t.Errorf("a client waits behind the reader: %v", err)
+		}
+		a.exec("KILL " + id)
+		<-read
+		if err := a.e.SetDurability(t.Context(), async); err != nil {
+			t.Error(err)
+		}
+	})
+}

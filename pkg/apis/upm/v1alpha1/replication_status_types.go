@@ -67,9 +67,20 @@ type ReplicationData struct {
 	// from (MySQL), the system identifier (PostgreSQL).
 	// +optional
 	SystemID string `json:"systemID,omitempty"`
-	// generation rises when the data is replaced on request, as by a restore.
+	// generation rises when the data was replaced on request, as by a restore that
+	// succeeded.
 	// +optional
 	Generation int64 `json:"generation,omitempty"`
+	// replacement is set from before the source's data may be replaced on request until
+	// it is known what became of it. No failover is made meanwhile.
+	// +optional
+	Replacement *ReplicationReplacement `json:"replacement,omitempty"`
+	// outdated are the identities of servers whose data is of a generation before. They
+	// are made copies of the source, one after the other, and neither follow nor are
+	// promoted before.
+	// +optional
+	// +listType=set
+	Outdated []string `json:"outdated,omitempty"`
 	// timeline that the last promotion began (PostgreSQL).
 	// +optional
 	Timeline int64 `json:"timeline,omitempty"`
@@ -77,6 +88,22 @@ type ReplicationData struct {
 	// such as 0/3000060. Two timelines of one number are told apart by it.
 	// +optional
 	BeginLSN string `json:"beginLSN,omitempty"`
+}
+
+// ReplicationReplacement is a replacement of the source's data.
+type ReplicationReplacement struct {
+	// serverID is the identity of the source's server before, and generation that of the
+	// data on its volume. It was replaced if a server with another identity runs there on
+	// data of a higher generation.
+	// +required
+	ServerID string `json:"serverID"`
+	// generation of the data on the source's volume before.
+	// +optional
+	Generation int64 `json:"generation,omitempty"`
+	// by is the UID of the GrpcCall that may replace the data. Empty: none may yet,
+	// because the other members could still receive what comes of it.
+	// +optional
+	By types.UID `json:"by,omitempty"`
 }
 
 // ReplicationDurabilityEntry says who may have acknowledged what a source

@@ -22,7 +22,7 @@ func (b *builder) addAgent() {
 		emptyDirVolume(binVolume),
 		emptyDirVolume(stateVolume),
 		corev1.Volume{Name: tlsVolume, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
-			SecretName: TLSSecretName(b.Unit.Name), DefaultMode: new(secretMode),
+			SecretName: TLSSecretName(b.Unit.Name), DefaultMode: new(SecretMode),
 		}}},
 	)
 }

@@ -60,7 +60,7 @@ func TestAgentResources(t *testing.T) {
 				t.Errorf("the pod carries %s", got)
 			}
 			for _, name := range []string{InstallContainer, AgentContainer} {
-				if d := cmp.Diff(test.want, containerNamed(pod.Spec.InitContainers, name).Resources); d != "" {
+				if d := cmp.Diff(test.want, ContainerNamed(pod.Spec.InitContainers, name).Resources); d != "" {
 					t.Errorf("%s (-want +got):\n%s", name, d)
 				}
 			}
@@ -128,7 +128,7 @@ func TestTheAgentsIdentityIsMountedIntoTheSidecarOnly(t *testing.T) {
 func TestWithoutMonitoringThePodHasNoMetricsPort(t *testing.T) {
 	unit := readUnit(t, "set-mysql")
 	unit.Annotations[v1alpha2.AnnotationMonitoringEnabled] = "false"
-	agent := containerNamed(build(t, inputFor(t, unit)).Spec.InitContainers, AgentContainer)
+	agent := ContainerNamed(build(t, inputFor(t, unit)).Spec.InitContainers, AgentContainer)
 	if d := cmp.Diff([]corev1.ContainerPort{{Name: "unit-agent", ContainerPort: AgentPort, Protocol: corev1.ProtocolTCP}}, agent.Ports); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

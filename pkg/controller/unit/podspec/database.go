@@ -123,10 +123,10 @@ func (b *builder) secureFiles() {
 	for i := range b.spec.Volumes {
 		v := &b.spec.Volumes[i]
 		if v.Secret != nil && v.Secret.DefaultMode == nil {
-			v.Secret.DefaultMode = new(secretMode)
+			v.Secret.DefaultMode = new(SecretMode)
 		}
 		if p := v.Projected; p != nil && p.DefaultMode == nil && slices.ContainsFunc(p.Sources, isSecret) {
-			p.DefaultMode = new(secretMode)
+			p.DefaultMode = new(SecretMode)
 		}
 	}
 }

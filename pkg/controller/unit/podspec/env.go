@@ -28,7 +28,7 @@ func Version(unit *v1alpha2.Unit) string {
 		return v
 	}
 	template := &unit.Spec.Template
-	c := containerNamed(template.Spec.Containers, DatabaseType(template))
+	c := ContainerNamed(template.Spec.Containers, DatabaseType(template))
 	if c == nil {
 		return ""
 	}
@@ -44,7 +44,7 @@ func Version(unit *v1alpha2.Unit) string {
 // own. pkg is nil for the unit of a set.
 func SQLPort(unit *v1alpha2.Unit, pkg *packages.Package) int32 {
 	name := DatabaseType(&unit.Spec.Template)
-	c := containerNamed(unit.Spec.Template.Spec.Containers, name)
+	c := ContainerNamed(unit.Spec.Template.Spec.Containers, name)
 	if c == nil {
 		return 0
 	}
@@ -132,20 +132,20 @@ func (b *builder) defaultEnv() []corev1.EnvVar {
 			env = append(env, corev1.EnvVar{Name: name, Value: value})
 		}
 	}
-	add(envName(b.data.name)+"_MOUNT", b.data.mountPath)
+	add(EnvName(b.data.name)+"_MOUNT", b.data.mountPath)
 	for _, s := range b.storages() {
-		add(envName(s.name)+"_MOUNT", s.mountPath)
+		add(EnvName(s.name)+"_MOUNT", s.mountPath)
 	}
-	if v, m := b.secret(secretVolume); v != nil {
+	if v, m := b.secret(SecretVolume); v != nil {
 		add("SECRET_MOUNT", m.MountPath)
 		add("SECRET_NAME", v.SecretName)
 	}
-	if _, m := b.secret(certificateVolume); m != nil {
+	if _, m := b.secret(CertificateVolume); m != nil {
 		add("CERT_MOUNT", m.MountPath)
 	}
 	for _, port := range b.database.Ports {
 		if port.Name != "" {
-			add(envName(port.Name)+"_PORT", strconv.Itoa(int(port.ContainerPort)))
+			add(EnvName(port.Name)+"_PORT", strconv.Itoa(int(port.ContainerPort)))
 		}
 	}
 	add("HOME", homeDir)
@@ -199,7 +199,7 @@ func (b *builder) secret(volume string) (*corev1.SecretVolumeSource, *corev1.Vol
 	return v.Secret, m
 }
 
-// envName is the variable's name part of a storage or port: upper case, - to _.
-func envName(name string) string {
+// EnvName is the variable's name part of a storage or port: upper case, - to _.
+func EnvName(name string) string {
 	return strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }

@@ -27,7 +27,7 @@ func TestTheUsersVariablesWinExceptOverTheUnitsIdentity(t *testing.T) {
 	}, claimTemplate("data", "1Gi")))
 	in.Package.Template.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "BASE", Value: "package"}, {Name: "TZ", Value: "UTC"}}
 	pod := build(t, in)
-	for _, c := range []*corev1.Container{&pod.Spec.Containers[0], containerNamed(pod.Spec.InitContainers, AgentContainer)} {
+	for _, c := range []*corev1.Container{&pod.Spec.Containers[0], ContainerNamed(pod.Spec.InitContainers, AgentContainer)} {
 		for name, want := range map[string]string{
 			"BASE": "/srv", "HOME": "$(BASE)/home", "PATH": "/opt/mysql/bin", "DATA_MOUNT": "/elsewhere", "GOMEMLIMIT": "50MiB",
 			"TZ": "UTC", "UNIT_NAME": "single", "DATA_DIR_MOUNT": "/DATA_MOUNT", "UNIT_SQL_PORT": "3306", "MYSQL_PORT": "3306",
@@ -47,7 +47,7 @@ func TestTheUsersVariablesWinExceptOverTheUnitsIdentity(t *testing.T) {
 			t.Errorf("%s: a variable is there twice: %v", c.Name, names)
 		}
 	}
-	sidecar := containerNamed(pod.Spec.InitContainers, AgentContainer)
+	sidecar := ContainerNamed(pod.Spec.InitContainers, AgentContainer)
 	i := slices.IndexFunc(sidecar.Env, func(e corev1.EnvVar) bool { return e.Name == "LIMIT" })
 	if got := sidecar.Env[i].ValueFrom.ResourceFieldRef.ContainerName; got != "mysql" {
 		t.Errorf("LIMIT in the sidecar is that of container %q", got)

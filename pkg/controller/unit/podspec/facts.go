@@ -60,7 +60,7 @@ func Facts(in Input) (configtemplate.Facts, error) {
 			facts.LogMount = s.mountPath
 		}
 	}
-	if _, m := b.secret(secretVolume); m != nil {
+	if _, m := b.secret(SecretVolume); m != nil {
 		facts.SecretMount = m.MountPath
 	}
 	return facts, nil
@@ -95,8 +95,8 @@ func (b *builder) dataSize() int64 {
 // CertificateSecret names the Secret of the server's certificate, empty without
 // one.
 func CertificateSecret(unit *v1alpha2.Unit) string {
-	v := volumeNamed(&unit.Spec.Template.Spec, certificateVolume)
-	if v == nil || v.Secret == nil || databaseMounts(&unit.Spec.Template.Spec, certificateVolume) == nil {
+	v := volumeNamed(&unit.Spec.Template.Spec, CertificateVolume)
+	if v == nil || v.Secret == nil || databaseMounts(&unit.Spec.Template.Spec, CertificateVolume) == nil {
 		return ""
 	}
 	return v.Secret.SecretName
@@ -106,7 +106,7 @@ func CertificateSecret(unit *v1alpha2.Unit) string {
 // SSL_CA and alike name: nothing renews a copy.
 func (b *builder) tls() configtemplate.TLS {
 	files := configtemplate.TLS{Mode: envValue(b.database.Env, "SSL_MODE")}
-	_, m := b.secret(certificateVolume)
+	_, m := b.secret(CertificateVolume)
 	if m == nil {
 		return files
 	}
@@ -138,10 +138,8 @@ func ordinal(unit *v1alpha2.Unit) int32 {
 
 // envValue of a variable; empty if it is absent or comes from elsewhere.
 func envValue(env []corev1.EnvVar, name string) string {
-	for _, e := range env {
-		if e.Name == name {
-			return e.Value
-		}
+	if e := find(env, func(e *corev1.EnvVar) bool { return e.Name == name }); e != nil {
+		return e.Value
 	}
 	return ""
 }

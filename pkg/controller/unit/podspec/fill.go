@@ -14,7 +14,7 @@ import (
 // container with its own command takes nothing but what the sidecar needs.
 func (b *builder) fillFromPackage(base *corev1.PodSpec) {
 	name := DatabaseType(&b.Unit.Spec.Template)
-	packaged := containerNamed(base.Containers, name)
+	packaged := ContainerNamed(base.Containers, name)
 	if packaged == nil {
 		return
 	}
@@ -32,7 +32,7 @@ func (b *builder) fillFromPackage(base *corev1.PodSpec) {
 		return
 	}
 
-	database := containerNamed(b.spec.Containers, name)
+	database := ContainerNamed(b.spec.Containers, name)
 	database.Env = append(without(packaged.Env, database.Env), database.Env...)
 	database.EnvFrom = append(packaged.EnvFrom, database.EnvFrom...)
 	for _, m := range packaged.VolumeMounts {
@@ -65,7 +65,7 @@ func (b *builder) fillFromPackage(base *corev1.PodSpec) {
 func missing(packaged []corev1.Container, spec corev1.PodSpec) []corev1.Container {
 	var out []corev1.Container
 	for _, c := range packaged {
-		if containerNamed(spec.Containers, c.Name) == nil && containerNamed(spec.InitContainers, c.Name) == nil {
+		if ContainerNamed(spec.Containers, c.Name) == nil && ContainerNamed(spec.InitContainers, c.Name) == nil {
 			out = append(out, c)
 		}
 	}
@@ -100,10 +100,16 @@ func fillSlice[T any](a *[]T, b []T) {
 	}
 }
 
-func containerNamed(containers []corev1.Container, name string) *corev1.Container {
-	for i := range containers {
-		if containers[i].Name == name {
-			return &containers[i]
+// ContainerNamed is the container of a name, nil if there is none.
+func ContainerNamed(containers []corev1.Container, name string) *corev1.Container {
+	return find(containers, func(c *corev1.Container) bool { return c.Name == name })
+}
+
+// find the first element of a list for which something is so; nil without one.
+func find[T any](list []T, is func(*T) bool) *T {
+	for i := range list {
+		if is(&list[i]) {
+			return &list[i]
 		}
 	}
 	return nil

@@ -45,7 +45,7 @@ func TestWhatATemplateGivesIsKept(t *testing.T) {
 	if *spec.SecurityContext.RunAsGroup != 999 || *spec.SecurityContext.FSGroup != 999 || *c.SecurityContext.AllowPrivilegeEscalation {
 		t.Errorf("what the template lacks is not filled in: %s", marshal(t, spec))
 	}
-	agent := containerNamed(spec.InitContainers, AgentContainer)
+	agent := ContainerNamed(spec.InitContainers, AgentContainer)
 	if *agent.SecurityContext.RunAsUser != 1001 || agent.Image != c.Image {
 		t.Errorf("the agent is not the server's user or image: %s", marshal(t, agent))
 	}
@@ -71,7 +71,7 @@ func TestAContainerWithItsOwnCommandIsLeftAloneAndStillHasAnAgent(t *testing.T) 
 		if d := cmp.Diff(unit.Spec.Template.Spec.Containers, pod.Spec.Containers); d != "" {
 			t.Errorf("%s, the containers changed (-template +pod):\n%s", name, d)
 		}
-		agent := containerNamed(pod.Spec.InitContainers, AgentContainer)
+		agent := ContainerNamed(pod.Spec.InitContainers, AgentContainer)
 		if agent == nil || *agent.SecurityContext.RunAsUser != 999 || mountAt(agent.VolumeMounts, "/var/lib/mysql") == nil {
 			t.Errorf("%s, the agent: %+v", name, agent)
 		}

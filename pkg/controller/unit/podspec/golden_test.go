@@ -112,7 +112,7 @@ func TestANewerAgentImageChangesTheInstallContainerAlone(t *testing.T) {
 		before := build(t, in)
 		in.AgentImage = "example.org/unit-agent:2.0.0"
 		after := build(t, in)
-		install := containerNamed(after.Spec.InitContainers, InstallContainer)
+		install := ContainerNamed(after.Spec.InitContainers, InstallContainer)
 		if install == nil || install.Image != in.AgentImage {
 			t.Fatalf("%s: the install container is %+v", name, install)
 		}

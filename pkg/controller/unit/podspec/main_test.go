@@ -51,7 +51,7 @@ func inputFor(t *testing.T, unit *v1alpha2.Unit) Input {
 		return in
 	}
 	name := DatabaseType(&unit.Spec.Template)
-	request, err := packages.RequestForImage(v1alpha2.UnitType(name), containerNamed(unit.Spec.Template.Spec.Containers, name).Image)
+	request, err := packages.RequestForImage(v1alpha2.UnitType(name), ContainerNamed(unit.Spec.Template.Spec.Containers, name).Image)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,10 +11,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// requireNode lets a pod run on one node only, through the scheduler. Terms are
-// alternatives, so the node goes into each of them.
-func requireNode(spec *corev1.PodSpec, node string) {
-	if node == "" {
+// RequireNode lets a pod run on one node only, through the scheduler, so that volumes
+// that wait for their first consumer are made there.
+func RequireNode(spec *corev1.PodSpec, node string) {
+	if node != "" {
+		RequireNodes(spec, nil, corev1.NodeSelectorRequirement{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{node}})
+	}
+}
+
+// RequireNodes ands requirements to what is required already: terms are alternatives, so
+// they go into each of them. A field that is required already is not repeated.
+func RequireNodes(spec *corev1.PodSpec, labels []corev1.NodeSelectorRequirement, fields ...corev1.NodeSelectorRequirement) {
+	if len(labels) == 0 && len(fields) == 0 {
 		return
 	}
 	if spec.Affinity == nil {
@@ -27,31 +35,31 @@ func requireNode(spec *corev1.PodSpec, node string) {
 	if affinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
 		affinity.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{}
 	}
-	field := corev1.NodeSelectorRequirement{Key: metav1.ObjectNameField, Operator: corev1.NodeSelectorOpIn, Values: []string{node}}
 	required := affinity.RequiredDuringSchedulingIgnoredDuringExecution
 	if len(required.NodeSelectorTerms) == 0 {
-		required.NodeSelectorTerms = []corev1.NodeSelectorTerm{{MatchFields: []corev1.NodeSelectorRequirement{field}}}
+		required.NodeSelectorTerms = []corev1.NodeSelectorTerm{{MatchExpressions: labels, MatchFields: fields}}
 		return
 	}
 	for i := range required.NodeSelectorTerms {
 		term := &required.NodeSelectorTerms[i]
-		// An empty term matches no node and must not begin to match one.
-		empty := len(term.MatchExpressions) == 0 && len(term.MatchFields) == 0
-		there := slices.ContainsFunc(term.MatchFields, func(r corev1.NodeSelectorRequirement) bool {
-			return equality.Semantic.DeepEqual(r, field)
-		})
-		if !empty && !there {
-			term.MatchFields = append(term.MatchFields, field)
+		if len(term.MatchExpressions) == 0 && len(term.MatchFields) == 0 {
+			continue // It matches no node and must not begin to match one.
+		}
+		term.MatchExpressions = append(term.MatchExpressions, labels...)
+		for _, field := range fields {
+			if !slices.ContainsFunc(term.MatchFields, func(r corev1.NodeSelectorRequirement) bool { return equality.Semantic.DeepEqual(r, field) }) {
+				term.MatchFields = append(term.MatchFields, field)
+			}
 		}
 	}
 }
 
-// addSearchDomain lets people in a pod call the other units by their short names.
-func (b *builder) addSearchDomain(domain string) {
-	if b.spec.DNSConfig == nil {
-		b.spec.DNSConfig = &corev1.PodDNSConfig{}
+// AddSearchDomain lets people in a pod call the other units by their short names.
+func AddSearchDomain(spec *corev1.PodSpec, domain string) {
+	if spec.DNSConfig == nil {
+		spec.DNSConfig = &corev1.PodDNSConfig{}
 	}
-	if !slices.Contains(b.spec.DNSConfig.Searches, domain) {
-		b.spec.DNSConfig.Searches = append(b.spec.DNSConfig.Searches, domain)
+	if !slices.Contains(spec.DNSConfig.Searches, domain) {
+		spec.DNSConfig.Searches = append(spec.DNSConfig.Searches, domain)
 	}
 }

@@ -195,12 +195,12 @@ func (b *builder) completePod() {
 	}
 	if b.set != "" {
 		spec.Subdomain = b.set + "-headless-svc"
-		b.addSearchDomain(spec.Subdomain + "." + b.Unit.Namespace + ".svc." + b.ClusterDomain)
+		AddSearchDomain(spec, spec.Subdomain+"."+b.Unit.Namespace+".svc."+b.ClusterDomain)
 	}
 	b.secureFiles()
 	// A node named by the template goes the same way: past the scheduler, volumes
 	// that wait for their first consumer would never be made.
-	requireNode(spec, spec.NodeName)
+	RequireNode(spec, spec.NodeName)
 	spec.NodeName = ""
-	requireNode(spec, b.NodeName)
+	RequireNode(spec, b.NodeName)
 }

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// dataName is the volume that holds the database, if there is one of that name.
-	dataName = "data"
-	// secretVolume and certificateVolume are the users' Secrets.
-	secretVolume      = "secret"
-	certificateVolume = "cert"
+	// DataName is the volume that holds the database, if there is one of that name.
+	DataName = "data"
+	// SecretVolume and CertificateVolume are the users' Secrets.
+	SecretVolume      = "secret"
+	CertificateVolume = "cert"
 
-	// secretMode lets the server's group read and nobody else: PostgreSQL refuses a
+	// SecretMode lets the server's group read and nobody else: PostgreSQL refuses a
 	// key that others can read.
-	secretMode int32 = 0o440
+	SecretMode int32 = 0o440
 )
 
 // volumeAt is a volume and where the database container has it.
@@ -41,9 +41,9 @@ func DataStorage(unit *v1alpha2.Unit) (storage, mountPath string, emptyDir bool)
 
 func dataVolume(unit *v1alpha2.Unit) volumeAt {
 	spec := &unit.Spec.Template.Spec
-	name := dataName
+	name := DataName
 	switch {
-	case hasClaim(unit, dataName), volumeNamed(spec, dataName) != nil:
+	case hasClaim(unit, DataName), volumeNamed(spec, DataName) != nil:
 	case len(unit.Spec.VolumeClaimTemplates) > 0:
 		name = unit.Spec.VolumeClaimTemplates[0].Name
 	default:
@@ -68,30 +68,19 @@ func mountPathOf(spec *corev1.PodSpec, volume string) string {
 	if m := databaseMounts(spec, volume); m != nil {
 		return m.MountPath
 	}
-	return "/" + envName(volume) + "_MOUNT"
+	return "/" + EnvName(volume) + "_MOUNT"
 }
 
 // databaseMounts is the database container's mount of a volume, nil without one.
 func databaseMounts(spec *corev1.PodSpec, volume string) *corev1.VolumeMount {
-	c := slim.DatabaseContainer(spec)
-	if c == nil {
-		return nil
-	}
-	for i := range c.VolumeMounts {
-		if c.VolumeMounts[i].Name == volume {
-			return &c.VolumeMounts[i]
-		}
+	if c := slim.DatabaseContainer(spec); c != nil {
+		return mountOf(c.VolumeMounts, volume)
 	}
 	return nil
 }
 
 func hasClaim(unit *v1alpha2.Unit, name string) bool {
-	for i := range unit.Spec.VolumeClaimTemplates {
-		if unit.Spec.VolumeClaimTemplates[i].Name == name {
-			return true
-		}
-	}
-	return false
+	return find(unit.Spec.VolumeClaimTemplates, func(c *corev1.PersistentVolumeClaim) bool { return c.Name == name }) != nil
 }
 
 // addClaimVolumes adds the volumes of claim templates that the template does not
@@ -152,30 +141,15 @@ func emptyDirVolume(name string) corev1.Volume {
 }
 
 func volumeNamed(spec *corev1.PodSpec, name string) *corev1.Volume {
-	for i := range spec.Volumes {
-		if spec.Volumes[i].Name == name {
-			return &spec.Volumes[i]
-		}
-	}
-	return nil
+	return find(spec.Volumes, func(v *corev1.Volume) bool { return v.Name == name })
 }
 
 func mountOf(mounts []corev1.VolumeMount, volume string) *corev1.VolumeMount {
-	for i := range mounts {
-		if mounts[i].Name == volume {
-			return &mounts[i]
-		}
-	}
-	return nil
+	return find(mounts, func(m *corev1.VolumeMount) bool { return m.Name == volume })
 }
 
 func mountAt(mounts []corev1.VolumeMount, mountPath string) *corev1.VolumeMount {
-	for i := range mounts {
-		if directory(mounts[i].MountPath) == directory(mountPath) {
-			return &mounts[i]
-		}
-	}
-	return nil
+	return find(mounts, func(m *corev1.VolumeMount) bool { return directory(m.MountPath) == directory(mountPath) })
 }
 
 // directory is a path in one spelling: /var/run is a link to /run in the images.
@@ -188,12 +162,6 @@ func directory(p string) string {
 }
 
 func mounted(spec *corev1.PodSpec, volume string) bool {
-	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
-		for i := range containers {
-			if mountOf(containers[i].VolumeMounts, volume) != nil {
-				return true
-			}
-		}
-	}
-	return false
+	mounts := func(c *corev1.Container) bool { return mountOf(c.VolumeMounts, volume) != nil }
+	return find(spec.InitContainers, mounts) != nil || find(spec.Containers, mounts) != nil
 }

@@ -41,15 +41,15 @@ func TestTheDataLiesOnTheVolumeNamedDataElseOnTheFirstClaimElseOnAnEmptyDir(t *t
 				t.Errorf("(-want +got):\n%s", d)
 			}
 			pod := build(t, inputFor(t, test.unit))
-			for _, c := range []*corev1.Container{containerNamed(pod.Spec.Containers, "mysql"), containerNamed(pod.Spec.InitContainers, AgentContainer)} {
+			for _, c := range []*corev1.Container{ContainerNamed(pod.Spec.Containers, "mysql"), ContainerNamed(pod.Spec.InitContainers, AgentContainer)} {
 				if m := mountOf(c.VolumeMounts, got.Storage); m == nil || m.MountPath != got.MountPath {
 					t.Errorf("container %s mounts it so: %+v", c.Name, m)
 				}
 				if v := envValue(c.Env, "DATA_DIR_MOUNT"); v != got.MountPath {
 					t.Errorf("DATA_DIR_MOUNT of %s is %q", c.Name, v)
 				}
-				if v := envValue(c.Env, envName(got.Storage)+"_MOUNT"); v != got.MountPath {
-					t.Errorf("%s_MOUNT of %s is %q", envName(got.Storage), c.Name, v)
+				if v := envValue(c.Env, EnvName(got.Storage)+"_MOUNT"); v != got.MountPath {
+					t.Errorf("%s_MOUNT of %s is %q", EnvName(got.Storage), c.Name, v)
 				}
 			}
 			for _, claim := range Claims(test.unit) {

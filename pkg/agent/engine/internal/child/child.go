@@ -37,6 +37,10 @@ type Command struct {
 // outputLimit is how much of the end of the output an error quotes.
 const outputLimit = 2000
 
+// stdoutLimit is more than any program that is asked here has to say. One that says more is
+// broken, and is not to take the memory that the database or its backups need.
+const stdoutLimit = 1 << 20
+
 // Run runs the program and returns its standard output. It waits for its end;
 // when ctx ends it kills the program and what the program started.
 func Run(ctx context.Context, c Command) (string, error) {
@@ -57,6 +61,9 @@ func Run(ctx context.Context, c Command) (string, error) {
 		}
 		return "", fmt.Errorf("%s: %w: %s", filepath.Base(c.Path), err, Redact(out.tail(), c.Secrets...))
 	}
+	if out.stdout.Len() > stdoutLimit {
+		return "", fmt.Errorf("%s: more than %d bytes of output", filepath.Base(c.Path), stdoutLimit)
+	}
 	return out.stdout.String(), nil
 }
 
@@ -75,17 +82,19 @@ func endGroup(pid int) {
 	}
 }
 
-// output keeps both streams in the order they came, and stdout by itself.
+// output keeps the end of both streams in the order they came, and the beginning of
+// stdout by itself, with one byte more than is allowed.
 type output struct {
-	mu           sync.Mutex
-	stdout, both bytes.Buffer
+	mu     sync.Mutex
+	stdout bytes.Buffer
+	both   []byte
 }
 
 // tail is the end of both streams, from the start of a line.
 func (o *output) tail() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	b := bytes.TrimSpace(o.both.Bytes())
+	b := bytes.TrimSpace(o.both)
 	if len(b) > outputLimit {
 		b = b[len(b)-outputLimit:]
 		if i := bytes.IndexByte(b, '\n'); i >= 0 {
@@ -103,9 +112,13 @@ type stream struct {
 func (s stream) Write(p []byte) (int, error) {
 	s.out.mu.Lock()
 	defer s.out.mu.Unlock()
-	s.out.both.Write(p)
+	const kept = 2 * outputLimit
+	s.out.both = append(s.out.both, p[max(0, len(p)-kept):]...)
+	if n := len(s.out.both) - kept; n > 0 {
+		s.out.both = append(s.out.both[:0], s.out.both[n:]...)
+	}
 	if s.stdout {
-		s.out.stdout.Write(p)
+		s.out.stdout.Write(p[:min(len(p), stdoutLimit+1-s.out.stdout.Len())])
 	}
 	return len(p), nil
 }

@@ -69,6 +69,26 @@ func TestRun(t *testing.T) {
 			t.Fatalf("the quoted part starts with %.20q", first)
 		}
 	})
+	t.Run("keeps a bounded part of what a program says", func(t *testing.T) {
+		var out output
+		chunk := []byte(strings.Repeat("x", 32<<10))
+		for range 1024 {
+			for _, stdout := range []bool{true, false} {
+				if n, err := (stream{&out, stdout}).Write(chunk); n != len(chunk) || err != nil {
+					t.Fatalf("took %d bytes: %v", n, err)
+				}
+			}
+		}
+		if size := out.stdout.Cap() + cap(out.both); size > 4*stdoutLimit {
+			t.Errorf("%d bytes are kept of 64 MiB", size)
+		}
+		if got, err := Run(t.Context(), Command{Path: "/bin/sh", Args: []string{"-c", "head -c 1048577 /dev/zero"}, Env: []string{"PATH=/bin:/usr/bin"}}); err == nil {
+			t.Errorf("%d bytes were returned", len(got))
+		}
+		if got, err := Run(t.Context(), Command{Path: "/bin/sh", Args: []string{"-c", "head -c 1048576 /dev/zero"}, Env: []string{"PATH=/bin:/usr/bin"}}); err != nil || len(got) != stdoutLimit {
+			t.Errorf("%d bytes were returned: %v", len(got), err)
+		}
+	})
 }
 
 func TestRedact(t *testing.T) {

@@ -45,6 +45,9 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// ReasonToolFailed is that of a program which has ended with another status than 0.
+const ReasonToolFailed = "ToolFailed"
+
 // Run runs a program of the operation between in and out, either of which may be
 // nil. It returns nil only if the program ended with status 0, all it wrote was taken,
 // and in came to its end, which is where a backup's sums are compared.
@@ -78,7 +81,7 @@ func Run(ctx context.Context, cmd *exec.Cmd, in io.Reader, out io.Writer, secret
 	}
 	name := filepath.Base(cmd.Path)
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return operations.Failed("ToolFailed", "%s ended with %s: %s", name, exit.ProcessState, child.Redact(messages.String(), secrets...))
+		return operations.Failed(ReasonToolFailed, "%s ended with %s: %s", name, exit.ProcessState, child.Redact(messages.String(), secrets...))
 	}
 	return fmt.Errorf("%s: %w: %s", name, err, child.Redact(messages.String(), secrets...))
 }

@@ -27,6 +27,7 @@ func New(deps operations.Deps) map[string]operations.Action {
 		operation.ActionClone:          clone{u},
 		operation.ActionGTIDPurge:      gtidPurge{u},
 		operation.ActionProvision:      provision{u},
+		operation.ActionVerify:         verify{u},
 	}
 }
 

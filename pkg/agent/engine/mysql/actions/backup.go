@@ -6,6 +6,7 @@ package actions
 import (
 	"context"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
@@ -23,6 +24,10 @@ type destination struct {
 	retention  time.Duration
 	kind       backup.Kind
 	backupType operation.BackupType
+	// base of an incremental backup. The marker has it from the first: retention keeps it.
+	base *backup.Base
+	// verify is nil if nothing is to be compared.
+	verify *summing
 }
 
 // withReason gives a failure of the store its reason for status.
@@ -74,15 +79,36 @@ func (u unit) create(ctx context.Context, op operations.Op, store backup.Store, 
 	w, err := backup.Create(ctx, backup.CreateOptions{
 		Store: store, Location: location, Compression: d.compression, Parallel: d.parallel, Key: key,
 		Meta: backup.Meta{
-			Scope: u.scope(d.kind), Unit: u.Env.Name, Type: d.backupType, Engine: operation.MySQL,
+			Scope: u.scope(d.kind), Unit: u.Env.Name, Type: d.backupType, Base: d.base, Engine: operation.MySQL,
 			Properties: map[string]string{},
 		},
 	})
 	return w, withReason(err)
 }
 
-// commit makes the backup exist, then prunes what its retention has outlived.
-func (u unit) commit(ctx context.Context, store backup.Store, w *backup.Writer, d destination) (map[string]string, error) {
+// begin to verify a backup, if that is asked for.
+func (d *destination) begin(ctx context.Context, op operations.Op, s *session, asked bool, what summing) (err error) {
+	if !asked {
+		return nil
+	}
+	what.sums, err = what.of(ctx, op, s)
+	d.verify = &what
+	return err
+}
+
+// commit makes the backup exist, verifies it, then prunes what its retention has outlived.
+func (u unit) commit(ctx context.Context, op operations.Op, s *session, store backup.Store, w *backup.Writer, d destination) (map[string]string, error) {
+	if d.verify != nil {
+		after, err := d.verify.of(ctx, op, s)
+		if err != nil {
+			return nil, err
+		}
+		sums := d.verify.sums.Steady(after)
+		maps.Copy(sums, d.verify.snapshot)
+		if err := sums.Write(w); err != nil {
+			return nil, withReason(err)
+		}
+	}
 	m, err := w.Commit(ctx)
 	if err != nil {
 		return nil, withReason(err)
@@ -90,6 +116,17 @@ func (u unit) commit(ctx context.Context, store backup.Store, w *backup.Writer, 
 	result := map[string]string{
 		"location": m.Location().String(),
 		"message":  "backup " + m.Location().String() + " is complete",
+	}
+	tellLeftOut(&m.Meta, result)
+	if d.verify != nil {
+		key, err := backup.KeyFrom(op.Secrets())
+		if err == nil {
+			result["verified"], err = u.verifyBackup(ctx, op, m, source{store: store, key: key})
+		}
+		if err != nil {
+			return nil, operations.Failed(operations.ReasonOf(withReason(err)), "%s, but was not verified: %w", result["message"], err)
+		}
+		result["message"] += "; it was verified: " + result["verified"]
 	}
 	if d.retention > 0 {
 		if _, err := backup.Prune(ctx, backup.PruneOptions{

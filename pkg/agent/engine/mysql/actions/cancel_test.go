@@ -61,8 +61,8 @@ func TestCancelledOperationsLeaveNothingOnRealServer(t *testing.T) {
 					}
 				}
 				r.beside()
-				if got := r.sum("d"); got != want || r.stops > 0 {
-					t.Errorf("the data changed: %s, want %s, stops %d", got, want, r.stops)
+				if got := r.sum("d"); got != want || r.Stops > 0 {
+					t.Errorf("the data changed: %s, want %s, stops %d", got, want, r.Stops)
 				}
 				if left, err := filepath.Glob(strings.TrimPrefix(r.backups(), "file://") + "new.manifest*"); err != nil || len(left) > 0 {
 					t.Errorf("left: %v, %v", left, err)

@@ -118,17 +118,14 @@ func (a clone) whole(ctx context.Context, op operations.Op, p *operation.Clone, 
 		return nil, err
 	}
 	room := roomFor(size, a.Env.DataMount, "a larger data storage, on which the cloned data lies beside the old until it serves")
-	if err := room.check(); err != nil {
-		return nil, err
-	}
 	where := address(p)
-	return a.replace(ctx, op, func(ctx context.Context, data string) (built, error) {
+	return a.replace(ctx, op, room, func(ctx context.Context, data string) (built, error) {
 		if err := a.cloneInstance(ctx, op, s, p, password, data, room); err != nil {
-			return built{}, room.filled(err)
+			return built{}, err
 		}
 		executed, err := a.ready(ctx, op, data, source{}, nil)
 		if err != nil {
-			return built{}, room.filled(err)
+			return built{}, err
 		}
 		return built{
 			restored: restored{Backup: where, GTIDExecuted: executed},

@@ -52,7 +52,7 @@ func TestCloneOnRealServers(t *testing.T) {
 					t.Errorf("%s: %v", tc.name, err)
 				}
 			}
-			if r.stops > 0 || r.sum("own") == "" {
+			if r.Stops > 0 || r.sum("own") == "" {
 				t.Error("the server was stopped, or its data is gone")
 			}
 			r.beside()
@@ -85,8 +85,8 @@ func TestCloneOnRealServers(t *testing.T) {
 				t.Error("the old data is there")
 			}
 			id := r.scalar("SELECT @@server_uuid")
-			if id == source.scalar("SELECT @@server_uuid") || r.identities[len(r.identities)-1] != id {
-				t.Errorf("server_uuid %s, identities %v", id, r.identities)
+			if id == source.scalar("SELECT @@server_uuid") || r.Identities[len(r.Identities)-1] != id {
+				t.Errorf("server_uuid %s, identities %v", id, r.Identities)
 			}
 			if got, want := r.scalar("SELECT @@gtid_executed"), source.scalar("SELECT @@gtid_executed"); got != want {
 				t.Errorf("GTIDs %s, want %s", got, want)

@@ -40,12 +40,15 @@ WHERE table_type = 'BASE TABLE' AND engine NOT IN ('InnoDB', 'BLACKHOLE')
   AND table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') LIMIT 10`,
 	"tables of other engines than InnoDB, of which no dump knows the moment"}
 
+// notInDumps are tables that a dump can only have elsewhere.
+var notInDumps = look{`SELECT name FROM information_schema.innodb_tables WHERE space_type = 'General' AND name NOT LIKE 'mysql/%' LIMIT 1000`,
+	"tables in general tablespaces, which no dump has"}
+
 // notReplayable is what a fresh server alongside cannot have.
 var notReplayable = []look{
 	{`SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables WHERE create_options LIKE '%ENCRYPTION=_Y_%' LIMIT 10`,
 		"encrypted tables, which only a server with the keyring can replay"},
-	{`SELECT name FROM information_schema.innodb_tables WHERE space_type = 'General' AND name NOT LIKE 'mysql/%' LIMIT 10`,
-		"tables in general tablespaces, which no dump has"},
+	notInDumps,
 	{`SELECT path FROM information_schema.innodb_datafiles WHERE path LIKE '/%' LIMIT 10`,
 		"tablespaces at paths of their own, which cannot lie in two places"},
 }
@@ -96,14 +99,14 @@ func judge(ctx context.Context, s *session, why, before string) (string, error) 
 // definitions differ if databases, tables, views, routines, triggers or events were
 // changed in between: to a dump a server shows them as they are, not as they were at
 // the dump's moment. CREATE TABLE and DROP TABLE are not counted, as most are about
-// temporary tables; the tables themselves are.
+// temporary tables; the tables themselves are, in whatever time zone the session is.
 func definitions(ctx context.Context, s *session) (string, error) {
 	rows, err := s.rows(ctx, `SHOW GLOBAL STATUS WHERE Variable_name REGEXP
   '^Com_((create|alter|drop)_(db|event|function|index|library|procedure|trigger|view)|(alter|rename)_table|truncate)$'`)
 	if err != nil {
 		return "", err
 	}
-	tables, err := s.value(ctx, `SELECT CONCAT(COUNT(*), ' ', COALESCE(SUM(CRC32(CONCAT_WS('.', table_schema, table_name, create_time))), 0))
+	tables, err := s.value(ctx, `SELECT CONCAT(COUNT(*), ' ', COALESCE(SUM(CRC32(CONCAT_WS('.', table_schema, table_name, UNIX_TIMESTAMP(create_time)))), 0))
 FROM information_schema.tables WHERE table_type = 'BASE TABLE'`)
 	if err != nil {
 		return "", err

@@ -74,30 +74,23 @@ type dumpArgs struct {
 	databases, skip []string
 	// gtids: the server has gtid_mode; logs: it writes a binary log.
 	gtids, logs bool
-	// new: source-data, as it is called since 8.0.26.
-	new bool
+	// histograms: it has them, as servers have since 8.0. Of others mysqldump must not ask.
+	histograms bool
+	// snapshot, if there is one, is to see what the dump does.
+	snapshot *session
 }
 
-// arguments of a dump of one moment. The dump of a server with a binary log begins
-// by a lock for as long as it takes to open the snapshot and read the position, so
-// that both are the same moment.
+// arguments of a dump of one moment. mysqldump would take a lock to say where in the
+// binary log that is: who runs it does so instead.
 func (d dumpArgs) arguments() []string {
 	args := []string{
 		"--single-transaction", "--quick", "--routines", "--events", "--triggers", "--hex-blob",
-		"--no-tablespaces", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
+		"--no-tablespaces", "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--set-gtid-purged=OFF",
 		// loose: older ones do not know it, and take the limits of the server.
 		"--loose-init-command=" + mysql.ReadLimits,
 	}
-	if d.gtids {
-		args = append(args, "--set-gtid-purged=ON")
-	} else {
-		args = append(args, "--set-gtid-purged=OFF")
-	}
-	switch {
-	case d.logs && d.new:
-		args = append(args, "--source-data=2")
-	case d.logs:
-		args = append(args, "--master-data=2")
+	if d.histograms {
+		args = append(args, "--loose-column-statistics=1")
 	}
 	for _, table := range d.skip {
 		args = append(args, "--ignore-table="+table)
@@ -106,19 +99,56 @@ func (d dumpArgs) arguments() []string {
 	return append(append(args, "--databases", "--"), d.databases...)
 }
 
+// position of a dump in the binary log.
+type position struct {
+	// connection that the lock is held by.
+	connection          string
+	gtids, file, offset string
+}
+
+// positionOf a server whose tables are locked.
+func positionOf(ctx context.Context, lock *session) (position, error) {
+	rows, err := lock.rows(ctx, "SHOW BINARY LOG STATUS")
+	if number(err) == errParse {
+		rows, err = lock.rows(ctx, "SHOW MASTER STATUS")
+	}
+	if err != nil {
+		return position{}, err
+	}
+	var p position
+	if len(rows) > 0 {
+		p.file, p.offset = rows[0].first, rows[0].byName["Position"]
+	}
+	executed, err := lock.value(ctx, "SELECT @@global.gtid_executed")
+	if err != nil {
+		return p, err
+	}
+	p.gtids = strings.Join(strings.Fields(executed), "")
+	p.connection, err = lock.value(ctx, "SELECT CONNECTION_ID()")
+	return p, err
+}
+
+// statements that a dump of that position begins with, as mysqldump writes them.
+func (p position) statements(args dumpArgs) string {
+	var b strings.Builder
+	if p.file != "" {
+		fmt.Fprintf(&b, "-- CHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE=%s, SOURCE_LOG_POS=%s;\n", mysql.Literal(p.file), p.offset)
+	}
+	if args.gtids {
+		fmt.Fprintf(&b, "SET @@SESSION.SQL_LOG_BIN= 0;\n%s/*!80000 '+'*/ %s;\n", gtidStatement, mysql.Literal(p.gtids))
+	}
+	return b.String()
+}
+
 // dumpArgs of a server, which is asked for what it has.
 func inspectDump(ctx context.Context, s *session) (dumpArgs, error) {
 	var d dumpArgs
-	rows, err := s.rows(ctx, "SELECT @@global.gtid_mode AS gtid, @@global.log_bin AS log, @@global.version AS version")
+	rows, err := s.rows(ctx, `SELECT @@global.gtid_mode AS gtid, @@global.log_bin AS log,
+  EXISTS (SELECT 1 FROM information_schema.tables WHERE table_schema = 'information_schema' AND table_name = 'COLUMN_STATISTICS') AS histograms`)
 	if err != nil {
 		return d, err
 	}
 	r := rows[0].byName
-	d.gtids, d.logs = strings.HasPrefix(r["gtid"], "ON"), r["log"] == "1"
-	var major, minor, patch int
-	if _, err := fmt.Sscanf(r["version"], "%d.%d.%d", &major, &minor, &patch); err != nil {
-		return d, fmt.Errorf("no version of a MySQL server: %q", r["version"])
-	}
-	d.new = major > 8 || major == 8 && (minor > 0 || patch >= 26)
+	d.gtids, d.logs, d.histograms = strings.HasPrefix(r["gtid"], "ON"), r["log"] == "1", r["histograms"] == "1"
 	return d, nil
 }

@@ -117,23 +117,3 @@ func TestBackslashesThatEscapeNothing(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
-
-func TestTheGTIDsOfADumpAreFoundBeforeItsData(t *testing.T) {
-	g := newGTIDReader()
-	for p := []byte(dumped); len(p) > 0; p = p[min(11, len(p)):] {
-		if _, err := g.Write(p[:min(11, len(p))]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// No other statement is one, and what does not end is none of its business.
-	if _, err := g.Write([]byte("SET @@GLOBAL.GTID_PURGED='3f0c2f6e-0000-4000-8000-000000000009:1';\nINSERT INTO t VALUES ('")); err != nil {
-		t.Fatal(err)
-	}
-	if err := g.dump.Close(); err != nil {
-		t.Fatal(err)
-	}
-	want := "3f0c2f6e-0000-4000-8000-000000000001:1-5,3f0c2f6e-0000-4000-8000-000000000002:1-7"
-	if diff := cmp.Diff(want, g.set); diff != "" {
-		t.Error(diff)
-	}
-}

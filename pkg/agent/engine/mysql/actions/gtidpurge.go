@@ -5,7 +5,11 @@ package actions
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
@@ -41,21 +45,14 @@ func (a gtidPurge) Run(ctx context.Context, op operations.Op) (map[string]string
 	if err := a.refuse(ctx, s, set); err != nil {
 		return nil, err
 	}
-	executed, err := s.value(ctx, "SELECT GTID_SUBTRACT(@@global.gtid_executed, @@global.gtid_purged)")
-	if err != nil {
+	// What clients commit between the statements would be forgotten, or make the server
+	// refuse the set when its logs are gone.
+	err = a.close(ctx, op, s)
+	if err == nil {
+		err = a.purge(ctx, s, set)
+	}
+	if err := errors.Join(err, a.reopen(ctx, op, s)); err != nil {
 		return nil, err
-	}
-	if err := op.SetPhase(phasePurge, nil); err != nil {
-		return nil, err
-	}
-	if executed != "" {
-		// gtid_purged takes nothing that the binary log still holds.
-		if err := resetHistory(ctx, s); err != nil {
-			return nil, err
-		}
-	}
-	if err := s.exec(ctx, "SET GLOBAL gtid_purged = "+mysql.Literal(set)); err != nil {
-		return nil, operations.Failed("Refused", "the server refuses the set: %w", err)
 	}
 	now, err := s.value(ctx, "SELECT @@global.gtid_purged")
 	if err != nil {
@@ -65,13 +62,113 @@ func (a gtidPurge) Run(ctx context.Context, op operations.Op) (map[string]string
 	return map[string]string{"gtidPurged": now, "message": "gtid_purged is " + now}, nil
 }
 
+// access that clients had before.
+type access struct {
+	ReadOnly      bool `json:"readOnly"`
+	SuperReadOnly bool `json:"superReadOnly"`
+}
+
+// close the server to writes, after what it takes to open it again is recorded.
+func (a gtidPurge) close(ctx context.Context, op operations.Op, s *session) error {
+	if phase, _ := op.Phase(); phase != phasePurge {
+		rows, err := s.rows(ctx, "SELECT @@global.read_only AS r, @@global.super_read_only AS s")
+		if err != nil {
+			return err
+		}
+		before := rows[0].byName
+		if err := op.SetPhase(phasePurge, access{ReadOnly: before["r"] == "1", SuperReadOnly: before["s"] == "1"}); err != nil {
+			return err
+		}
+	}
+	if err := s.exec(ctx, fmt.Sprintf("SET SESSION lock_wait_timeout = %d", lockWait)); err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		err := s.exec(ctx, "SET GLOBAL super_read_only = ON")
+		if number(err) != errLockWait {
+			return err
+		}
+		inTheWay, lookErr := longStatements(ctx, s)
+		if lookErr != nil {
+			return lookErr
+		}
+		if try >= lockTries {
+			return operations.Failed(operation.ReasonLocked, "the server could not be closed to writes, which takes a moment without long statements: %s", sayStatements(inTheWay))
+		}
+		if err := pause(ctx, lockPause); err != nil {
+			return err
+		}
+	}
+}
+
+// reopen the server as it was, also when the operation has been cancelled. One that a
+// Replication has taken meanwhile is the Replication's to open.
+func (a gtidPurge) reopen(ctx context.Context, op operations.Op, s *session) error {
+	phase, raw := op.Phase()
+	if phase != phasePurge {
+		return nil
+	}
+	var before access
+	if err := json.Unmarshal(raw, &before); err != nil {
+		return err
+	}
+	desired, err := a.Store.Desired()
+	if err != nil || desired != nil && desired.Managed {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reopenWait)
+	defer cancel()
+	if !before.SuperReadOnly {
+		err = s.exec(ctx, "SET GLOBAL super_read_only = OFF")
+	}
+	if err == nil && !before.ReadOnly {
+		err = s.exec(ctx, "SET GLOBAL read_only = OFF")
+	}
+	return err
+}
+
+// reopenWait bounds two statements that wait for nobody.
+const reopenWait = 30 * time.Second
+
+// purge is what nobody may write meanwhile.
+func (a gtidPurge) purge(ctx context.Context, s *session, set string) error {
+	if err := a.refuse(ctx, s, set); err != nil {
+		return err
+	}
+	executed, err := s.value(ctx, "SELECT GTID_SUBTRACT(@@global.gtid_executed, @@global.gtid_purged)")
+	if err != nil {
+		return err
+	}
+	if executed != "" {
+		// gtid_purged takes nothing that the binary log still holds.
+		if err := resetHistory(ctx, s); err != nil {
+			return err
+		}
+	}
+	if err := s.exec(ctx, "SET GLOBAL gtid_purged = "+mysql.Literal(set)); err != nil {
+		return operations.Failed("Refused", "the server refuses the set: %w", err)
+	}
+	return nil
+}
+
 // Recover implements operations.Recoverer: between the two statements the only way
-// is forward.
+// is forward, and the server is closed.
 func (a gtidPurge) Recover(phase string) operations.Recovery {
 	if phase == phasePurge {
 		return operations.RecoverAtOnce
 	}
 	return operations.RecoverByAbandon
+}
+
+// Abandon implements operations.Abandoner.
+func (a gtidPurge) Abandon(ctx context.Context, op operations.Op) error {
+	if phase, _ := op.Phase(); phase != phasePurge {
+		return nil
+	}
+	if _, err := a.Run(ctx, op); err != nil {
+		return err
+	}
+	return operations.Failed(operation.ReasonTooLate, "the server's own history was gone already, and the set is set")
 }
 
 // set that is asked for, else that of the last restore.

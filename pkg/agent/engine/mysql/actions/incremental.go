@@ -62,12 +62,13 @@ func (u unit) incremental(ctx context.Context, op operations.Op, s *session, sto
 	}
 	defer closeAll(opened)
 
+	d.base = base.AsBase()
 	w, err := u.create(ctx, op, store, location, d)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = w.Abort() }()
-	if err := u.describeLogs(ctx, s, &w.Meta, base, executed); err != nil {
+	if err := u.describeLogs(ctx, s, &w.Meta, executed); err != nil {
 		return nil, err
 	}
 	progress := &reporter{op: op, text: "storing binary logs"}
@@ -82,7 +83,7 @@ func (u unit) incremental(ctx context.Context, op operations.Op, s *session, sto
 			return nil, err
 		}
 	}
-	result, err := u.commit(ctx, store, w, d)
+	result, err := u.commit(ctx, op, s, store, w, d)
 	if err == nil {
 		result["gtidExecuted"], result["base"], result["files"] = executed, base.Name(), fmt.Sprint(len(files))
 	}
@@ -90,12 +91,12 @@ func (u unit) incremental(ctx context.Context, op operations.Op, s *session, sto
 }
 
 // describeLogs in the manifest of a backup of the binary logs since base.
-func (u unit) describeLogs(ctx context.Context, s *session, m *backup.Meta, base *backup.Manifest, executed string) (err error) {
+func (u unit) describeLogs(ctx context.Context, s *session, m *backup.Meta, executed string) (err error) {
 	if err := describe(ctx, s, m); err != nil {
 		return err
 	}
 	// Not what was executed by now: what the files hold.
-	m.Base, m.GTIDExecuted, m.Tool = base.AsBase(), executed, "binary logs"
+	m.GTIDExecuted, m.Tool = executed, "binary logs"
 	if m.Kind == backup.Logical {
 		if m.Databases, err = databases(ctx, s, nil); err != nil {
 			return err

@@ -111,7 +111,7 @@ func (l *load) run(ctx context.Context, op operations.Op, overwrite bool) (map[s
 		return nil, err
 	}
 	room := l.roomNeeded()
-	if err := room.check(); err != nil {
+	if err := room.Check(); err != nil {
 		return nil, err
 	}
 	err := l.beside(ctx, op, room)
@@ -146,7 +146,7 @@ func (l *load) roomNeeded() room {
 	if len(l.sizes) == 0 {
 		size = l.total
 	}
-	return room{size, max(size/10, 2*loadReserve), l.Env.DataMount, "a larger data storage: what is loaded lies there beside what it replaces, and in the binary log"}
+	return room{Size: size, Margin: max(size/10, 2*loadReserve), Dir: l.Env.DataMount, Instead: "a larger data storage: what is loaded lies there beside what it replaces, and in the binary log"}
 }
 
 // withCleanup keeps the reason of the failure.
@@ -227,8 +227,8 @@ func (l *load) beside(ctx context.Context, op operations.Op, room room) error {
 	if err := l.clearWay(ctx); err != nil {
 		return err
 	}
-	if err := room.watched(ctx, func(ctx context.Context) error { return l.stream(ctx, op) }); err != nil {
-		return room.filled(err)
+	if err := room.Watched(ctx, func(ctx context.Context) error { return l.stream(ctx, op) }); err != nil {
+		return room.Filled(err)
 	}
 	if len(l.replaced()) == 0 {
 		p := &programs{names: l.targets()}

@@ -59,8 +59,8 @@ func TestALoadThatFailsLeavesTheOldDatabasesOnRealServer(t *testing.T) {
 		}{{"loading", old}, {"exchanging", restored}, {"making what goes", restored}} {
 			t.Run("a server that is killed while "+tc.at, func(t *testing.T) {
 				op := &meanwhile{Op: r.op(operation.ActionRestore, restore), at: tc.at, do: func() {
-					r.server.Kill()
-					r.server = box.Start(r.t, r.engine, r.start)
+					r.Server.Kill()
+					r.Server = box.Start(r.t, r.engine, r.Start)
 				}}
 				_, err := r.actions()[operation.ActionRestore].Run(t.Context(), op)
 				if (err == nil) != (tc.want == restored) {

@@ -55,12 +55,8 @@ func (u unit) insist(ctx context.Context, s *session, in []string, do func() err
 				}
 			}
 		}
-		timer := time.NewTimer(lockPause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return context.Cause(ctx)
-		case <-timer.C:
+		if err := pause(ctx, lockPause); err != nil {
+			return err
 		}
 	}
 }

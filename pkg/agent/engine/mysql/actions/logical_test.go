@@ -273,11 +273,11 @@ func TestLogicalBackupAndRestoreOnRealServer(t *testing.T) {
 		t.Run("a backup whose dump fails is none", func(t *testing.T) {
 			r.exec("CREATE DATABASE broken", "CREATE TABLE broken.t (i INT)", "INSERT INTO broken.t VALUES (1)")
 			// A table whose file is gone.
-			r.server.Stop()
+			r.Server.Stop()
 			if err := os.Remove(filepath.Join(r.env.DataDir(), "broken", "t.ibd")); err != nil {
 				t.Fatal(err)
 			}
-			r.server = r.box.Start(t, r.engine, r.start)
+			r.Server = r.box.Start(t, r.engine, r.Start)
 			p := backupParams(r.backups() + "broken")
 			r.fails(operation.ActionLogicalBackup, p, "ToolFailed", "mysqldump", "broken")
 			left, err := filepath.Glob(strings.TrimPrefix(p.Destination, "file://") + "*")
@@ -390,6 +390,41 @@ func TestGTIDPurgeOnRealServer(t *testing.T) {
 			}
 			// Again: as after an agent that died at the end.
 			r.run(purge, &operation.GTIDPurge{GTIDSet: larger})
+		})
+		t.Run("nobody commits between its statements", func(t *testing.T) {
+			writer, stop := r.db(), make(chan struct{})
+			wrote := make(chan error, 1)
+			go func() {
+				for i := 100; ; i++ {
+					select {
+					case <-stop:
+						wrote <- nil
+						return
+					default:
+					}
+					// While the server is closed it says so, and that is all that may happen.
+					if _, err := writer.ExecContext(context.Background(), fmt.Sprintf("INSERT INTO d.t VALUES (%d)", i)); err != nil && number(err) != 1290 {
+						wrote <- err
+						return
+					}
+				}
+			}()
+			// A commit after the history is gone would be transaction 1 once more, which the
+			// set has, and the server would refuse it.
+			for i := range 20 {
+				before := r.scalar("SELECT @@gtid_executed")
+				r.run(purge, &operation.GTIDPurge{GTIDSet: fmt.Sprintf("%s:1-%d000000,%s", r.scalar("SELECT @@server_uuid"), i+1, foreign)})
+				if got := r.scalar("SELECT GTID_SUBSET('" + before + "', @@gtid_executed)"); got != "1" {
+					t.Errorf("transactions are forgotten: %s", before)
+				}
+			}
+			close(stop)
+			if err := <-wrote; err != nil {
+				t.Errorf("the writer: %v", err)
+			}
+			if got := r.scalar("SELECT CONCAT(@@global.read_only, @@global.super_read_only)"); got != "00" {
+				t.Errorf("the server is not as it was: %s", got)
+			}
 		})
 		t.Run("not while the server replicates", func(t *testing.T) {
 			r.exec("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = 1", "START REPLICA")

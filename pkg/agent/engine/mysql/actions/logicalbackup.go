@@ -4,10 +4,10 @@
 package actions
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
@@ -51,10 +51,16 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 		if err := replayable(ctx, s); err != nil {
 			return nil, err
 		}
+		if err := d.begin(ctx, op, s, p.Verify, summing{kind: d.kind}); err != nil {
+			return nil, err
+		}
 		return a.incremental(ctx, op, s, store, location, d)
 	}
 	return a.full(ctx, op, s, store, location, d, p)
 }
+
+// Abandon implements operations.Abandoner. What lies in the store the next backup removes.
+func (a logicalBackup) Abandon(_ context.Context, op operations.Op) error { return a.clearVerify(op) }
 
 func (a logicalBackup) full(ctx context.Context, op operations.Op, s *session, store backup.Store, location backup.Location, d destination, p *operation.LogicalBackup) (map[string]string, error) {
 	before, err := definitions(ctx, s)
@@ -77,6 +83,17 @@ func (a logicalBackup) full(ctx context.Context, op operations.Op, s *session, s
 		why = "there were views that no dump can hold, and binary logs may change them: " + strings.Join(broken, ", ")
 	}
 
+	summed := summing{kind: d.kind, databases: args.databases, skip: args.skip}
+	if p.Verify && (args.logs || args.gtids) {
+		if args.snapshot, err = a.session(ctx, false); err != nil {
+			return nil, err
+		}
+		defer args.snapshot.close()
+		summed.engines = " AND t.engine <> 'InnoDB'"
+	}
+	if err := d.begin(ctx, op, s, p.Verify, summed); err != nil {
+		return nil, err
+	}
 	w, err := a.create(ctx, op, store, location, d)
 	if err != nil {
 		return nil, err
@@ -88,28 +105,44 @@ func (a logicalBackup) full(ctx context.Context, op operations.Op, s *session, s
 	if err := recordSizes(ctx, s, &w.Meta, args); err != nil {
 		return nil, err
 	}
-	recordLeftOut(&w.Meta, leftOut)
+	inexact, err := inexactColumns(ctx, s, args.databases, args.skip)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := sharedFiles(ctx, s, args.databases)
+	if err != nil {
+		return nil, err
+	}
+	recordLeftOut(&w.Meta, slices.Concat(leftOut, inexact, shared))
 	w.Meta.Databases, w.Meta.Tool = args.databases, a.version(ctx, op, "mysqldump")
 	if len(p.SkipTables) > 0 {
 		w.Meta.Properties[propertySkipTables] = strings.Join(p.SkipTables, ",")
 	}
+	var ended []statement
 	if err := file(w, dumpFile, func(to io.Writer) error {
-		w.Meta.GTIDExecuted, err = a.dump(ctx, op, args, to)
+		w.Meta.GTIDExecuted, ended, err = a.dump(ctx, op, s, args, to)
 		return err
 	}); err != nil {
 		return nil, err
 	}
-	if err := saidGTIDs(ctx, s, args, w.Meta.GTIDExecuted); err != nil {
-		return nil, err
+	if args.snapshot != nil {
+		summed.engines, summed.transaction = " AND t.engine = 'InnoDB'", true
+		if d.verify.snapshot, err = summed.of(ctx, op, args.snapshot); err != nil {
+			return nil, err
+		}
+		// Verifying takes long, and old versions of rows are kept for it.
+		args.snapshot.close()
 	}
 	if w.Meta.Properties[propertyContinuable], err = judge(ctx, s, why, before); err != nil {
 		return nil, err
 	}
-	result, err := a.commit(ctx, store, w, d)
+	result, err := a.commit(ctx, op, s, store, w, d)
 	if err != nil {
 		return nil, err
 	}
-	tellLeftOut(&w.Meta, result)
+	if len(ended) > 0 {
+		result["message"] += "; clients would have waited behind what was ended for them: " + sayStatements(ended)
+	}
 	if w.Meta.GTIDExecuted != "" {
 		result["gtidExecuted"] = w.Meta.GTIDExecuted
 	}
@@ -131,74 +164,27 @@ func planDump(ctx context.Context, s *session, p *operation.LogicalBackup) (args
 	return args, err
 }
 
-// saidGTIDs fails if the dump of a server with GTIDs did not say which it has.
-func saidGTIDs(ctx context.Context, s *session, args dumpArgs, said string) error {
-	if !args.gtids || said != "" {
-		return nil
-	}
-	// An empty set is right for a server that has logged nothing.
-	executed, err := s.value(ctx, "SELECT @@global.gtid_executed")
-	if err == nil && executed != "" {
-		err = operations.Failed("ToolFailed", "mysqldump did not say at which GTIDs its dump was taken")
-	}
-	return err
+// dump runs mysqldump and returns the GTIDs that its dump was taken at, and whose
+// statements were ended for its lock.
+func (a logicalBackup) dump(ctx context.Context, op operations.Op, s *session, args dumpArgs, to io.Writer) (set string, ended []statement, err error) {
+	to = io.MultiWriter(to, &reporter{op: op, text: "dumping"})
+	err = dumpQuietly(ctx, op, s, quietPatience, func() error {
+		at, more, err := a.runDump(ctx, op, s, args, to)
+		set, ended = at.gtids, append(ended, more...)
+		return err
+	})
+	return set, ended, whileDumping(err)
 }
 
-// dump runs mysqldump and returns the GTIDs that its dump says it was taken at.
-func (a logicalBackup) dump(ctx context.Context, op operations.Op, args dumpArgs, to io.Writer) (string, error) {
-	cmd, err := a.tool(ctx, op, "mysqldump", append(a.local(), args.arguments()...)...)
-	if err != nil {
-		return "", err
-	}
-	writers := []io.Writer{to, &reporter{op: op, text: "dumping"}}
-	g := newGTIDReader()
-	if args.gtids {
-		writers = append(writers, g)
-	}
-	if err := pipe.Run(ctx, cmd, nil, io.MultiWriter(writers...)); err != nil {
-		return "", err
-	}
-	return g.set, g.dump.Close()
-}
+// lostByTool are mysqldump's words for a server that has ended.
+var lostByTool = regexp.MustCompile(`(?i)(error:? |\()(1053|2002|2006|2013)\b`)
 
-// gtidReader finds the statement of a dump that sets gtid_purged. There is one, before
-// the data: what follows it need not be read.
-type gtidReader struct {
-	dump *dumpReader
-	set  string
-}
-
-func newGTIDReader() *gtidReader {
-	g := &gtidReader{}
-	g.dump = newDumpReader(io.Discard, g.decide)
-	return g
-}
-
-// Write implements io.Writer.
-func (g *gtidReader) Write(p []byte) (int, error) {
-	if g.set != "" {
-		return len(p), nil
+// whileDumping gives the failure its reason if the server has ended.
+func whileDumping(err error) error {
+	if err != nil && operations.ReasonOf(err) == pipe.ReasonToolFailed && lostByTool.MatchString(err.Error()) {
+		return operations.Failed(operation.ReasonServerNotRunning, "the server has ended while it was dumped: %w", err)
 	}
-	return g.dump.Write(p)
+	return withServerGone(err)
 }
 
 var gtidStatement = []byte("SET @@GLOBAL.GTID_PURGED=")
-
-func (g *gtidReader) decide(statement []byte, _ bool) (verdict, []byte) {
-	if !bytes.HasPrefix(statement, gtidStatement) {
-		return drop, nil
-	}
-	g.set = gtidSetOf(string(statement))
-	return whole, nil
-}
-
-var gtidLiteral = regexp.MustCompile(`(?s)'([0-9a-fA-F][^']*)'`)
-
-// gtidSetOf reads SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '<set>'; on one line.
-func gtidSetOf(statement string) string {
-	m := gtidLiteral.FindStringSubmatch(statement)
-	if m == nil {
-		return ""
-	}
-	return strings.Join(strings.Fields(m[1]), "")
-}

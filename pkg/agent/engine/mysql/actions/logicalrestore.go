@@ -117,7 +117,7 @@ func (l *loader) decide(statement []byte, ended bool) (verdict, []byte) {
 		if !ended {
 			return whole, nil
 		}
-		return keep, l.withReferences(statement)
+		return keep, l.tableHere(statement)
 	}
 	return keep, nil
 }
@@ -131,11 +131,12 @@ func renamed(statement []byte, name string) []byte {
 	return append(out, bytes.TrimRight(statement[to:], "; \n")...)
 }
 
-// withReferences is a definition of a table whose foreign keys, where they name another
-// database that is loaded too, name where that is; nil if there is none.
-func (l *loader) withReferences(statement []byte) []byte {
+// tableHere is a definition of a table whose foreign keys, where they name another database
+// that is loaded too, name where that is, and which is in a file of its own where it was in
+// a general tablespace, since no dump has these; nil if there is nothing to change.
+func (l *loader) tableHere(statement []byte) []byte {
 	var out []byte
-	copied, references := 0, false
+	copied, references, space := 0, false, false
 	for rest := statement; len(rest) > 0; {
 		at := len(statement) - len(rest)
 		token, after := nextToken(rest)
@@ -149,7 +150,15 @@ func (l *loader) withReferences(statement []byte) []byte {
 				copied = at + len(token)
 			}
 			references = false
+		case token[0] == '`' && space:
+			if name, _, _ := identifier(token); !strings.HasPrefix(name, "innodb_") {
+				out = append(append(out, statement[copied:at]...), "`innodb_file_per_table`"...)
+				copied = at + len(token)
+			}
+			space = false
+		case token[0] == '=' && space:
 		default:
+			space = bytes.EqualFold(token, []byte("TABLESPACE"))
 			references = bytes.EqualFold(token, []byte("REFERENCES"))
 		}
 	}

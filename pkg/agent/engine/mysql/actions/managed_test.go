@@ -16,8 +16,8 @@ func TestOperationsOnAReplicaOnRealServer(t *testing.T) {
 		r.fill("d", 2000)
 		want := r.sum("d")
 		r.exec("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '192.0.2.1', SOURCE_USER = 'x', SOURCE_PASSWORD = 'y'")
-		r.start.Managed = true
-		r.restart()
+		r.Start.Managed = true
+		r.Restart()
 		if got := r.scalar("SELECT @@super_read_only"); got != "1" {
 			t.Fatalf("super_read_only is %s", got)
 		}

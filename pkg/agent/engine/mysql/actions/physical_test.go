@@ -20,9 +20,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
-	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
+	"github.com/upmio/unit-operator/pkg/agent/operations/optest"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
@@ -72,12 +72,6 @@ func TestPhysicalBackupAndRestoreOnRealServer(t *testing.T) {
 			t.Errorf("the manifest: %+v", m.Meta)
 		}
 		restore := &operation.Restore{Source: result["location"], Overwrite: true}
-		change := func(t *testing.T) string {
-			t.Helper()
-			r.exec("DELETE FROM d.t WHERE id % 3 = 0")
-			return r.sum("d")
-		}
-
 		t.Run("data stays unless it is to be overwritten", func(t *testing.T) {
 			r.fails(operation.ActionRestore, &operation.Restore{Source: r.backups()}, "WouldOverwrite")
 			r.fails(operation.ActionRestore, &operation.Restore{Source: r.backups(), TargetDatabase: "x", Overwrite: true}, "InvalidParameters")
@@ -95,102 +89,17 @@ func TestPhysicalBackupAndRestoreOnRealServer(t *testing.T) {
 			if err := os.WriteFile(path, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			stops := r.stops
+			stops := r.Stops
 			r.fails(operation.ActionRestore, &operation.Restore{Source: p.Destination, Overwrite: true}, backup.ReasonCorrupt)
-			if r.stops != stops || r.sum("d") != want {
+			if r.Stops != stops || r.sum("d") != want {
 				t.Error("the server was stopped or its data changed")
 			}
 			r.beside()
 		})
-		t.Run("a server that does not start on the restored data gets the old back", func(t *testing.T) {
-			changed, id := change(t), r.scalar("SELECT @@server_uuid")
-			r.broken = true
-			r.fails(operation.ActionRestore, restore, "NewDataNotServing")
-			if got := r.sum("d"); got != changed || r.scalar("SELECT @@server_uuid") != id {
-				t.Errorf("got %s, want %s", got, changed)
-			}
-			if last := r.identities[len(r.identities)-1]; last != id {
-				t.Errorf("the identity is %s, want %s", last, id)
-			}
-			r.beside()
-		})
-		t.Run("an agent that dies at any step goes on or back", func(t *testing.T) {
-			died := errors.New("died")
-			for _, tc := range []struct {
-				step    string
-				abandon bool
-			}{{"stop", true}, {"identity", false}, {"start", true}, {"start", false}} {
-				changed := change(t)
-				op := r.op(operation.ActionRestore, restore)
-				ctx, die := context.WithCancel(t.Context())
-				r.fault = func(s string) error {
-					if s == tc.step {
-						die()
-						return died
-					}
-					return nil
-				}
-				action := r.actions()[operation.ActionRestore]
-				if _, err := action.Run(ctx, op); !errors.Is(err, died) {
-					t.Fatalf("at %s: %v", tc.step, err)
-				}
-				r.fault = nil
-				if phase, _ := op.Phase(); action.(operations.Recoverer).Recover(phase) != operations.RecoverAtOnce {
-					t.Errorf("at %s the phase is %s", tc.step, phase)
-				}
-				expect := want
-				if tc.abandon {
-					err := action.(operations.Abandoner).Abandon(t.Context(), op)
-					if tc.step == "start" {
-						// It had been let go: clients may have written.
-						if operations.ReasonOf(err) != operation.ReasonTooLate {
-							t.Fatalf("at %s: %v", tc.step, err)
-						}
-					} else if expect = changed; err != nil {
-						t.Fatalf("at %s: %v", tc.step, err)
-					}
-				} else if _, err := action.Run(t.Context(), op); err != nil {
-					t.Fatalf("at %s: %v", tc.step, err)
-				}
-				if got := r.sum("d"); got != expect {
-					t.Errorf("%+v: got %s, want %s", tc, got, expect)
-				}
-				r.beside()
-			}
-		})
-		t.Run("a step that fails puts the old data back, and a server that has served keeps the new", func(t *testing.T) {
-			changed := change(t)
-			failed := false
-			r.fault = func(s string) error {
-				if s == "identity" && !failed {
-					failed = true
-					return errors.New("no space")
-				}
-				return nil
-			}
-			r.fails(operation.ActionRestore, restore, "NewDataNotServing", "no space")
-			r.fault = nil
-			if got := r.sum("d"); got != changed {
-				t.Errorf("got %s, want %s", got, changed)
-			}
-			r.beside()
-
-			op := r.op(operation.ActionRestore, restore)
-			ctx, die := context.WithCancel(t.Context())
-			r.started = die
-			action := r.actions()[operation.ActionRestore]
-			if _, err := action.Run(ctx, op); err == nil {
-				t.Fatal("it survived")
-			}
-			r.started = nil
-			if err := action.(operations.Abandoner).Abandon(t.Context(), op); operations.ReasonOf(err) != "TooLate" {
-				t.Errorf("got %v", err)
-			}
-			if got := r.sum("d"); got != want {
-				t.Errorf("got %s, want %s", got, want)
-			}
-			r.beside()
-		})
+		enginetest.Replacing{
+			Operated: r.Operated, Action: r.actions()[operation.ActionRestore], Op: func() *optest.Op { return r.op(operation.ActionRestore, restore) },
+			Change: func(*testing.T) { r.exec("DELETE FROM d.t ORDER BY id LIMIT 1000") }, Sum: func(*testing.T) string { return r.sum("d") }, New: want, Clean: func(*testing.T) { r.beside() },
+		}.Conform(t)
 		t.Run("the restored server is the unit's, with an identity of its own", func(t *testing.T) {
 			r.exec("DROP DATABASE d", "DROP USER app@'%'")
 			if err := os.Remove(filepath.Join(r.env.SecretDir, "root")); err != nil {
@@ -202,8 +111,8 @@ func TestPhysicalBackupAndRestoreOnRealServer(t *testing.T) {
 				t.Errorf("got %s, want %s", got, want)
 			}
 			now := r.scalar("SELECT @@server_uuid")
-			if now == id || r.identities[len(r.identities)-1] != now {
-				t.Errorf("server_uuid %s, identities %v", now, r.identities)
+			if now == id || r.Identities[len(r.Identities)-1] != now {
+				t.Errorf("server_uuid %s, identities %v", now, r.Identities)
 			}
 			if got := r.scalar("SELECT CONCAT(@@max_connections, ' ', GTID_SUBSET('" + executed + "', @@gtid_executed))"); got != "77 1" {
 				t.Errorf("got %s", got)
@@ -214,7 +123,7 @@ func TestPhysicalBackupAndRestoreOnRealServer(t *testing.T) {
 				}
 			}
 			r.exec("INSERT INTO d.t (v) VALUES ('more')")
-			r.restart()
+			r.Restart()
 			r.beside()
 		})
 		t.Run("what a copy cannot hold is named", func(t *testing.T) {
@@ -226,10 +135,10 @@ func TestPhysicalBackupAndRestoreOnRealServer(t *testing.T) {
 }
 
 func TestACopyNeedsRoom(t *testing.T) {
-	if err := roomFor(1, t.TempDir(), "").check(); err != nil {
+	if err := roomFor(1, t.TempDir(), "").Check(); err != nil {
 		t.Error(err)
 	}
-	err := roomFor(1<<60, t.TempDir(), "buy a disk").check()
+	err := roomFor(1<<60, t.TempDir(), "buy a disk").Check()
 	if operations.ReasonOf(err) != operation.ReasonNotEnoughSpace || !strings.Contains(err.Error(), "buy a disk") || !strings.Contains(err.Error(), "1268213655067531673") {
 		t.Errorf("got %v", err)
 	}
@@ -239,23 +148,23 @@ func TestACopyThatFillsTheDiskSaysSo(t *testing.T) {
 	r := roomFor(4711, "/data", "buy a disk")
 	for name, err := range map[string]error{
 		"the kernel told the agent":  fmt.Errorf("unpacking: %w", &fs.PathError{Op: "write", Path: "t.ibd", Err: syscall.ENOSPC}),
-		"the server has estimated":   fmt.Errorf("cloning t.ibd: %w", &driver.MySQLError{Number: errCloneSpace, Message: "Available space 3.97 MiB is not enough."}),
+		"the server has estimated":   fmt.Errorf("cloning t.ibd: %w", cloneEnded(&driver.MySQLError{Number: errCloneSpace, Message: "Available space 3.97 MiB is not enough."})),
 		"the kernel told the server": operations.Failed("CloneFailed", "Error writing file 't.ibd' (OS errno 28 - No space left on device)"),
 	} {
-		got := r.filled(err)
+		got := r.Filled(err)
 		for _, words := range []string{"4711 bytes", "/data", "buy a disk", "t.ibd"} {
 			if operations.ReasonOf(got) != operation.ReasonNotEnoughSpace || !strings.Contains(got.Error(), words) {
 				t.Errorf("%s: %v", name, got)
 			}
 		}
 	}
-	if other := errors.New("other"); !errors.Is(r.filled(other), other) || operations.ReasonOf(r.filled(other)) != operations.ReasonFailed {
-		t.Errorf("another error became %v", r.filled(other))
+	if other := errors.New("other"); !errors.Is(r.Filled(other), other) || operations.ReasonOf(r.Filled(other)) != operations.ReasonFailed {
+		t.Errorf("another error became %v", r.Filled(other))
 	}
 }
 
 func TestAServerThatHasGoneIsSaidToHave(t *testing.T) {
-	if err := withServerGone(driver.ErrInvalidConn); operations.ReasonOf(err) != "ServerGone" {
+	if err := withServerGone(driver.ErrInvalidConn); operations.ReasonOf(err) != operation.ReasonServerNotRunning {
 		t.Errorf("got %v", err)
 	}
 	if err := withServerGone(nil); err != nil {
@@ -268,16 +177,16 @@ func TestWhatIsMadeBesideTheDataEndsWhenItsRoomDoes(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	if err := roomFor(1<<60, t.TempDir(), "").watched(t.Context(), wait); operations.ReasonOf(err) != operation.ReasonNotEnoughSpace {
+	if err := roomFor(1<<60, t.TempDir(), "").Watched(t.Context(), wait); operations.ReasonOf(err) != operation.ReasonNotEnoughSpace {
 		t.Errorf("got %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := roomFor(1, t.TempDir(), "").watched(ctx, wait); !errors.Is(err, context.Canceled) {
+	if err := roomFor(1, t.TempDir(), "").Watched(ctx, wait); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled, it says %v", err)
 	}
 	failed := errors.New("failed")
-	if err := roomFor(1, t.TempDir(), "").watched(t.Context(), func(context.Context) error { return failed }); !errors.Is(err, failed) {
+	if err := roomFor(1, t.TempDir(), "").Watched(t.Context(), func(context.Context) error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("failed, it says %v", err)
 	}
 }
@@ -325,36 +234,4 @@ func TestATarIsRemovedAsItIsWrittenAndComesBack(t *testing.T) {
 	if diff := cmp.Diff(files, got); diff != "" {
 		t.Error(diff)
 	}
-}
-
-func TestAnExchangeInStepsIsUndoneWhereItStopped(t *testing.T) {
-	dir := t.TempDir()
-	u := unit{operations.Deps{Env: engine.Env{DataMount: dir}}}
-	for path, id := range map[string]string{u.Env.DataDir(): "old", u.sideData(): "new"} {
-		if err := os.MkdirAll(path, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(path, "auto.cnf"), []byte("[auto]\nserver-uuid="+id+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	serves := func(want bool) {
-		t.Helper()
-		if got, err := u.serves("new"); err != nil || got != want {
-			t.Fatalf("got %v, %v", got, err)
-		}
-	}
-	serves(false)
-	if err := os.Rename(u.Env.DataDir(), u.parked()); err != nil {
-		t.Fatal(err)
-	}
-	serves(false)
-	if err := u.swapInSteps(); err != nil {
-		t.Fatal(err)
-	}
-	serves(true)
-	if err := u.swap(); err != nil {
-		t.Fatal(err)
-	}
-	serves(false)
 }

@@ -47,6 +47,9 @@ func (a physicalBackup) Run(ctx context.Context, op operations.Op) (map[string]s
 		return nil, err
 	}
 	defer s.close()
+	if err := d.begin(ctx, op, s, p.Verify, summing{kind: d.kind}); err != nil {
+		return nil, err
+	}
 	if p.BackupType == operation.Incremental {
 		return a.incremental(ctx, op, s, store, location, d)
 	}
@@ -55,11 +58,11 @@ func (a physicalBackup) Run(ctx context.Context, op operations.Op) (map[string]s
 
 // Abandon implements operations.Abandoner. What lies in the store the next backup
 // removes.
-func (a physicalBackup) Abandon(ctx context.Context, _ operations.Op) error {
+func (a physicalBackup) Abandon(ctx context.Context, op operations.Op) error {
 	if err := a.endClones(ctx); err != nil {
 		return err
 	}
-	return a.clearCopy()
+	return errors.Join(a.clearCopy(), a.clearVerify(op))
 }
 
 func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, store backup.Store, location backup.Location, d destination) (_ map[string]string, err error) {
@@ -81,7 +84,7 @@ func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, 
 		return nil, err
 	}
 	room := roomFor(size, filepath.Dir(filepath.Dir(side)), instead)
-	if err := room.check(); err != nil {
+	if err := room.Check(); err != nil {
 		return nil, err
 	}
 	w, err := a.create(ctx, op, store, location, d)
@@ -92,11 +95,16 @@ func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, 
 	if err := describe(ctx, s, &w.Meta); err != nil {
 		return nil, err
 	}
+	emptied, err := emptiedTables(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	recordLeftOut(&w.Meta, emptied)
 	w.Meta.Tool = "CLONE LOCAL"
 	defer func() { err = errors.Join(err, a.clearCopy()) }()
 	into := filepath.Join(side, "data")
 	if err := a.cloneLocal(ctx, op, s, into, room, d.parallel); err != nil {
-		return nil, room.filled(err)
+		return nil, room.Filled(err)
 	}
 	if err := file(w, dataFile, func(to io.Writer) error {
 		total, err := treeSize(into)
@@ -107,7 +115,11 @@ func (a physicalBackup) full(ctx context.Context, op operations.Op, s *session, 
 	}); err != nil {
 		return nil, err
 	}
-	result, err := a.commit(ctx, store, w, d)
+	// What is restored to verify the backup needs the room.
+	if err := a.clearCopy(); err != nil {
+		return nil, err
+	}
+	result, err := a.commit(ctx, op, s, store, w, d)
 	if err == nil && w.Meta.GTIDExecuted != "" {
 		result["gtidExecuted"] = w.Meta.GTIDExecuted
 	}

@@ -31,16 +31,13 @@ func (a restore) restorePhysical(ctx context.Context, op operations.Op, p *opera
 		return nil, err
 	}
 	room := roomFor(sizeOf(chain), a.Env.DataMount, "a larger data storage, on which the restored data lies beside the old until it serves")
-	if err := room.check(); err != nil {
-		return nil, err
-	}
-	return a.replace(ctx, op, func(ctx context.Context, data string) (built, error) {
+	return a.replace(ctx, op, room, func(ctx context.Context, data string) (built, error) {
 		if err := a.unpack(ctx, op, from, chain[0], data); err != nil {
-			return built{}, room.filled(err)
+			return built{}, err
 		}
 		executed, err := a.ready(ctx, op, data, from, chain[1:])
 		if err != nil {
-			return built{}, room.filled(err)
+			return built{}, err
 		}
 		where := m.Location().String()
 		return built{
@@ -92,7 +89,7 @@ func series(version string) string {
 	return major + "." + minor
 }
 
-func (a restore) unpack(ctx context.Context, op operations.Op, from source, m *backup.Manifest, data string) error {
+func (u unit) unpack(ctx context.Context, op operations.Op, from source, m *backup.Manifest, data string) error {
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return err
 	}

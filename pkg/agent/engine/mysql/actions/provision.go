@@ -72,12 +72,9 @@ func (a provision) Run(ctx context.Context, op operations.Op) (map[string]string
 		return nil, err
 	}
 	room := roomFor(size, a.Env.DataMount, "a larger data storage, on which the copy lies next to the old data until it serves")
-	if err := room.check(); err != nil {
-		return nil, err
-	}
-	return a.replace(ctx, op, func(ctx context.Context, data string) (built, error) {
+	return a.replace(ctx, op, room, func(ctx context.Context, data string) (built, error) {
 		if err := a.copyDonor(ctx, op, from, s, donor, password, data, room); err != nil {
-			return built{}, room.filled(err)
+			return built{}, err
 		}
 		// CLONE asked the address, not the server: by now another one may answer there.
 		if err := stillDonor(ctx, donor, password, p.Donor); err != nil {
@@ -85,7 +82,7 @@ func (a provision) Run(ctx context.Context, op operations.Op) (map[string]string
 		}
 		executed, err := a.asMember(ctx, op, data)
 		if err != nil {
-			return built{}, room.filled(err)
+			return built{}, err
 		}
 		where := address(donor)
 		return built{

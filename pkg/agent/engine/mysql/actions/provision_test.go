@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/sidedata"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 )
 
@@ -40,8 +41,8 @@ func TestADonorIsBlockedWhenNothingIsAcknowledgedForAWhile(t *testing.T) {
 
 func TestAnInterruptedProvisionIsBegunAnewUntilItsCopyIsWhole(t *testing.T) {
 	for phase, want := range map[string]operations.Recovery{
-		"": operations.RecoverWithSecrets, phaseBuild: operations.RecoverWithSecrets,
-		phaseExchange: operations.RecoverAtOnce, phaseBack: operations.RecoverAtOnce,
+		"": operations.RecoverWithSecrets, sidedata.PhaseBuild: operations.RecoverWithSecrets,
+		sidedata.PhaseExchange: operations.RecoverAtOnce, sidedata.PhaseBack: operations.RecoverAtOnce,
 	} {
 		if got := (provision{}).Recover(phase); got != want {
 			t.Errorf("in phase %q: %s, want %s", phase, got, want)

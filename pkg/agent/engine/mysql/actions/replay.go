@@ -103,6 +103,9 @@ func (u unit) placeRelayLogs(ctx context.Context, op operations.Op, data string,
 	n := 0
 	for _, m := range increments {
 		for _, f := range m.Files {
+			if f.Name == backup.SumsFile {
+				continue
+			}
 			n++
 			name := fmt.Sprintf("relay.%06d", n)
 			progress := &reporter{op: op, text: "reading binary logs", total: f.Size}

@@ -46,7 +46,7 @@ func (a restore) restoreReplayed(ctx context.Context, op operations.Op, p *opera
 	}
 	// Binary logs lie there alongside what they change.
 	r := roomFor(freshServer+chain[0].Size()+2*sizeOf(chain[1:]), a.Env.DataMount, "a larger data storage, on which the binary logs are replayed beside the data")
-	if err := r.check(); err != nil {
+	if err := r.Check(); err != nil {
 		return nil, err
 	}
 	if err := op.SetPhase(phaseReplay, nil); err != nil {
@@ -67,26 +67,31 @@ func (a restore) restoreReplayed(ctx context.Context, op operations.Op, p *opera
 
 func (a restore) throughScratch(ctx context.Context, op operations.Op, p *operation.Restore, chain []*backup.Manifest, from source, r room) (map[string]string, error) {
 	b := beside{data: a.sideData(), scratch: true}
-	if err := r.watched(ctx, func(ctx context.Context) error {
-		if err := a.makeScratch(ctx, op, b); err != nil {
+	if err := r.Watched(ctx, func(ctx context.Context) error {
+		if err := a.clearSide(); err != nil {
 			return err
 		}
-		if err := a.loadScratch(ctx, op, b, chain[0], from); err != nil {
-			return err
-		}
-		return a.applyLogs(ctx, op, b, from, chain[1:])
+		return a.scratchOf(ctx, op, b, chain, from)
 	}); err != nil {
 		return nil, err
 	}
 	return a.loadFromScratch(ctx, op, b, p, chain[len(chain)-1])
 }
 
+// scratchOf a chain of logical backups is a server that holds what they do.
+func (u unit) scratchOf(ctx context.Context, op operations.Op, b beside, chain []*backup.Manifest, from source) error {
+	if err := u.makeScratch(ctx, op, b); err != nil {
+		return err
+	}
+	if err := u.loadScratch(ctx, op, b, chain[0], from); err != nil || len(chain) == 1 {
+		return err
+	}
+	return u.applyLogs(ctx, op, b, from, chain[1:])
+}
+
 // makeScratch initialises an empty server.
 func (u unit) makeScratch(ctx context.Context, op operations.Op, b beside) error {
 	op.Progress("making a server beside", 0, 0)
-	if err := u.clearSide(); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(b.tmp(), 0o700); err != nil {
 		return err
 	}
@@ -122,7 +127,11 @@ func (u unit) loadScratch(ctx context.Context, op operations.Op, b beside, full 
 			err = (&programs{names: l.targets(), final: true}).run(ctx, on, false)
 		}
 		if err = errors.Join(err, on.clearLoad()); err != nil {
-			return operations.Failed("ReplayFailed", "the dump cannot be loaded into a server beside: %w", err)
+			reason := operations.ReasonOf(err)
+			if reason == operations.ReasonFailed {
+				reason = "ReplayFailed"
+			}
+			return operations.Failed(reason, "the dump cannot be loaded into a server beside: %w", err)
 		}
 		if full.GTIDExecuted != "" {
 			if err := s.exec(ctx, "SET GLOBAL gtid_purged = "+mysql.Literal(full.GTIDExecuted)); err != nil {
@@ -195,6 +204,10 @@ var timeZones = []string{"time_zone", "time_zone_leap_second", "time_zone_name",
 // copyTimeZones to another server: statements and events that name one fail without.
 func (u unit) copyTimeZones(ctx context.Context, op operations.Op, to unit) error {
 	s, err := u.session(ctx, false)
+	if operations.ReasonOf(err) == operation.ReasonServerNotRunning {
+		// A backup is verified where no server is.
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -131,8 +131,8 @@ func TestIncrementalLogicalBackupsAndTheirRestoreOnRealServer(t *testing.T) {
 			if got := r.users(); got != users {
 				t.Errorf("accounts: %s, were %s", got, users)
 			}
-			if got := r.state("bystander"); got != bystander || r.stops > 0 {
-				t.Errorf("%d stops, another database is %s", r.stops, got)
+			if got := r.state("bystander"); got != bystander || r.Stops > 0 {
+				t.Errorf("%d stops, another database is %s", r.Stops, got)
 			}
 			r.beside()
 			record, err := unit{operations.Deps{Env: r.env}}.lastRestored()
@@ -295,7 +295,7 @@ func TestAnInterruptedReplayLeavesTheDatabasesAloneOnRealServer(t *testing.T) {
 				op := &meanwhile{Op: r.op(operation.ActionRestore, restore), at: tc.at, do: func() {
 					cancel()
 					if tc.crash {
-						r.server.Kill()
+						r.Server.Kill()
 					}
 				}}
 				op.SecretsValue["encryption.key"] = key
@@ -308,7 +308,7 @@ func TestAnInterruptedReplayLeavesTheDatabasesAloneOnRealServer(t *testing.T) {
 				}
 				if tc.crash {
 					// Of the whole test, which goes on with it.
-					r.server = box.Start(r.t, r.engine, r.start)
+					r.Server = box.Start(r.t, r.engine, r.Start)
 				}
 				if err := action.(operations.Abandoner).Abandon(t.Context(), op); err != nil {
 					t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/sidedata"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
@@ -37,25 +38,10 @@ func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, 
 	if phase, _ := op.Phase(); recovery(phase) == operations.RecoverAtOnce {
 		return a.takeUp(ctx, op)
 	}
-	store, location, err := open(ctx, op, p.Source)
+	m, from, err := a.find(ctx, op, p)
 	if err != nil {
 		return nil, err
 	}
-	from := source{store: store}
-	if from.key, err = backup.KeyFrom(op.Secrets()); err != nil {
-		return nil, withReason(err)
-	}
-	m, err := backup.Find(ctx, store, location, a.scope(""))
-	if err != nil {
-		return nil, withReason(err)
-	}
-	if m.Engine != operation.MySQL {
-		return nil, operations.Failed("WrongEngine", "the backup is of %s", m.Engine)
-	}
-	if err := errors.Join(m.CheckEncrypted(p.Encrypted), m.CheckKey(from.key)); err != nil {
-		return nil, withReason(err)
-	}
-	from.encrypted = p.Encrypted
 	switch {
 	case m.Kind == backup.Logical && m.Type == operation.Incremental:
 		return a.restoreReplayed(ctx, op, p, m, from)
@@ -63,6 +49,26 @@ func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, 
 		return a.restoreLogical(ctx, op, p, m, from)
 	}
 	return a.restorePhysical(ctx, op, p, m, from)
+}
+
+// find a backup that this unit can read.
+func (u unit) find(ctx context.Context, op operations.Op, p *operation.Restore) (*backup.Manifest, source, error) {
+	store, location, err := open(ctx, op, p.Source)
+	if err != nil {
+		return nil, source{}, err
+	}
+	from := source{store: store, encrypted: p.Encrypted}
+	if from.key, err = backup.KeyFrom(op.Secrets()); err != nil {
+		return nil, from, withReason(err)
+	}
+	m, err := backup.Find(ctx, store, location, u.scope(""))
+	if err != nil {
+		return nil, from, withReason(err)
+	}
+	if m.Engine != operation.MySQL {
+		return nil, from, operations.Failed("WrongEngine", "the backup is of %s", m.Engine)
+	}
+	return m, from, withReason(errors.Join(m.CheckEncrypted(p.Encrypted), m.CheckKey(from.key)))
 }
 
 // Recover implements operations.Recoverer.
@@ -73,11 +79,10 @@ func (a restore) Abandon(ctx context.Context, op operations.Op) error { return a
 
 // recovery of actions that replace data.
 func recovery(phase string) operations.Recovery {
-	switch phase {
-	case phaseExchange, phaseReleased, phaseBack, phaseReplace:
+	if phase == phaseReplace {
 		return operations.RecoverAtOnce
 	}
-	return operations.RecoverByAbandon
+	return sidedata.Recovery(phase)
 }
 
 // takeUp what is recovered at once: all that it needs lies on the volume.
@@ -88,7 +93,7 @@ func (u unit) takeUp(ctx context.Context, op operations.Op) (map[string]string, 
 		_ = u.clearSide()
 		return u.replaceDatabases(ctx, op)
 	}
-	return u.replace(ctx, op, nil)
+	return u.side().Resume(ctx, op)
 }
 
 func (u unit) abandon(ctx context.Context, op operations.Op) error {

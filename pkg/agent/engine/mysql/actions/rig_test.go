@@ -4,10 +4,7 @@
 package actions
 
 import (
-	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,22 +37,12 @@ plugin-load-add=mysql_clone.so
 
 // rig is a unit with a real server.
 type rig struct {
+	*enginetest.Operated
 	t      *testing.T
 	box    *enginetest.Box
 	env    engine.Env
 	engine *mysql.Engine
 	store  *state.Store
-	start  engine.Start
-	server *enginetest.Server
-	// broken makes the next start of the server fail.
-	broken bool
-	// fault is asked at each step that Server takes.
-	fault func(step string) error
-	// started is called when the server has been started; its caller does not hear.
-	started func()
-	// identities that ReplaceIdentity was told.
-	identities []string
-	stops      int
 }
 
 // newRig initialises and starts a server.
@@ -86,67 +73,11 @@ func secondRig(t *testing.T, box *enginetest.Box) *rig {
 
 func startRig(t *testing.T, box *enginetest.Box, config string) *rig {
 	t.Helper()
-	r := &rig{t: t, box: box, env: box.Env(t), start: engine.Start{
-		Files: map[string][]byte{"my.cnf": []byte(config)}, ConfigHash: "h",
-	}}
+	r := &rig{t: t, box: box, env: box.Env(t)}
 	r.engine = mysql.New(r.env).(*mysql.Engine)
 	r.store = state.NewStore(r.env.StateDir, state.Files{})
-	box.Initialize(t, r.engine, r.start)
-	r.server = box.Start(t, r.engine, r.start)
+	r.Operated = box.Operate(t, r.engine, engine.Start{Files: map[string][]byte{"my.cnf": []byte(config)}, ConfigHash: "h"})
 	return r
-}
-
-// StopServer implements operations.Server.
-func (r *rig) StopServer(context.Context, operations.Op) error {
-	if err := r.step("stop"); err != nil {
-		return err
-	}
-	r.stops++
-	if r.server != nil {
-		r.server.Stop()
-		r.server = nil
-	}
-	return nil
-}
-
-// StartServer implements operations.Server.
-func (r *rig) StartServer(context.Context, operations.Op) error {
-	if err := r.step("start"); err != nil {
-		return err
-	}
-	if r.server != nil {
-		return nil
-	}
-	if r.broken {
-		r.broken = false
-		return operations.ErrNotStarted
-	}
-	server, err := r.box.TryStart(r.t, r.engine, r.start)
-	if err != nil {
-		return fmt.Errorf("%w: %w", operations.ErrNotStarted, err)
-	}
-	r.server = server
-	if r.started != nil {
-		r.started()
-		return errors.New("died")
-	}
-	return nil
-}
-
-// ReplaceIdentity implements operations.Server.
-func (r *rig) ReplaceIdentity(_ context.Context, _ operations.Op, systemID string) error {
-	if err := r.step("identity"); err != nil {
-		return err
-	}
-	r.identities = append(r.identities, systemID)
-	return nil
-}
-
-func (r *rig) step(name string) error {
-	if r.fault == nil {
-		return nil
-	}
-	return r.fault(name)
 }
 
 func (r *rig) actions() map[string]operations.Action {
@@ -219,13 +150,6 @@ func (r *rig) scalar(query string) string {
 		r.t.Fatalf("%s: %v", query, err)
 	}
 	return v.String
-}
-
-// restart the server.
-func (r *rig) restart() {
-	r.t.Helper()
-	r.server.Stop()
-	r.server = r.box.Start(r.t, r.engine, r.start)
 }
 
 // backups is a file destination of this box.

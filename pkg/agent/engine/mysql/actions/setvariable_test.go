@@ -70,7 +70,7 @@ func TestSetVariableOnRealServer(t *testing.T) {
 			}
 		})
 		t.Run("the next start has them, and leaves no transaction", func(t *testing.T) {
-			r.restart()
+			r.Restart()
 			if got := r.scalar("SELECT CONCAT_WS(' ', @@max_connections, @@innodb_ft_min_token_size, @@global.slow_query_log, @@gtid_executed)"); got != "501 2 1 " {
 				t.Errorf("got %q", got)
 			}

@@ -17,19 +17,11 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 	"golang.org/x/sys/unix"
 
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/space"
 	"github.com/upmio/unit-operator/pkg/agent/engine/mysql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
-
-// free bytes of the file system that dir is on, for this user.
-func free(dir string) (int64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("asking for the space of %s: %w", dir, err)
-	}
-	return int64(st.Bavail) * st.Bsize, nil
-}
 
 // dataSize is what a copy of the data directory takes: all but the logs that no copy
 // has.
@@ -66,72 +58,14 @@ func isLog(name string) bool {
 }
 
 // room is the space that a copy needs.
-type room struct {
-	size, margin int64
-	// dir is where, instead what people may do if it is not there.
-	dir, instead string
-}
+type room = space.Room
 
-func roomFor(size int64, dir, instead string) room { return room{size, size / 10, dir, instead} }
-
-// check fails if the room is not there.
-func (r room) check() error {
-	have, err := free(r.dir)
-	if err != nil {
-		return err
-	}
-	if need := r.size + r.margin; have < need {
-		return operations.Failed(operation.ReasonNotEnoughSpace, "%d bytes are free on the file system of %s and %d are needed (%d of data and a tenth): %s",
-			have, r.dir, need, r.size, r.instead)
-	}
-	return nil
-}
-
-// filled explains a failure of a copy for which there was no room in the end: others
-// write to the same file system.
-func (r room) filled(err error) error {
-	if err == nil || !noSpace(err) {
-		return err
-	}
-	return operations.Failed(operation.ReasonNotEnoughSpace, "the file system of %s is full, %d bytes of data were to be copied to it: %s: %w", r.dir, r.size, r.instead, err)
+func roomFor(size int64, dir, instead string) room {
+	return room{Size: size, Margin: size / 10, Dir: dir, Instead: instead}
 }
 
 // errCloneSpace: CLONE has estimated that there is no room.
 const errCloneSpace = 3873
-
-// noSpace is true of what the agent is told by the kernel, and of what others were.
-func noSpace(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || number(err) == errCloneSpace || strings.Contains(err.Error(), "No space left on device")
-}
-
-// reserve is what must stay free while the copy is made: the server that others use
-// writes to the same file system.
-func (r room) reserve() int64 { return r.margin / 2 }
-
-// watched does something that takes the room, and ends it when the space does.
-func (r room) watched(ctx context.Context, do func(context.Context) error) error {
-	watching, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		ticker := time.NewTicker(500 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-watching.Done():
-				return
-			case <-ticker.C:
-			}
-			if have, err := free(r.dir); err == nil && have < r.reserve() {
-				cancel(operations.Failed(operation.ReasonNotEnoughSpace, "only %d bytes were left on the file system of %s, and it was given up: %s", have, r.dir, r.instead))
-			}
-		}
-	}()
-	err := do(watching)
-	if err != nil && ctx.Err() == nil && watching.Err() != nil {
-		return context.Cause(watching)
-	}
-	return err
-}
 
 // runClone runs a CLONE statement and ends it when the operation ends or the space
 // does.
@@ -140,7 +74,7 @@ func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statem
 	if err != nil {
 		return err
 	}
-	op.Progress("copying the data", 0, r.size)
+	op.Progress("copying the data", 0, r.Size)
 	done := make(chan error, 1)
 	go func() {
 		// The driver would leave the statement running on its own: it is ended by KILL.
@@ -157,7 +91,7 @@ func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statem
 			if why != nil {
 				return why
 			}
-			return withServerGone(err)
+			return cloneEnded(err)
 		case <-cancelled:
 			cancelled, why = nil, context.Cause(ctx)
 			u.killQuery(ctx, id)
@@ -169,22 +103,30 @@ func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statem
 			}
 			size, err := dataSize(into)
 			if err == nil {
-				op.Progress("copying the data", size, r.size)
+				op.Progress("copying the data", size, r.Size)
 			}
-			have, err := free(filepath.Dir(into))
-			if err == nil && have < r.reserve() {
+			have, err := space.Free(filepath.Dir(into))
+			if err == nil && have < r.Reserve() {
 				why = operations.Failed(operation.ReasonNotEnoughSpace, "only %d bytes were left on the file system of %s while %d bytes of data were copied to it, and the copy was given up: %s",
-					have, r.dir, r.size, r.instead)
+					have, r.Dir, r.Size, r.Instead)
 				u.killQuery(ctx, id)
 			}
 		}
 	}
 }
 
+// cloneEnded says what the server does by a number of its own.
+func cloneEnded(err error) error {
+	if number(err) == errCloneSpace {
+		return fmt.Errorf("%w: %w", unix.ENOSPC, err)
+	}
+	return withServerGone(err)
+}
+
 // withServerGone says what the driver does not: that there is nobody any more to answer.
 func withServerGone(err error) error {
 	if errors.Is(err, driver.ErrInvalidConn) || errors.Is(err, sqldriver.ErrBadConn) {
-		return operations.Failed("ServerGone", "the connection to the server was lost, it has ended or was killed: %w", err)
+		return operations.Failed(operation.ReasonServerNotRunning, "the connection to the server was lost, it has ended or was killed: %w", err)
 	}
 	return err
 }
@@ -280,6 +222,6 @@ func (u unit) cloneLocal(ctx context.Context, op operations.Op, s *session, into
 
 // serverLost is true of the error of a call that a server did not answer: it has ended, or was killed.
 func serverLost(err error) bool {
-	return operations.ReasonOf(err) == operation.ReasonServerNotRunning || operations.ReasonOf(err) == "ServerGone" ||
+	return operations.ReasonOf(err) == operation.ReasonServerNotRunning ||
 		errors.Is(err, driver.ErrInvalidConn) || errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }

@@ -154,6 +154,27 @@ FROM information_schema.key_column_usage WHERE referenced_table_schema IS NOT NU
 			}
 			r.exec("DROP DATABASE f")
 		})
+		t.Run("histograms", func(t *testing.T) {
+			r.exec("CREATE DATABASE h", "CREATE TABLE h.t (i INT PRIMARY KEY, v INT)", "INSERT INTO h.t VALUES (1, 1), (2, 1), (3, 2)", "ANALYZE TABLE h.t UPDATE HISTOGRAM ON v WITH 16 BUCKETS")
+			taken := backup(t, "h")
+			r.exec("ANALYZE TABLE h.t DROP HISTOGRAM ON v")
+			restore(t, taken)
+			same(t, "SELECT CONCAT(schema_name, '.', table_name, '.', column_name, histogram->'$.\"number-of-buckets-specified\"') FROM information_schema.column_statistics", "h.t.v16")
+			r.exec("DROP DATABASE h")
+		})
+		t.Run("a table of a general tablespace comes back where that is not", func(t *testing.T) {
+			r.exec("CREATE DATABASE g", "CREATE TABLESPACE shared ADD DATAFILE 'shared.ibd'", "CREATE TABLE g.t (i INT PRIMARY KEY) TABLESPACE shared COMMENT 'TABLESPACE `shared`'", "INSERT INTO g.t VALUES (1)")
+			taken := r.run(operation.ActionLogicalBackup, &operation.LogicalBackup{BackupType: operation.Full, Compression: operation.Zstd, Destination: r.backups(), Databases: []string{"g"}})
+			if taken["leftOut"] != "the tablespace of g.t (it comes back in a file of its own)" {
+				t.Errorf("left out: %s", taken["leftOut"])
+			}
+			r.exec("DROP DATABASE g", "DROP TABLESPACE shared")
+			r.run(operation.ActionRestore, &operation.Restore{Source: taken["location"]})
+			if got := r.scalar("SELECT CONCAT(COUNT(*), (SELECT table_comment FROM information_schema.tables WHERE table_schema = 'g')) FROM g.t"); got != "1TABLESPACE `shared`" {
+				t.Errorf("got %s", got)
+			}
+			r.exec("DROP DATABASE g")
+		})
 		t.Run("a table takes the place of a view, and a view that of a table", func(t *testing.T) {
 			r.exec("CREATE DATABASE k", "CREATE TABLE k.a (i INT)", "INSERT INTO k.a VALUES (1)", "CREATE VIEW k.b AS SELECT i FROM k.a")
 			want := r.content("k")

@@ -24,10 +24,11 @@ func New(deps operations.Deps) map[string]operations.Action {
 	u := unit{deps}
 	return map[string]operations.Action{
 		operation.ActionSetVariable:    setVariable{u},
-		operation.ActionLogicalBackup:  logicalBackup{u},
+		operation.ActionLogicalBackup:  logicalBackup{u, dumpLockWait},
 		operation.ActionPhysicalBackup: physicalBackup{u},
 		operation.ActionRestore:        restore{u},
 		operation.ActionClone:          clone{u},
+		operation.ActionVerify:         verify{u},
 	}
 }
 

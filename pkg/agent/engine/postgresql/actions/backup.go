@@ -24,6 +24,8 @@ type destination struct {
 	kind       backup.Kind
 	backupType operation.BackupType
 	base       *backup.Base
+	// verify is nil if nothing is to be compared.
+	verify *summing
 }
 
 // withReason gives a failure of the store its reason for status.
@@ -88,15 +90,38 @@ func (u unit) create(ctx context.Context, op operations.Op, store backup.Store, 
 	return w, withReason(err)
 }
 
-// commit makes the backup exist, then prunes what its retention has outlived.
-func (u unit) commit(ctx context.Context, store backup.Store, w *backup.Writer, d destination) (map[string]string, error) {
+// commit makes the backup exist.
+func (u unit) commit(ctx context.Context, op operations.Op, w *backup.Writer, d destination) (*backup.Manifest, map[string]string, error) {
+	if d.verify != nil {
+		if err := d.verify.write(ctx, op, u, w); err != nil {
+			return nil, nil, withReason(err)
+		}
+	}
 	m, err := w.Commit(ctx)
 	if err != nil {
-		return nil, withReason(err)
+		return nil, nil, withReason(err)
 	}
 	result := map[string]string{
 		"location": m.Location().String(),
 		"message":  "backup " + m.Location().String() + " is complete",
+	}
+	if what := m.Properties[propertyLeftOut]; what != "" {
+		tellLeftOut(result, []string{what})
+	}
+	return m, result, nil
+}
+
+// finish verifies a backup that exists, then prunes what its retention has outlived.
+func (u unit) finish(ctx context.Context, op operations.Op, store backup.Store, m *backup.Manifest, d destination, result map[string]string) (map[string]string, error) {
+	if d.verify != nil {
+		k, err := backup.KeyFrom(op.Secrets())
+		if err == nil {
+			result["verified"], err = u.verifyBackup(ctx, op, source{store: store, manifest: m, key: k})
+		}
+		if err != nil {
+			return nil, operations.Failed(operations.ReasonOf(withReason(err)), "%s, but was not verified: %w", result["message"], err)
+		}
+		result["message"] += "; it was verified: " + result["verified"]
 	}
 	if d.retention > 0 {
 		if _, err := backup.Prune(ctx, backup.PruneOptions{

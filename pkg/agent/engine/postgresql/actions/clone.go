@@ -132,7 +132,8 @@ func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone,
 	// Not every role may ask for the size; the copy fails then when the volume is full.
 	var size int64
 	_ = conn.QueryRow(ctx, "SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database").Scan(&size)
-	result, err := a.replaceServer(ctx, op, replacement{overwrite: p.Overwrite, need: size + size/10, build: func(ctx context.Context) error {
+	result := map[string]string{"sourceSystemID": system, "message": fmt.Sprintf("cloned from %s:%d", r.host, r.port)}
+	return a.replaceServer(ctx, op, replacement{overwrite: p.Overwrite, need: size + size/10, result: result, build: func(ctx context.Context) error {
 		cmd, err := a.tool(ctx, op, r.env("postgres"), "pg_basebackup", "--pgdata="+a.sideData(), "--format=plain", "--wal-method=stream",
 			"--checkpoint=fast", "--label=unit-agent", "--no-password", "--no-sync")
 		if err != nil {
@@ -141,12 +142,6 @@ func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone,
 		op.Progress(fmt.Sprintf("copying %s:%d", r.host, r.port), 0, size)
 		return pipe.Run(ctx, cmd, nil, nil, r.password)
 	}})
-	if err != nil {
-		return nil, err
-	}
-	result["sourceSystemID"] = system
-	result["message"] = fmt.Sprintf("cloned from %s:%d%s", r.host, r.port, result["message"])
-	return result, nil
 }
 
 // databases copies some, or all without some tables, by pg_dump into pg_restore.

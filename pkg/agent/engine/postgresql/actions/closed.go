@@ -91,4 +91,6 @@ func (a logicalBackup) shut(ctx context.Context, op operations.Op) error {
 const unknownDatabase = "3D000"
 
 // Abandon implements operations.Abandoner.
-func (a logicalBackup) Abandon(ctx context.Context, op operations.Op) error { return a.shut(ctx, op) }
+func (a logicalBackup) Abandon(ctx context.Context, op operations.Op) error {
+	return errors.Join(a.shut(ctx, op), a.clearVerify())
+}

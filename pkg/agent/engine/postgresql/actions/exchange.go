@@ -111,7 +111,7 @@ func (u unit) loadAndExchange(ctx context.Context, op operations.Op, l loading, 
 		return err
 	}
 	defer func() { postgresql.Disconnect(ctx, conn) }()
-	if err := dropAll(ctx, conn, places); err != nil {
+	if err := u.dropAll(ctx, conn, places); err != nil {
 		return err
 	}
 	if err := l.roles(ctx); err != nil {
@@ -302,7 +302,7 @@ func (u unit) move(ctx context.Context, conn *pgx.Conn, moves [][2]string, names
 }
 
 // dropAll removes what the temporary and old names mean.
-func dropAll(ctx context.Context, conn *pgx.Conn, places []place) error {
+func (u unit) dropAll(ctx context.Context, conn *pgx.Conn, places []place) error {
 	templates, err := list(ctx, conn, "SELECT datname::text FROM pg_database WHERE datistemplate AND datconnlimit <> -2")
 	if err != nil {
 		return err
@@ -317,9 +317,36 @@ func dropAll(ctx context.Context, conn *pgx.Conn, places []place) error {
 					return err
 				}
 			}
+			if err := u.dropSubscriptions(ctx, conn, name); err != nil {
+				return err
+			}
 			if err := execute(ctx, conn, "DROP DATABASE IF EXISTS "+postgresql.Identifier(name)); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// dropSubscriptions of a database, with which it cannot be dropped. Their slots at the
+// publisher stay: those in the database that took its place have the same.
+func (u unit) dropSubscriptions(ctx context.Context, conn *pgx.Conn, database string) error {
+	names, err := list(ctx, conn, "SELECT subname::text FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = $1 ORDER BY 1", database)
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	if err := execute(ctx, conn, "ALTER DATABASE "+postgresql.Identifier(database)+" ALLOW_CONNECTIONS true"); err != nil {
+		return err
+	}
+	inside, err := u.session(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer postgresql.Disconnect(ctx, inside)
+	for _, name := range names {
+		subscription := "SUBSCRIPTION " + postgresql.Identifier(name)
+		if err := execute(ctx, inside, "ALTER "+subscription+" DISABLE", "ALTER "+subscription+" SET (slot_name = NONE)", "DROP "+subscription); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -355,7 +382,7 @@ func (u unit) dropReplaced(ctx context.Context, op operations.Op) (map[string]st
 			postgresql.Disconnect(ctx, conn)
 			return nil, err
 		}
-		err = dropAll(ctx, conn, places)
+		err = u.dropAll(ctx, conn, places)
 		postgresql.Disconnect(ctx, conn)
 	}
 	if err != nil {
@@ -399,7 +426,7 @@ func (u unit) giveUpDatabases(ctx context.Context, op operations.Op) error {
 		return err
 	}
 	defer postgresql.Disconnect(ctx, conn)
-	return dropAll(ctx, conn, places)
+	return u.dropAll(ctx, conn, places)
 }
 
 func (u unit) reopen(ctx context.Context, places []place) error {

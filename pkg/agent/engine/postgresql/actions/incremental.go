@@ -80,7 +80,7 @@ func (t *taking) changes(ctx context.Context) (map[string]string, error) {
 		}
 		return nil, err
 	}
-	return t.commit(ctx, t.store, w, t.d)
+	return t.complete(ctx, w)
 }
 
 // baseManifest writes the server's manifest of a backup to a file for pg_basebackup.

@@ -189,7 +189,7 @@ func TestLogicalBackupOfARealServer(t *testing.T) {
 			if got := q.value("postgres", "SELECT pg_has_role('owner', 'rea;der', 'MEMBER')"); got != "true" {
 				t.Errorf("got %s", got)
 			}
-			if strings.Contains(q.server.Log(), "SCRAM-SHA-256$4096") {
+			if strings.Contains(q.Server.Log(), "SCRAM-SHA-256$4096") {
 				t.Error("a verifier is in the log")
 			}
 		})

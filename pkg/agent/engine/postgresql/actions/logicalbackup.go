@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -28,13 +30,13 @@ const (
 	databasesFile = "databases.json"
 )
 
-// dumpLockWait bounds how long a dump waits for a table that somebody has locked against
-// readers; nobody waits for it meanwhile.
-const dumpLockWait = "300000" // ms
-
 // logicalBackup dumps roles and databases: each database by itself, as it was at one
 // moment of its own.
-type logicalBackup struct{ unit }
+type logicalBackup struct {
+	unit
+	// lockWait bounds the wait for a table that is locked.
+	lockWait time.Duration
+}
 
 // Run implements operations.Action.
 func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]string, error) {
@@ -72,12 +74,15 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 	if err != nil {
 		return nil, err
 	}
+	if p.Verify {
+		d.verify = &summing{kind: backup.Logical, skip: p.SkipTables, sums: backup.Sums{}}
+	}
 	w, err := a.create(ctx, op, store, location, d)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = w.Abort() }()
-	if err := a.dump(ctx, op, w, globals, databases, p.SkipTables); err != nil {
+	if err := a.dump(ctx, op, w, globals, databases, p.SkipTables, d.verify); err != nil {
 		return nil, err
 	}
 	observed, err := a.Engine.Observe(ctx)
@@ -89,19 +94,22 @@ func (a logicalBackup) Run(ctx context.Context, op operations.Op) (map[string]st
 	for _, d := range databases {
 		w.Meta.Databases = append(w.Meta.Databases, d.Name)
 	}
-	if len(leftOut) > 0 {
-		w.Meta.Properties[propertyLeftOut] = strings.Join(leftOut, "; ")
-	}
-	result, err := a.commit(ctx, store, w, d)
+	recordLeftOut(&w.Meta, leftOut)
+	m, result, err := a.commit(ctx, op, w, d)
 	if err != nil {
 		return nil, err
 	}
-	tellLeftOut(result, leftOut)
-	return result, nil
+	return a.finish(ctx, op, store, m, d, result)
 }
 
 // propertyLeftOut of a backup: what was there and is not in it, with the reason.
 const propertyLeftOut = "leftOut"
+
+func recordLeftOut(m *backup.Meta, what []string) {
+	if len(what) > 0 {
+		m.Properties[propertyLeftOut] = strings.Join(what, "; ")
+	}
+}
 
 // tellLeftOut to who called.
 func tellLeftOut(result map[string]string, leftOut []string) {
@@ -111,7 +119,7 @@ func tellLeftOut(result map[string]string, leftOut []string) {
 	}
 }
 
-func (a logicalBackup) dump(ctx context.Context, op operations.Op, w *backup.Writer, globals globals, databases []database, skip []string) error {
+func (a logicalBackup) dump(ctx context.Context, op operations.Op, w *backup.Writer, globals globals, databases []database, skip []string, verify *summing) error {
 	progress := &reporter{op: op}
 	run := func(name, database, program string, args ...string) error {
 		progress.text = "dumping " + strings.TrimSuffix(path.Base(name), path.Ext(name))
@@ -132,7 +140,7 @@ func (a logicalBackup) dump(ctx context.Context, op operations.Op, w *backup.Wri
 		}
 	}
 	for _, d := range databases {
-		args := []string{"--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=" + dumpLockWait}
+		args := []string{"--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=" + strconv.FormatInt(a.lockWait.Milliseconds(), 10)}
 		excluded, err := a.excluded(ctx, d.Name, skip)
 		if err != nil {
 			return err
@@ -140,11 +148,35 @@ func (a logicalBackup) dump(ctx context.Context, op operations.Op, w *backup.Wri
 		for _, table := range excluded {
 			args = append(args, "--exclude-table="+table)
 		}
-		if err := run(dumpFile(d.Name), d.Name, "pg_dump", args...); err != nil {
+		if err := a.namingHolders(ctx, op, "the dump of "+d.Name, func() error {
+			return a.summed(ctx, op, d.Name, verify, func(more ...string) error {
+				return run(dumpFile(d.Name), d.Name, "pg_dump", append(args, more...)...)
+			})
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// summed is a dump whose tables are summed as it had them, if they are to be.
+func (a logicalBackup) summed(ctx context.Context, op operations.Op, database string, verify *summing, dump func(more ...string) error) error {
+	if verify == nil {
+		return dump()
+	}
+	conn, err := a.session(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer postgresql.Disconnect(ctx, conn)
+	snapshot, err := verify.snapshot(ctx, conn, database, a.lockWait)
+	if err != nil {
+		return err
+	}
+	if err := dump("--snapshot=" + snapshot); err != nil {
+		return err
+	}
+	return verify.add(ctx, op, conn, database, verify.sums)
 }
 
 // excluded are the tables of a database that the globs match, as pg_dump reads names.

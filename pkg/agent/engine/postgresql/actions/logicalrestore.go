@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
@@ -19,18 +21,9 @@ import (
 // logical restores databases of a logical backup: each is loaded under another name
 // and takes its place when all are there.
 func (a restore) logical(ctx context.Context, op operations.Op, p *operation.Restore, from source) (map[string]string, error) {
-	r, err := from.manifest.Open(ctx, from.store, databasesFile, from.key)
+	all, err := from.databases(ctx)
 	if err != nil {
-		return nil, withReason(err)
-	}
-	defer r.Close()
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return nil, withReason(err)
-	}
-	var all []database
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return nil, operations.Failed("BackupCorrupt", "the backup's description of its databases: %w", err)
+		return nil, err
 	}
 	chosen, missing := choose(all, p.Databases)
 	if len(missing) > 0 {
@@ -48,31 +41,17 @@ func (a restore) logical(ctx context.Context, op operations.Op, p *operation.Res
 		l.databases = append(l.databases, loaded{
 			database: d, target: target,
 			load: func(ctx context.Context, temporary string) error {
-				r, err := from.manifest.Open(ctx, from.store, dumpFile(d.Name), from.key)
-				if err != nil {
-					return withReason(err)
-				}
-				defer r.Close()
-				return withReason(a.pgRestore(ctx, op, io.TeeReader(r, l.progress), temporary))
+				return a.load(ctx, op, from, d.Name, temporary, l.progress)
 			},
 		})
 	}
 	l.roles = func(ctx context.Context) error {
-		r, err := from.manifest.Open(ctx, from.store, globalsFile, from.key)
-		if err != nil {
-			return withReason(err)
-		}
-		defer r.Close()
-		g, err := globalsOf(r)
-		if err != nil {
-			return err
-		}
 		conn, err := a.quietSession(ctx, home)
 		if err != nil {
 			return err
 		}
 		defer postgresql.Disconnect(ctx, conn)
-		return restoreRoles(ctx, conn, g)
+		return from.roles(ctx, conn)
 	}
 	result, err := a.exchangeDatabases(ctx, op, l, p.Overwrite)
 	if err != nil {
@@ -81,6 +60,48 @@ func (a restore) logical(ctx context.Context, op operations.Op, p *operation.Res
 	result["source"] = from.manifest.Location().String()
 	result["message"] = "restored from " + from.manifest.Location().String() + ": " + result["databases"] + result["message"]
 	return result, nil
+}
+
+// databases that a logical backup describes.
+func (from source) databases(ctx context.Context) ([]database, error) {
+	r, err := from.manifest.Open(ctx, from.store, databasesFile, from.key)
+	if err != nil {
+		return nil, withReason(err)
+	}
+	defer r.Close()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, withReason(err)
+	}
+	var all []database
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return nil, operations.Failed("BackupCorrupt", "the backup's description of its databases: %w", err)
+	}
+	return all, nil
+}
+
+// roles of a logical backup that the server lacks are made.
+func (from source) roles(ctx context.Context, conn *pgx.Conn) error {
+	r, err := from.manifest.Open(ctx, from.store, globalsFile, from.key)
+	if err != nil {
+		return withReason(err)
+	}
+	defer r.Close()
+	g, err := globalsOf(r)
+	if err != nil {
+		return err
+	}
+	return restoreRoles(ctx, conn, g)
+}
+
+// load the dump of a database into another.
+func (u unit) load(ctx context.Context, op operations.Op, from source, name, into string, progress io.Writer) error {
+	r, err := from.manifest.Open(ctx, from.store, dumpFile(name), from.key)
+	if err != nil {
+		return withReason(err)
+	}
+	defer r.Close()
+	return withReason(u.pgRestore(ctx, op, io.TeeReader(r, progress), into))
 }
 
 // pgRestore loads a dump into a database whose name is the agent's own.

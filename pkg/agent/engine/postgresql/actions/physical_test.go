@@ -4,8 +4,6 @@
 package actions
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/upmio/unit-operator/pkg/agent/agenttest"
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/sidedata"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/agent/operations/optest"
 	"github.com/upmio/unit-operator/pkg/operation"
@@ -34,8 +34,7 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 		dir := t.TempDir()
 		before := p.checksum("app", "deep.t")
 		backed := p.must(op("b", physical(dir, operation.Full), nil))
-		system := p.value("postgres", "SELECT system_identifier FROM pg_control_system()")
-		p.sql("app", "DELETE FROM deep.t", "CREATE TABLE public.later (i int)")
+		p.sql("app", "CREATE TABLE public.later (i int)")
 
 		t.Run("the server is not replaced unless it is meant, nor in part", func(t *testing.T) {
 			for _, tc := range []struct {
@@ -52,57 +51,24 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 				}
 			}
 		})
-		t.Run("a new database that does not start is given up for the old one", func(t *testing.T) {
-			p.refuse = 1
-			o := op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)
-			if _, err := p.run(o); operations.ReasonOf(err) != "NewDataNotServing" {
-				t.Fatal(err)
-			}
-			if got := p.value("app", "SELECT to_regclass('public.later')"); got != "later" {
-				t.Errorf("the old database does not serve: %q", got)
-			}
-			if diff := cmp.Diff([]string{system, system}, p.identities); diff != "" {
-				t.Error(diff)
-			}
-			p.clean()
-		})
-		t.Run("an operation interrupted before the server is let go leaves the old one", func(t *testing.T) {
-			for _, phase := range []string{phaseSwap, phaseReleased} {
-				ctx, cancel := context.WithCancel(t.Context())
-				o := op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)
-				o.Fault = func(entered string) error {
-					if entered == phase {
-						cancel()
-						return errors.New("the agent ends")
-					}
-					return nil
-				}
-				action := New(p.deps())[operation.ActionRestore]
-				if _, err := action.Run(ctx, o); err == nil {
-					t.Fatal("it succeeded")
-				}
-				if err := action.(operations.Abandoner).Abandon(t.Context(), o); err != nil {
-					t.Fatal(err)
-				}
-				if p.server == nil {
-					if err := p.StartServer(t.Context(), o); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if got := p.value("app", "SELECT to_regclass('public.later')"); got != "later" {
-					t.Errorf("%s: the old database does not serve: %q", phase, got)
-				}
-				p.clean()
-			}
-		})
+		enginetest.Replacing{
+			Operated: p.Operated, Action: New(p.deps())[operation.ActionRestore],
+			Op: func() *optest.Op { return op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil) },
+			Change: func(*testing.T) {
+				p.sql("app", "DELETE FROM deep.t WHERE id IN (SELECT id FROM deep.t ORDER BY id LIMIT 1000)")
+			},
+			Sum: func(*testing.T) string { return p.checksum("app", "deep.t") }, New: before, Clean: func(*testing.T) { p.clean() },
+		}.Conform(t)
 		t.Run("comes back, with the accounts of today, on a timeline of its own", func(t *testing.T) {
 			if err := os.Remove(filepath.Join(p.env.SecretDir, "adm")); err != nil {
 				t.Fatal(err)
 			}
 			box.Secret(t, "adm", "second-secret")
+			timeline := p.value("postgres", "SELECT timeline_id FROM pg_control_checkpoint()")
+			p.sql("app", "CREATE TABLE IF NOT EXISTS public.later (i int)")
 			o := op("r", &operation.Restore{Source: backed["location"], Overwrite: true}, nil)
 			p.must(o)
-			if diff := cmp.Diff([]string{phaseMake, phaseSwap, phaseReleased, phaseServing}, o.Phases()); diff != "" {
+			if diff := cmp.Diff([]string{sidedata.PhaseBuild, sidedata.PhaseExchange, sidedata.PhaseReleased, sidedata.PhaseServing}, o.Phases()); diff != "" {
 				t.Error(diff)
 			}
 			if got := p.checksum("app", "deep.t"); got != before {
@@ -111,8 +77,8 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 			if got := p.value("app", "SELECT to_regclass('public.later')"); got != "" {
 				t.Errorf("what was made later is there: %s", got)
 			}
-			if got := p.value("postgres", "SELECT timeline_id FROM pg_control_checkpoint()"); got != "2" {
-				t.Errorf("timeline %s", got)
+			if got := p.value("postgres", "SELECT timeline_id FROM pg_control_checkpoint()"); got == timeline {
+				t.Errorf("timeline %s still", got)
 			}
 			if got := p.value("postgres", "SELECT current_setting('work_mem')"); got != "7MB" {
 				t.Errorf("work_mem %s", got)
@@ -125,44 +91,6 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 			}
 			p.sql("app", "INSERT INTO deep.t (v) VALUES ('x')")
 			p.clean()
-		})
-		t.Run("what clients have written since the server was let go stays", func(t *testing.T) {
-			for name, end := range map[string]func(*optest.Op) error{
-				"taken up": func(o *optest.Op) error { _, err := p.run(o); return err },
-				"given up": func(o *optest.Op) error {
-					err := New(p.deps())[operation.ActionRestore].(operations.Abandoner).Abandon(t.Context(), o)
-					if operations.ReasonOf(err) != operation.ReasonTooLate {
-						return fmt.Errorf("it was not said to be too late: %w", err)
-					}
-					return nil
-				},
-			} {
-				ctx, cancel := context.WithCancel(t.Context())
-				o := op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)
-				o.Fault = func(entered string) error {
-					if entered == phaseServing {
-						cancel()
-						return errors.New("the agent ends")
-					}
-					return nil
-				}
-				action := New(p.deps())[operation.ActionRestore]
-				if _, err := action.Run(ctx, o); err == nil {
-					t.Fatal("it succeeded")
-				}
-				o.Fault = nil
-				if phase, _ := o.Phase(); phase != phaseReleased || action.(operations.Recoverer).Recover(phase) != operations.RecoverAtOnce {
-					t.Errorf("%s: the phase is %s", name, phase)
-				}
-				p.sql("app", "CREATE TABLE public.acknowledged (i int)")
-				if err := end(o); err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-				if got := p.value("app", "SELECT to_regclass('public.acknowledged')"); got != "acknowledged" {
-					t.Errorf("%s: what a client has written is gone: %q", name, got)
-				}
-				p.clean()
-			}
 		})
 		t.Run("a damaged one leaves everything as it is", func(t *testing.T) {
 			paths, err := filepath.Glob(filepath.Join(dir, "*", "base.tar*"))
@@ -177,11 +105,11 @@ func TestPhysicalBackupOfARealServer(t *testing.T) {
 			if err := os.WriteFile(paths[0], content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			pid := p.server.Pid()
+			pid := p.Server.Pid()
 			if _, err := p.run(op("r", &operation.Restore{Source: location(dir), Overwrite: true}, nil)); operations.ReasonOf(err) != "BackupCorrupt" {
 				t.Error(err)
 			}
-			if p.server == nil || p.server.Pid() != pid {
+			if p.Server == nil || p.Server.Pid() != pid {
 				t.Error("the server was touched")
 			}
 			p.clean()
@@ -253,6 +181,25 @@ func TestIncrementalBackupsOfARealServer(t *testing.T) {
 		p.must(op("r", &operation.Restore{Source: result["location"], Overwrite: true}, nil))
 		if got := p.checksum("app", "deep.t"); got != sum {
 			t.Errorf("got %s, want %s", got, sum)
+		}
+	})
+}
+
+func TestACopyThatTheServerKeepsNoLogForEndsAtOnceOnARealServer(t *testing.T) {
+	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
+		p := newPod(t, box, "a", 5432, "max_slot_wal_keep_size = 16MB\nmax_wal_size = 32MB\nmin_wal_size = 32MB\n")
+		p.sql("postgres", "CREATE TABLE t AS SELECT i, repeat('x', 200) AS v FROM generate_series(1, 100000) i")
+		o := op("b", physical(t.TempDir(), operation.Full), nil)
+		_, err := New(p.deps())[o.Action()].Run(t.Context(), &meanwhile{Op: o, at: "copying", do: func() {
+			for range 6 {
+				p.sql("postgres", "UPDATE t SET v = v || 'x'", "SELECT pg_switch_wal()", "CHECKPOINT")
+			}
+			agenttest.Eventually(t, "the slot is gone", func() bool {
+				return p.value("postgres", "SELECT count(*)::text FROM pg_replication_slots WHERE slot_name LIKE 'unit_agent_backup%'") == "0"
+			})
+		}})
+		if operations.ReasonOf(err) != "NoSlot" || !strings.Contains(err.Error(), "max_slot_wal_keep_size") {
+			t.Errorf("reason %s: %v", operations.ReasonOf(err), err)
 		}
 	})
 }

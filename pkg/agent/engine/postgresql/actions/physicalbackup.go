@@ -4,12 +4,15 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -35,6 +38,9 @@ const propertyLineage = "lineage"
 
 // physicalBackup copies the whole server, or what has changed since.
 type physicalBackup struct{ unit }
+
+// Abandon implements operations.Abandoner.
+func (a physicalBackup) Abandon(context.Context, operations.Op) error { return a.clearVerify() }
 
 // Run implements operations.Action.
 func (a physicalBackup) Run(ctx context.Context, op operations.Op) (map[string]string, error) {
@@ -74,6 +80,9 @@ type taking struct {
 	major    int
 	observed engine.Observation
 	lineage  string
+	leftOut  []string
+	// slot that keeps the WAL of a copy.
+	slot     string
 	store    backup.Store
 	location backup.Location
 	d        destination
@@ -101,7 +110,14 @@ func (a physicalBackup) prepare(ctx context.Context, op operations.Op, conn *pgx
 	if t.observed, err = a.Engine.Observe(ctx); err != nil {
 		return nil, err
 	}
-	t.lineage, err = lineage(a.Env.DataDir())
+	if t.leftOut, err = a.unlogged(ctx, conn); err != nil {
+		return nil, err
+	}
+	if t.lineage, err = lineage(a.Env.DataDir()); err != nil || !p.Verify {
+		return t, err
+	}
+	t.d.verify = &summing{kind: backup.Physical}
+	t.d.verify.sums, err = t.d.verify.of(ctx, op, a.unit)
 	return t, err
 }
 
@@ -115,7 +131,33 @@ func (t *taking) begin(ctx context.Context) (*backup.Writer, error) {
 	if t.lineage != "" {
 		w.Meta.Properties[propertyLineage] = t.lineage
 	}
+	recordLeftOut(&w.Meta, t.leftOut)
 	return w, nil
+}
+
+// unlogged tables are in no physical copy but for their definitions, since no recovery
+// could bring their rows back.
+func (u unit) unlogged(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+	databases, err := list(ctx, conn, "SELECT datname::text FROM pg_database WHERE datallowconn AND datconnlimit <> -2 ORDER BY 1")
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, database := range databases {
+		inside, err := u.session(ctx, database)
+		if err != nil {
+			return nil, err
+		}
+		tables, err := list(ctx, inside, "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1")
+		postgresql.Disconnect(ctx, inside)
+		if err != nil {
+			return nil, err
+		}
+		for _, table := range tables {
+			out = append(out, "the rows of "+database+"."+table+" (it is unlogged)")
+		}
+	}
+	return out, nil
 }
 
 // full takes all of the server.
@@ -133,9 +175,24 @@ func (t *taking) full(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	if t.major < firstBoundedSlots || t.major >= firstSummaries {
-		return t.commit(ctx, t.store, w, t.d)
+		return t.complete(ctx, w)
 	}
 	return t.commitWithSlot(ctx, w, temporary)
+}
+
+func (t *taking) complete(ctx context.Context, w *backup.Writer) (map[string]string, error) {
+	m, result, err := t.commit(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	return t.finish(ctx, t.op, t.store, m, t.d, result)
+}
+
+// commit makes the backup exist. The server need not keep the WAL of the copy meanwhile: what
+// cannot be dropped goes with the session.
+func (t *taking) commit(ctx context.Context, w *backup.Writer) (*backup.Manifest, map[string]string, error) {
+	_ = walSlot{conn: t.conn, name: t.slot}.drop(ctx)
+	return t.unit.commit(ctx, t.op, w, t.d)
 }
 
 // hold makes the server keep the WAL that is fetched at the end of a copy. The slot
@@ -145,7 +202,50 @@ func (t *taking) hold(ctx context.Context) (slot string, err error) {
 	if err := t.conn.QueryRow(ctx, query).Scan(&slot); err != nil {
 		return "", operations.Failed("NoSlot", "the server keeps no WAL for the backup: %w", err)
 	}
+	t.slot = slot
 	return slot, nil
+}
+
+// whileHeld copies for as long as the server keeps the WAL. It ends the session of a slot that
+// would keep too much, and pg_basebackup would find out when all else is copied.
+func (t *taking) whileHeld(ctx context.Context, copy func(context.Context) error) error {
+	watched, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		ticker := time.NewTicker(lookForLocks)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-watched.Done():
+				return
+			case <-ticker.C:
+				if err := t.held(watched); err != nil {
+					cancel(err)
+				}
+			}
+		}
+	})
+	err := copy(watched)
+	cancel(nil)
+	watching.Wait()
+	if err != nil && ctx.Err() == nil {
+		err = cmp.Or(t.held(ctx), err)
+	}
+	return err
+}
+
+// held fails if the slot is gone. What else is wrong pg_basebackup finds out.
+func (t *taking) held(ctx context.Context) error {
+	conn, err := t.session(ctx, home)
+	if err != nil {
+		return nil
+	}
+	defer postgresql.Disconnect(ctx, conn)
+	slots, err := list(ctx, conn, "SELECT slot_name::text FROM pg_replication_slots WHERE slot_name = $1", t.slot)
+	if err != nil || len(slots) > 0 {
+		return nil
+	}
+	return operations.Failed("NoSlot", "the server has removed WAL that the backup needs: while it was copied more was written than max_slot_wal_keep_size lets a slot keep; a larger one, or a time with fewer writes, lets it come to its end")
 }
 
 // noTablespaces fails where one stream does not hold the server.
@@ -168,16 +268,18 @@ func (t *taking) copy(ctx context.Context, w *backup.Writer, more ...string) err
 	}
 	args := append([]string{"--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--label=unit-agent", "--no-password"}, more...)
 	w.Meta.Tool = t.version(ctx, t.op, "pg_basebackup")
-	cmd, err := t.localTool(ctx, t.op, "postgres", "pg_basebackup", args...)
-	if err != nil {
-		return err
-	}
 	scan := newTarScan(func(r io.Reader) error {
 		return file(w, manifestFile, func(to io.Writer) error { _, err := io.Copy(to, r); return err })
 	})
 	progress := &reporter{op: t.op, text: "copying the server", total: size}
-	err = file(w, baseFile, func(to io.Writer) error {
-		err := pipe.Run(ctx, cmd, nil, io.MultiWriter(to, progress, scan))
+	err := file(w, baseFile, func(to io.Writer) error {
+		err := t.whileHeld(ctx, func(ctx context.Context) error {
+			cmd, err := t.localTool(ctx, t.op, "postgres", "pg_basebackup", args...)
+			if err != nil {
+				return err
+			}
+			return pipe.Run(ctx, cmd, nil, io.MultiWriter(to, progress, scan))
+		})
 		if scanErr := scan.end(err); err == nil {
 			err = scanErr
 		}

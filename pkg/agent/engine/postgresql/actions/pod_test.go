@@ -27,19 +27,12 @@ const config = "listen_addresses = '*'\nshared_buffers = 16MB\npassword_encrypti
 
 // pod is a unit with its server, in the box.
 type pod struct {
+	*enginetest.Operated
 	t      *testing.T
 	box    *enginetest.Box
 	env    engine.Env
 	engine engine.Engine
-	start  engine.Start
-	server *enginetest.Server
-	// identities that ReplaceIdentity was told of.
-	identities []string
-	// refuse makes the next starts fail, as supervise says it of a bad database.
-	refuse int
 }
-
-var _ operations.Server = &pod{}
 
 // newPod makes a unit of the box and starts its server. One box has several: each has
 // a port and directories of its own.
@@ -63,46 +56,12 @@ func newPod(t *testing.T, box *enginetest.Box, name string, port int, settings s
 	box.Vars["UNIT_NAME"], box.Vars["UNIT_SET"], box.Vars["UNIT_SQL_PORT"] = name+"-0", name, fmt.Sprint(port)
 	p := &pod{t: t, box: box, env: box.Env(t)}
 	p.engine = postgresql.New(p.env)
-	p.start = engine.Start{Files: map[string][]byte{"postgresql.conf": []byte(config + settings)}, ConfigHash: "h"}
-	box.Initialize(t, p.engine, p.start)
-	p.server = box.Start(t, p.engine, p.start)
+	p.Operated = box.Operate(t, p.engine, engine.Start{Files: map[string][]byte{"postgresql.conf": []byte(config + settings)}, ConfigHash: "h"})
 	return p
 }
 
 func (p *pod) deps() operations.Deps {
 	return operations.Deps{Env: p.env, Engine: p.engine, Server: p}
-}
-
-// StopServer implements operations.Server.
-func (p *pod) StopServer(context.Context, operations.Op) error {
-	if p.server != nil {
-		p.server.Stop()
-		p.server = nil
-	}
-	return nil
-}
-
-// StartServer implements operations.Server.
-func (p *pod) StartServer(context.Context, operations.Op) error {
-	if p.refuse > 0 {
-		p.refuse--
-		return fmt.Errorf("%w: the test says so", operations.ErrNotStarted)
-	}
-	if p.server != nil {
-		return nil
-	}
-	server, err := p.box.TryStart(p.t, p.engine, p.start)
-	if err != nil {
-		return fmt.Errorf("%w: %w", operations.ErrNotStarted, err)
-	}
-	p.server = server
-	return nil
-}
-
-// ReplaceIdentity implements operations.Server.
-func (p *pod) ReplaceIdentity(_ context.Context, _ operations.Op, systemID string) error {
-	p.identities = append(p.identities, systemID)
-	return nil
 }
 
 // op is an operation on the unit.

@@ -10,12 +10,13 @@ import (
 	"path/filepath"
 
 	"github.com/upmio/unit-operator/pkg/agent/backup"
+	"github.com/upmio/unit-operator/pkg/agent/engine/internal/sidedata"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
 )
 
 // restore brings back a backup of either kind. Its phases are those of exchanging
-// databases or of replacing the server.
+// databases or of package sidedata.
 type restore struct{ unit }
 
 var (
@@ -35,29 +36,34 @@ func (a restore) Run(ctx context.Context, op operations.Op) (map[string]string, 
 	if err := a.noStandby(ctx); err != nil {
 		return nil, err
 	}
-	store, location, err := open(ctx, op, p.Source)
+	from, err := a.find(ctx, op, p)
 	if err != nil {
 		return nil, err
 	}
-	m, err := backup.Find(ctx, store, location, a.scope(""))
-	if err != nil {
-		return nil, withReason(err)
-	}
-	if m.Engine != operation.PostgreSQL {
-		return nil, operations.Failed("WrongEngine", "the backup %s is one of %s", m.Location(), m.Engine)
-	}
-	k, err := backup.KeyFrom(op.Secrets())
-	if err != nil {
-		return nil, withReason(err)
-	}
-	if err := errors.Join(m.CheckEncrypted(p.Encrypted), m.CheckKey(k)); err != nil {
-		return nil, withReason(err)
-	}
-	from := source{store: store, manifest: m, key: k, encrypted: p.Encrypted}
-	if m.Kind == backup.Logical {
+	if from.manifest.Kind == backup.Logical {
 		return a.logical(ctx, op, p, from)
 	}
 	return a.physical(ctx, op, p, from)
+}
+
+// find a backup that this unit can read.
+func (u unit) find(ctx context.Context, op operations.Op, p *operation.Restore) (source, error) {
+	store, location, err := open(ctx, op, p.Source)
+	if err != nil {
+		return source{}, err
+	}
+	m, err := backup.Find(ctx, store, location, u.scope(""))
+	if err != nil {
+		return source{}, withReason(err)
+	}
+	if m.Engine != operation.PostgreSQL {
+		return source{}, operations.Failed("WrongEngine", "the backup %s is one of %s", m.Location(), m.Engine)
+	}
+	k, err := backup.KeyFrom(op.Secrets())
+	if err == nil {
+		err = errors.Join(m.CheckEncrypted(p.Encrypted), m.CheckKey(k))
+	}
+	return source{store: store, manifest: m, key: k, encrypted: p.Encrypted}, withReason(err)
 }
 
 // source is a backup to read.
@@ -82,20 +88,12 @@ func (u unit) noStandby(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// conclude finishes what has passed the point from which there is no way back.
+// conclude continues from a phase that an agent has left.
 func (a restore) conclude(ctx context.Context, op operations.Op) (map[string]string, error) {
-	var result map[string]string
-	var err error
-	switch phase, _ := op.Phase(); phase {
-	case phaseDrop:
-		result, err = a.dropReplaced(ctx, op)
-	case phaseReleased:
-		result, err = a.goOn(ctx, op)
-	case phaseServing:
-		result, err = a.removeOld(op)
-	default:
-		return nil, operations.Failed(operations.ReasonInterrupted, "the operation was interrupted in phase %s", phase)
+	if phase, _ := op.Phase(); phase != phaseDrop {
+		return a.side().Resume(ctx, op)
 	}
+	result, err := a.dropReplaced(ctx, op)
 	if err == nil {
 		result["message"] = "complete: what was left to do when the agent ended was to remove the old" + result["message"]
 	}
@@ -106,19 +104,14 @@ func (a restore) conclude(ctx context.Context, op operations.Op) (map[string]str
 func (a restore) Recover(phase string) operations.Recovery { return recovery(phase) }
 
 func recovery(phase string) operations.Recovery {
-	if phase == phaseDrop || phase == phaseReleased || phase == phaseServing {
+	if phase == phaseDrop {
 		return operations.RecoverAtOnce
 	}
-	return operations.RecoverByAbandon
+	return sidedata.Recovery(phase)
 }
 
 // Abandon implements operations.Abandoner.
 func (a restore) Abandon(ctx context.Context, op operations.Op) error { return a.abandon(ctx, op) }
-
-// tooLate is the end of a call that was deleted after its point of no return.
-func tooLate() error {
-	return operations.Failed(operation.ReasonTooLate, "what was restored is in its place already, and stays")
-}
 
 func (u unit) abandon(ctx context.Context, op operations.Op) error {
 	switch phase, _ := op.Phase(); phase {
@@ -128,18 +121,7 @@ func (u unit) abandon(ctx context.Context, op operations.Op) error {
 		if _, err := u.dropReplaced(ctx, op); err != nil {
 			return err
 		}
-		return tooLate()
-	case phaseReleased:
-		if _, err := u.goOn(ctx, op); err != nil {
-			return err
-		}
-		return tooLate()
-	case phaseServing:
-		if _, err := u.removeOld(op); err != nil {
-			return err
-		}
-		return tooLate()
-	default:
-		return u.rollBack(ctx, op)
+		return operations.Failed(operation.ReasonTooLate, "what was restored is in its place already, and stays")
 	}
+	return u.side().Abandon(ctx, op)
 }

@@ -34,6 +34,26 @@ var foreign = []string{"postmaster.pid", "postmaster.opts", "standby.signal", "c
 // of its own, and gives it the unit's accounts. A private server does it, that nobody
 // but the agent reaches. It fails if the WAL ends before until.
 func (u unit) settle(ctx context.Context, op operations.Op, data string, until lsn) error {
+	if err := keepHistory(u.Env.DataDir(), data); err != nil {
+		return err
+	}
+	if err := newLineage(data); err != nil {
+		return err
+	}
+	accounts, err := u.accounts()
+	if err != nil {
+		return err
+	}
+	return u.recover(ctx, op, data, until, func(_ unit, conn *pgx.Conn) error {
+		if err := postgresql.EnsureAccountsOn(ctx, conn, accounts); err != nil {
+			return operations.Failed("AccountsRefused", "making the unit's accounts in the new database: %w", err)
+		}
+		return execute(ctx, conn, "CHECKPOINT")
+	})
+}
+
+// recover a copy of a server on a private one, and do something there.
+func (u unit) recover(ctx context.Context, op operations.Op, data string, until lsn, do func(on unit, conn *pgx.Conn) error) error {
 	op.Progress("recovering the new database", 0, 0)
 	for _, name := range foreign {
 		if err := os.Remove(filepath.Join(data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -43,15 +63,19 @@ func (u unit) settle(ctx context.Context, op operations.Op, data string, until l
 	if err := dropOwned(filepath.Join(data, "postgresql.auto.conf")); err != nil {
 		return err
 	}
-	if err := keepHistory(u.Env.DataDir(), data); err != nil {
-		return err
-	}
-	if err := newLineage(data); err != nil {
-		return err
-	}
 	if err := os.WriteFile(filepath.Join(data, "recovery.signal"), nil, 0o600); err != nil {
 		return err
 	}
+	return u.onPrivate(ctx, op, data, nil, func(on unit, conn *pgx.Conn) error {
+		if err := recovered(ctx, conn, until); err != nil {
+			return err
+		}
+		return do(on, conn)
+	})
+}
+
+// onPrivate does something on a private server, on which on is the unit, and stops it.
+func (u unit) onPrivate(ctx context.Context, op operations.Op, data string, more []string, do func(on unit, conn *pgx.Conn) error) error {
 	if err := os.Chmod(data, 0o700); err != nil {
 		return err
 	}
@@ -63,7 +87,7 @@ func (u unit) settle(ctx context.Context, op operations.Op, data string, until l
 	if err != nil {
 		return err
 	}
-	cmd := operations.Command(ctx, op, postgres, u.privateArgs(data, dir)...)
+	cmd := operations.Command(ctx, op, postgres, append(u.privateArgs(data, dir), more...)...)
 	var messages pipe.Tail
 	cmd.Stdout, cmd.Stderr = &messages, &messages
 	if err := cmd.Start(); err != nil {
@@ -71,7 +95,14 @@ func (u unit) settle(ctx context.Context, op operations.Op, data string, until l
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	err = u.makeOwn(ctx, dir, ended, until)
+	conn, err := u.awaitPrivate(ctx, dir, ended)
+	if err == nil {
+		on := u
+		on.Env.SocketDir = dir
+		on.Engine = postgresql.New(on.Env)
+		err = do(on, conn)
+		postgresql.Disconnect(ctx, conn)
+	}
 	return u.endPrivate(ctx, cmd, ended, err, &messages)
 }
 
@@ -106,39 +137,30 @@ func (u unit) privateArgs(data, dir string) []string {
 		"synchronous_standby_names=", "shared_preload_libraries=", "session_preload_libraries=", "ssl=off",
 		"logging_collector=off", "log_destination=stderr", "log_statement=none", "log_min_duration_statement=-1", "log_min_error_statement=panic",
 		"default_transaction_read_only=off", "autovacuum=off",
+		// Subscriptions of the copy would take changes from whom the unit's own follow.
+		"max_logical_replication_workers=0",
 	} {
 		args = append(args, "-c", setting)
 	}
 	return args
 }
 
-// makeOwn waits for the end of the recovery and makes the accounts.
-func (u unit) makeOwn(ctx context.Context, dir string, ended chan error, until lsn) error {
-	accounts, err := u.accounts()
-	if err != nil {
-		return err
-	}
+// awaitPrivate waits until the private server lets the agent in: until its recovery ends.
+func (u unit) awaitPrivate(ctx context.Context, dir string, ended chan error) (*pgx.Conn, error) {
 	for {
 		conn, err := u.connectPrivate(ctx, dir)
 		if err == nil {
-			defer postgresql.Disconnect(ctx, conn)
-			if err := recovered(ctx, conn, until); err != nil {
-				return err
-			}
-			if err := postgresql.EnsureAccountsOn(ctx, conn, accounts); err != nil {
-				return operations.Failed("AccountsRefused", "making the unit's accounts in the new database: %w", err)
-			}
-			return execute(ctx, conn, "CHECKPOINT")
+			return conn, nil
 		}
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code != "57P03" {
-			return operations.Failed(operation.ReasonDataUnusable, "the recovered database lets nobody in: %w", err)
+			return nil, operations.Failed(operation.ReasonDataUnusable, "the recovered database lets nobody in: %w", err)
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		case err := <-ended:
 			ended <- err
-			return errEnded
+			return nil, errEnded
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

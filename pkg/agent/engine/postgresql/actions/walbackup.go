@@ -34,7 +34,7 @@ func (t *taking) commitWithSlot(ctx context.Context, w *backup.Writer, temporary
 	if err != nil && ctx.Err() != nil {
 		return nil, err
 	}
-	result, commitErr := t.commit(ctx, t.store, w, t.d)
+	m, result, commitErr := t.commit(ctx, w)
 	switch {
 	case commitErr != nil:
 		if made {
@@ -48,7 +48,7 @@ func (t *taking) commitWithSlot(ctx context.Context, w *backup.Writer, temporary
 		// It is a good backup.
 		result["message"] += "; no incremental one can continue it: " + err.Error()
 	}
-	return result, nil
+	return t.finish(ctx, t.op, t.store, m, t.d, result)
 }
 
 // takeSlot makes the slot of the destination keep the WAL since the end of the backup.
@@ -66,37 +66,40 @@ func (t *taking) takeSlot(ctx context.Context, w *backup.Writer, slot walSlot, t
 // wal takes the write-ahead log since the base.
 func (t *taking) wal(ctx context.Context) (map[string]string, error) {
 	slot := slotFor(t.conn, t.store, t.location)
-	result, err := t.walSince(ctx, slot)
+	m, result, err := t.walSince(ctx, slot)
 	if operations.ReasonOf(err) == reasonChain {
 		// Nothing will continue that chain.
-		return nil, withCleanup(err, slot.drop(ctx))
+		err = withCleanup(err, slot.drop(ctx))
 	}
-	return result, err
+	if err != nil {
+		return nil, err
+	}
+	return t.finish(ctx, t.op, t.store, m, t.d, result)
 }
 
-func (t *taking) walSince(ctx context.Context, slot walSlot) (map[string]string, error) {
+func (t *taking) walSince(ctx context.Context, slot walSlot) (*backup.Manifest, map[string]string, error) {
 	if err := slot.bounded(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	base, err := t.base(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t.d.base = base.AsBase()
 	since, err := parseLSN(base.StopLSN)
 	if err != nil {
-		return nil, operations.Failed(reasonChain, "the backup %s does not say where it ends: %w: take a full backup", base.Location(), err)
+		return nil, nil, operations.Failed(reasonChain, "the backup %s does not say where it ends: %w: take a full backup", base.Location(), err)
 	}
 	if err := t.kept(ctx, slot, since); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	files, err := t.walFiles(ctx, base, since)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w, err := t.begin(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = w.Abort() }()
 	w.Meta.StartLSN, w.Meta.StopLSN, w.Meta.Timeline = base.StopLSN, files.to.String(), files.timeline
@@ -105,24 +108,24 @@ func (t *taking) walSince(ctx context.Context, slot walSlot) (map[string]string,
 	progress := &reporter{op: t.op, text: "storing the write-ahead log", total: int64(files.to - files.from)}
 	if err := file(w, walFile, func(to io.Writer) error { return files.archive(ctx, io.MultiWriter(to, progress)) }); err != nil {
 		if gap, ok := errors.AsType[errGap](err); ok {
-			return nil, operations.Failed(reasonChain, "%w: take a full backup", gap)
+			return nil, nil, operations.Failed(reasonChain, "%w: take a full backup", gap)
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	// Asked again after the files were read: what was removed meanwhile is missing.
 	if err := t.kept(ctx, slot, since); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	result, err := t.commit(ctx, t.store, w, t.d)
+	m, result, err := t.commit(ctx, w)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	result["base"] = base.Name()
 	if err := slot.advance(ctx, files.to); err != nil {
 		// The slot keeps more than it must, and the next one moves it.
 		result["message"] += "; the server could not be given the position up to which it need not keep WAL: " + err.Error()
 	}
-	return result, nil
+	return m, result, nil
 }
 
 // kept fails unless the server has kept all WAL since the position.

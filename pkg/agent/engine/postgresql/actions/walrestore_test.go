@@ -39,7 +39,7 @@ func TestAChainOfTheLogIsRecoveredByHandAsTheDocumentationSays(t *testing.T) {
 		if err := os.WriteFile(keyFile, []byte(key), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		command := cli.Command()
+		command := cli.Command(cli.Engines{})
 		command.SetArgs([]string{"restore", source, "--key-file", keyFile, "--to", unpacked})
 		var out bytes.Buffer
 		command.SetOut(&out)

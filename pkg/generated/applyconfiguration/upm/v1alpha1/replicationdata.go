@@ -14,8 +14,16 @@ type ReplicationDataApplyConfiguration struct {
 	// systemID is the identity of the data: server_uuid of the server that it came
 	// from (MySQL), the system identifier (PostgreSQL).
 	SystemID *string `json:"systemID,omitempty"`
-	// generation rises when the data is replaced on request, as by a restore.
+	// generation rises when the data was replaced on request, as by a restore that
+	// succeeded.
 	Generation *int64 `json:"generation,omitempty"`
+	// replacement is set from before the source's data may be replaced on request until
+	// it is known what became of it. No failover is made meanwhile.
+	Replacement *ReplicationReplacementApplyConfiguration `json:"replacement,omitempty"`
+	// outdated are the identities of servers whose data is of a generation before. They
+	// are made copies of the source, one after the other, and neither follow nor are
+	// promoted before.
+	Outdated []string `json:"outdated,omitempty"`
 	// timeline that the last promotion began (PostgreSQL).
 	Timeline *int64 `json:"timeline,omitempty"`
 	// beginLSN is where in the write-ahead log that timeline begins (PostgreSQL),
@@ -42,6 +50,24 @@ func (b *ReplicationDataApplyConfiguration) WithSystemID(value string) *Replicat
 // If called multiple times, the Generation field is set to the value of the last call.
 func (b *ReplicationDataApplyConfiguration) WithGeneration(value int64) *ReplicationDataApplyConfiguration {
 	b.Generation = &value
+	return b
+}
+
+// WithReplacement sets the Replacement field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Replacement field is set to the value of the last call.
+func (b *ReplicationDataApplyConfiguration) WithReplacement(value *ReplicationReplacementApplyConfiguration) *ReplicationDataApplyConfiguration {
+	b.Replacement = value
+	return b
+}
+
+// WithOutdated adds the given value to the Outdated field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Outdated field.
+func (b *ReplicationDataApplyConfiguration) WithOutdated(values ...string) *ReplicationDataApplyConfiguration {
+	for i := range values {
+		b.Outdated = append(b.Outdated, values[i])
+	}
 	return b
 }
 
