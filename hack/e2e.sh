@@ -9,6 +9,15 @@ cd "$(dirname "$0")/.."
 # shellcheck source=hack/lib.sh
 source hack/lib.sh
 
+# Tests that ran beside each other print in turns, thousands of lines: what those that
+# failed had to say comes once more at the end.
+log=$(mktemp)
+failures() {
+  failed_tests "$log"
+  rm -f "$log"
+}
+trap failures EXIT
+
 export UNIT_OPERATOR_E2E=1
 if [ -z "${KUBECONFIG:-}" ]; then
   need_linux_root
@@ -22,7 +31,7 @@ if [ -z "${KUBECONFIG:-}" ]; then
   say "building what the bed is made of, unless it is cached"
   once bin/bed build kube containerd coredns csi s3
   once bin/bed images
-  [ -n "${KEEP:-}" ] || trap 'bin/bed down' EXIT
+  [ -n "${KEEP:-}" ] || trap 'bin/bed down; failures' EXIT
   bin/bed up
   export KUBECONFIG=$bed_dir/admin.kubeconfig
   export KUBECTL=$bed_dir/kubectl
@@ -35,4 +44,4 @@ else
 fi
 say "running test/e2e"
 # What runs beside something else waits for kubelets most of the time.
-go test ./test/e2e -count=1 -timeout 40m -parallel 8 -v "$@"
+go test ./test/e2e -count=1 -timeout 40m -parallel 8 -v "$@" 2>&1 | tee "$log"

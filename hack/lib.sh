@@ -54,6 +54,20 @@ demo_operator() {
   [ "$(basename "${exe% (deleted)}")" = unit-operator ] && echo "$pid"
 }
 
+# failed_tests prints what the tests that failed had to say, of the output of go test -v.
+failed_tests() {
+  awk '
+    /^=== (RUN|CONT|NAME|PAUSE) / { test = $3; next }
+    /^ *--- FAIL: / { failed[++n] = $3; next }
+    /^ *--- / || /^=== / { test = ""; next }
+    /^    +[^ ]/ { if (test != "") said[test] = said[test] $0 "\n"; next }
+    /^panic: / { panicked = panicked $0 "\n" }
+    END {
+      if (panicked) print "\n" panicked
+      for (i = 1; i <= n; i++) if (failed[i] in said) printf "\n%s\n%s", failed[i], said[failed[i]]
+    }' "$1"
+}
+
 # tracked prints the files that match the patterns and are in git, or new and not
 # ignored.
 tracked() {

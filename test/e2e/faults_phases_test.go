@@ -22,7 +22,8 @@ type moment struct {
 	// logical: databases are replaced, not the server. absent: the old state is that they
 	// are not there.
 	logical, absent bool
-	// late is some time after the phase was entered, else it is at once.
+	// late is some time after the phase was entered, else it is at once. How long a phase
+	// lasts depends on the machine: after each miss, half as long at most.
 	late bool
 	// what is killed; the agent if nil.
 	kill func(t *testing.T, v *victim, running volume)
@@ -65,13 +66,13 @@ func replacementKilled(t *testing.T, v *victim, action v1alpha1.Action) {
 	for _, m := range moments[v.kind] {
 		t.Run(string(action)+" killed in phase "+m.String(), func(t *testing.T) {
 			// The phase may be over when the kill comes: then once more.
-			for range 6 {
+			for try := range 8 {
 				old := v.mark(t)
 				if m.absent {
 					v.sql(t, "", v.wipe)
 				}
 				call := v.start(t, action, v.replacing(action, m.logical))
-				hit := v.strike(t, call, m, time.Duration(random.Int64N(int64(time.Second))))
+				hit := v.strike(t, call, m, time.Duration(random.Int64N(int64(time.Second>>try))))
 				status, _ := v.ends(t, call)
 				switch {
 				case status.Result == v1alpha1.ResultSuccess:
