@@ -93,7 +93,7 @@ func grants(v version, purpose engine.Purpose) []grant {
 	}
 }
 
-// replicationPrivileges are what CLONE and group replication need beside
+// replicationPrivileges are what CLONE and group replication need in addition to
 // REPLICATION SLAVE, where the server knows them.
 func replicationPrivileges(v version) []string {
 	var p []string

@@ -250,7 +250,7 @@ func TestRestartOnRealServer(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 		if err := e.Prepare(t.Context(), start(false)); err == nil || !strings.Contains(err.Error(), "a server listens") {
-			t.Errorf("preparing beside a running server: %v", err)
+			t.Errorf("preparing while a server runs: %v", err)
 		}
 		server.Stop()
 		if got := server.Exit(); got != 0 {
