@@ -212,7 +212,7 @@ func (d *decision) entryAfter(to *Member) v1alpha1.ReplicationDurabilityEntry {
 	}
 	for i := range d.Members {
 		m := &d.Members[i]
-		was, in := memberOf(last, m.Name)
+		was, in := last.Member(m.Name)
 		switch {
 		case m == to || !m.staysMember() || d.errantOf(m):
 			continue

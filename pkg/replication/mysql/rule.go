@@ -5,7 +5,6 @@ package mysql
 
 import (
 	"reflect"
-	"slices"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -73,39 +72,9 @@ func (d *decision) changeDurability() (done bool) {
 	return false
 }
 
-// promising is the list with what the source promises next. A server counts the
-// acknowledgement of a receiver that has left for the commits that waited then: until
-// those are on enough members, each of them may be on any W of all that could acknowledge.
-// An entry says so, where none does yet.
+// promising is the list with what the source promises next.
 func (d *decision) promising(next v1alpha1.ReplicationDurabilityEntry) []v1alpha1.ReplicationDurabilityEntry {
-	list := d.Recorded.Durability
-	all := next
-	all.Members = slices.Clone(next.Members)
-	var others []v1alpha1.DurabilityMember
-	for _, e := range list {
-		if e.Source != next.Source {
-			continue
-		}
-		for _, was := range e.Members {
-			m, in := memberOf(topology.RuleOf(all), was.Name)
-			switch {
-			case !in:
-				all.Members = append(all.Members, was)
-			case m != was && all.W > 0 && !slices.Contains(others, was):
-				// One whose server is another now may have been one of the W, and an entry
-				// names each member once.
-				others = append(others, was)
-				all.W--
-			}
-		}
-	}
-	said := func(e v1alpha1.ReplicationDurabilityEntry) bool {
-		return e.Source == next.Source && e.W <= all.W && !slices.ContainsFunc(all.Members, func(m v1alpha1.DurabilityMember) bool { return !slices.Contains(e.Members, m) })
-	}
-	if next.W > 0 && !slices.ContainsFunc(list, said) && !said(next) {
-		list = topology.Appended(list, all)
-	}
-	return topology.Appended(list, next)
+	return topology.Promising(d.Recorded.Durability, next)
 }
 
 // unsettle forgets what was seen of a rule: it is not in force, or another one is to be.
@@ -250,7 +219,7 @@ func (d *decision) rule() topology.Rule {
 			continue
 		}
 		entry := v1alpha1.DurabilityMember{Name: m.Name, UnitUID: m.UnitUID}
-		if was, ok := memberOf(last, m.Name); ok {
+		if was, ok := last.Member(m.Name); ok {
 			entry = was
 		}
 		if m.answers() {
@@ -285,21 +254,12 @@ func (d *decision) unacknowledged(able, w int, lastW int32) bool {
 	return !d.mem.BlockedSince.IsZero() && d.Now.Sub(d.mem.BlockedSince) >= blockedFor
 }
 
-func memberOf(r topology.Rule, name string) (v1alpha1.DurabilityMember, bool) {
-	for _, m := range r.Members {
-		if m.Name == name {
-			return m, true
-		}
-	}
-	return v1alpha1.DurabilityMember{}, false
-}
-
 // counts: the member belongs to the rule.
 func (d *decision) counts(m *Member, last topology.Rule) bool {
 	if !m.staysMember() || d.errantOf(m) {
 		return false
 	}
-	was, in := memberOf(last, m.Name)
+	was, in := last.Member(m.Name)
 	if in && was.UnitUID != "" && was.UnitUID != m.UnitUID {
 		in = false
 	}

@@ -30,6 +30,16 @@ func (r Rule) Has(name string) bool {
 	return slices.ContainsFunc(r.Members, func(m v1alpha1.DurabilityMember) bool { return m.Name == name })
 }
 
+// Member of that name among those that acknowledge.
+func (r Rule) Member(name string) (v1alpha1.DurabilityMember, bool) {
+	for _, m := range r.Members {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return v1alpha1.DurabilityMember{}, false
+}
+
 // Waits is how many members a commit waits for, of n that can acknowledge.
 func (d Durability) Waits(n int) int32 {
 	switch {
@@ -99,4 +109,43 @@ func Missing(entries []v1alpha1.ReplicationDurabilityEntry, voters Voters) (more
 // until the old one is dropped.
 func Appended(entries []v1alpha1.ReplicationDurabilityEntry, e v1alpha1.ReplicationDurabilityEntry) []v1alpha1.ReplicationDurabilityEntry {
 	return append(slices.Clone(entries), e)
+}
+
+// Promising is the list with what a source promises next. A source counts the
+// acknowledgement of a receiver that has left for the commits that waited then: until
+// those are on enough members, each of them may be on any W of all that could acknowledge.
+// An entry says so, where none does yet.
+func Promising(list []v1alpha1.ReplicationDurabilityEntry, next v1alpha1.ReplicationDurabilityEntry) []v1alpha1.ReplicationDurabilityEntry {
+	all := next
+	all.Members = slices.Clone(next.Members)
+	var others []v1alpha1.DurabilityMember
+	for _, e := range list {
+		if !sameSource(e, next) {
+			continue
+		}
+		for _, was := range e.Members {
+			m, in := RuleOf(all).Member(was.Name)
+			switch {
+			case !in:
+				all.Members = append(all.Members, was)
+			case m != was && all.W > 0 && !slices.Contains(others, was):
+				// One whose server is another now may have been one of the W, and an entry
+				// names each member once.
+				others = append(others, was)
+				all.W--
+			}
+		}
+	}
+	said := func(e v1alpha1.ReplicationDurabilityEntry) bool {
+		return sameSource(e, next) && e.W <= all.W && !slices.ContainsFunc(all.Members, func(m v1alpha1.DurabilityMember) bool { return !slices.Contains(e.Members, m) })
+	}
+	if next.W > 0 && !slices.ContainsFunc(list, said) && !said(next) {
+		list = Appended(list, all)
+	}
+	return Appended(list, next)
+}
+
+// sameSource reports whether the commits of both were made by one server, on one timeline.
+func sameSource(a, b v1alpha1.ReplicationDurabilityEntry) bool {
+	return a.Source == b.Source && a.Timeline == b.Timeline
 }

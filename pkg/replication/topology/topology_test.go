@@ -177,3 +177,28 @@ func TestSorted(t *testing.T) {
 		})
 	}
 }
+
+// Sources of one identity, as all servers of a PostgreSQL database have, are distinguished
+// by their timelines: nobody has acknowledged to the one what the other committed.
+func TestPromisesOfAnotherTimelineAreOfAnotherSource(t *testing.T) {
+	on := func(timeline int64, e v1alpha1.ReplicationDurabilityEntry) v1alpha1.ReplicationDurabilityEntry {
+		e.Timeline = timeline
+		return e
+	}
+	type list = []v1alpha1.ReplicationDurabilityEntry
+	for name, tc := range map[string]struct {
+		before list
+		next   v1alpha1.ReplicationDurabilityEntry
+		want   list
+	}{
+		"on another timeline": {list{on(1, entry(2, "a", "b"))}, on(2, entry(1, "c")), list{on(1, entry(2, "a", "b")), on(2, entry(1, "c"))}},
+		"on the same": {list{on(2, entry(2, "a", "b"))}, on(2, entry(1, "c")),
+			list{on(2, entry(2, "a", "b")), on(2, entry(1, "c", "a", "b")), on(2, entry(1, "c"))}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, Promising(tc.before, tc.next)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
