@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	driver "github.com/go-sql-driver/mysql"
 
@@ -48,7 +49,12 @@ type session struct {
 	db *sql.DB
 }
 
+// loginTimeout bounds logging in. A server that hangs takes connections all the same.
+const loginTimeout = 30 * time.Second
+
 func openSession(ctx context.Context, e *mysql.Engine, binlog bool) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
 	db, err := e.Connect()
 	if err != nil {
 		return nil, err

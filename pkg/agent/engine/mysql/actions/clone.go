@@ -6,6 +6,7 @@ package actions
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -63,6 +64,8 @@ func (a clone) Abandon(ctx context.Context, op operations.Op) error { return a.a
 // dial logs in to the source. The server's name is not verified: CLONE and mysqldump
 // do not either.
 func dial(ctx context.Context, p *operation.Clone, password string) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
 	config := driver.NewConfig()
 	config.User, config.Passwd = p.SourceUser, password
 	config.Net, config.Addr = "tcp", address(p)
@@ -227,7 +230,11 @@ func optionValue(s string) string {
 // write where things are about to be removed.
 func (u unit) endClones(ctx context.Context) error {
 	s, err := u.session(ctx, false)
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, context.DeadlineExceeded), number(err) != 0, ctx.Err() != nil:
+		return fmt.Errorf("ending copies that may still run: %w", err)
+	default:
 		// No server, no statement.
 		return nil
 	}

@@ -23,8 +23,10 @@ const (
 	// blockedAfter is how long no commit of the donor is acknowledged, while some wait for
 	// that, before it counts as blocked.
 	blockedAfter = 10 * time.Second
-	// lookAtDonor is how often it is looked at: it notifies nobody.
+	// lookAtDonor is how often it is looked at: it notifies nobody. askDonor bounds one
+	// question.
 	lookAtDonor = 500 * time.Millisecond
+	askDonor    = 10 * time.Second
 )
 
 // provision makes the unit's data a copy of another member's. The copy lies next to the
@@ -110,6 +112,8 @@ func (a provision) Abandon(ctx context.Context, op operations.Op) error { return
 
 // isDonor fails unless the server is the one that is meant.
 func isDonor(ctx context.Context, from *session, donor operation.Donor) error {
+	ctx, cancel := context.WithTimeout(ctx, askDonor)
+	defer cancel()
 	id, err := from.value(ctx, "SELECT @@global.server_uuid")
 	if err != nil {
 		return err
@@ -165,8 +169,10 @@ func (a provision) copyDonor(ctx context.Context, op operations.Op, from, s *ses
 	defer cancel(nil)
 	var watching sync.WaitGroup
 	defer watching.Wait()
+	asked := &asking{from: from, dial: func(ctx context.Context) (*session, error) { return dial(ctx, donor, password) }}
 	watching.Go(func() {
-		if err := untilBlocked(ctx, from); err != nil && ctx.Err() == nil {
+		defer asked.close()
+		if err := untilBlocked(ctx, asked.acknowledgements, lookAtDonor, blockedAfter); err != nil && ctx.Err() == nil {
 			cancel(err)
 		}
 	})
@@ -178,17 +184,45 @@ func (a provision) copyDonor(ctx context.Context, op operations.Op, from, s *ses
 	return err
 }
 
-// untilBlocked returns when the donor has been blocked for a while, or cannot be asked.
-func untilBlocked(ctx context.Context, from *session) error {
+// asking is how the donor is asked while CLONE runs, which may be for hours: a session that
+// broke is made again by the next question.
+type asking struct {
+	from *session
+	dial func(ctx context.Context) (*session, error)
+}
+
+func (a *asking) acknowledgements(ctx context.Context) (waiting, acknowledged int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askDonor)
+	defer cancel()
+	if a.from == nil {
+		if a.from, err = a.dial(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
+	waiting, acknowledged, err = acknowledgements(ctx, a.from)
+	if err != nil {
+		a.close()
+	}
+	return waiting, acknowledged, err
+}
+
+func (a *asking) close() {
+	if a.from != nil {
+		a.from.close()
+		a.from = nil
+	}
+}
+
+// untilBlocked returns when the donor has been blocked for a while. One question that it
+// does not answer says nothing: it may be as busy as it is going to be blocked, and if
+// something is wrong with it CLONE itself finds out.
+func untilBlocked(ctx context.Context, ask func(context.Context) (waiting, acknowledged int64, err error), every, most time.Duration) error {
 	var watch blocked
-	ticker := time.NewTicker(lookAtDonor)
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
-		waiting, acknowledged, err := acknowledgements(ctx, from)
-		if err != nil {
-			return nil //nolint:nilerr // CLONE itself finds out what is wrong with the donor
-		}
-		if watch.since(time.Now(), waiting, acknowledged) >= blockedAfter {
+		waiting, acknowledged, err := ask(ctx)
+		if err == nil && watch.since(time.Now(), waiting, acknowledged) >= most {
 			return operations.Failed(reasonDonorBlocked, "%d commits of the donor wait for acknowledgements, and a copy waits for them: "+
 				"it ends once enough replicas acknowledge, or when another replica is the donor", waiting)
 		}

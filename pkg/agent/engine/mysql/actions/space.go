@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	driver "github.com/go-sql-driver/mysql"
 	"golang.org/x/sys/unix"
@@ -70,49 +69,24 @@ const errCloneSpace = 3873
 // runClone runs a CLONE statement and ends it when the operation ends or the space
 // does.
 func (u unit) runClone(ctx context.Context, op operations.Op, s *session, statement, into string, r room) error {
-	id, err := s.value(ctx, "SELECT CONNECTION_ID()")
+	k, err := newKiller(ctx, s, func(ctx context.Context) (*session, error) { return u.session(ctx, false) })
 	if err != nil {
 		return err
 	}
+	defer k.close()
 	op.Progress("copying the data", 0, r.Size)
-	done := make(chan error, 1)
-	go func() {
-		// The driver would leave the statement running on its own: it is ended by KILL.
-		_, err := s.ExecContext(context.WithoutCancel(ctx), statement)
-		done <- err
-	}()
-	ticker := time.NewTicker(500 * time.Millisecond)
-	defer ticker.Stop()
-	cancelled := ctx.Done()
-	var why error
-	for {
-		select {
-		case err := <-done:
-			if why != nil {
-				return why
-			}
-			return cloneEnded(err)
-		case <-cancelled:
-			cancelled, why = nil, context.Cause(ctx)
-			u.killQuery(ctx, id)
-		case <-ticker.C:
-			if why != nil {
-				// The first KILL may have come before the statement.
-				u.killQuery(ctx, id)
-				continue
-			}
-			size, err := dataSize(into)
-			if err == nil {
-				op.Progress("copying the data", size, r.Size)
-			}
-			have, err := space.Free(filepath.Dir(into))
-			if err == nil && have < r.Reserve() {
-				why = operations.Failed(operation.ReasonNotEnoughSpace, "only %d bytes were left on the file system of %s while %d bytes of data were copied to it, and the copy was given up: %s",
-					have, r.Dir, r.Size, r.Instead)
-				u.killQuery(ctx, id)
-			}
+	return cloneEnded(k.run(ctx, statement, func() error {
+		size, err := dataSize(into)
+		if err == nil {
+			op.Progress("copying the data", size, r.Size)
 		}
-	}
+		have, err := space.Free(filepath.Dir(into))
+		if err == nil && have < r.Reserve() {
+			return operations.Failed(operation.ReasonNotEnoughSpace, "only %d bytes were left on the file system of %s while %d bytes of data were copied to it, and the copy was given up: %s",
+				have, r.Dir, r.Size, r.Instead)
+		}
+		return nil
+	}))
 }
 
 // cloneEnded says what the server does by a number of its own.
@@ -129,19 +103,6 @@ func withServerGone(err error) error {
 		return operations.Failed(operation.ReasonServerNotRunning, "the connection to the server was lost, it has ended or was killed: %w", err)
 	}
 	return err
-}
-
-// killQuery ends a statement of another connection. If it cannot, the statement ends
-// by itself some time, and is waited for.
-func (u unit) killQuery(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	s, err := openSession(ctx, u.server(), false)
-	if err != nil {
-		return
-	}
-	defer s.close()
-	_ = s.exec(ctx, "KILL QUERY "+id)
 }
 
 // clonePlugin fails unless the server can CLONE.
