@@ -41,7 +41,7 @@ func TestTheRealAgentUnderstandsWhatIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	ignored := cmpopts.IgnoreFields(Status{}, "AgentVersion", "Message", "Since", "JournalID")
-	if diff := cmp.Diff(&Status{Capabilities: []string{"operations"}, PodUID: "pod-uid", UnitUID: "unit-uid", State: StateWaiting}, before, ignored); diff != "" {
+	if diff := cmp.Diff(&Status{Capabilities: []string{"operations"}, PodUID: "pod-uid", UnitUID: "unit-uid", State: StateWaiting, Down: true}, before, ignored); diff != "" {
 		t.Errorf("before (-want +got):\n%s", diff)
 	}
 	if before.AgentVersion == "" || before.Message == "" {
@@ -56,7 +56,7 @@ func TestTheRealAgentUnderstandsWhatIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Status{
-		Capabilities: []string{"operations"}, PodUID: "pod-uid", UnitUID: "unit-uid", Generation: 3, Holds: []string{"startup"}, AppliedHash: "h1", State: StateHeld,
+		Capabilities: []string{"operations"}, PodUID: "pod-uid", UnitUID: "unit-uid", Generation: 3, Holds: []string{"startup"}, AppliedHash: "h1", State: StateHeld, Down: true,
 		HoldsOrder: 1, StopProof: &StopProof{Order: 1, How: "SuperviseGone"},
 	}
 	if diff := cmp.Diff(want, after, ignored, cmpopts.IgnoreFields(StopProof{}, "At")); diff != "" {

@@ -30,7 +30,7 @@ func fromStatus(in *agentv1.GetStatusResponse) *Status {
 		PodUID: types.UID(in.GetPodUid()), UnitUID: types.UID(in.GetUnitUid()),
 		Epoch: in.GetEpoch(), Generation: in.GetUnitGeneration(), Holds: in.GetHolds(),
 		AppliedHash: config.GetAppliedHash(), RunningHash: config.GetRunningHash(), RestartRequired: config.GetRestartRequired(),
-		State: StateUnknown, Message: server.GetMessage(), Version: server.GetVersion(), Writable: server.GetWritable(),
+		State: StateUnknown, Message: server.GetMessage(), Version: server.GetVersion(), Writable: server.GetWritable(), Down: server.GetDown(),
 		Data: fromIdentity(in.GetData()), JournalID: in.GetJournalId(),
 		Record: fromRecord(in.GetRecord()), HoldsOrder: in.GetHoldsOrder(), StopProof: fromStopProof(in.GetStopProof()),
 		Owner: types.UID(in.GetOwnerReplicationUid()),

@@ -108,6 +108,9 @@ type Status struct {
 	Since    time.Time
 	Version  string
 	Writable bool
+	// Down is true when the agent has looked and no server serves. False while one runs,
+	// whether it answers or not, and where the agent does not say.
+	Down bool
 	// Data is nil while there is no database.
 	Data      *DataIdentity
 	JournalID string

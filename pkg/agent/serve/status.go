@@ -152,6 +152,7 @@ func (r *statusReader) read(ctx context.Context) (*agentv1.GetStatusResponse, er
 		UnitUid:      r.env.UID,
 		Server:       serverStatus(f, r.env.PodUID, r.env.UID),
 	}
+	response.Server.Down = down(f)
 	if d := f.desired; d != nil && d.PodUID == r.env.PodUID && d.UnitUID == r.env.UID {
 		response.Epoch = d.Epoch
 		response.UnitGeneration = d.UnitGeneration
@@ -264,6 +265,21 @@ func serverStatus(f facts, podUID, unitUID string) *agentv1.ServerStatus {
 		}
 	}
 	return result
+}
+
+// down is true when no server serves. Of one that runs and does not answer nobody knows:
+// it hangs, or the question came to nothing, as that of an agent that has just been started
+// on a busy machine. It is pure.
+func down(f facts) bool {
+	switch {
+	case f.answer != nil:
+		return false
+	case !f.supervised:
+		return !f.serverLocked
+	case f.observed == nil:
+		return true
+	}
+	return f.observed.State != state.StateRunning && f.observed.State != state.StateStopping
 }
 
 func running(result *agentv1.ServerStatus, f facts) {

@@ -27,26 +27,27 @@ func TestServerStatus(t *testing.T) {
 		want     agentv1.ServerState
 		message  string
 		writable bool
+		down     bool
 	}{
 		{
 			name:  "a new pod whose database container is not up",
-			facts: facts{}, want: agentv1.ServerState_SERVER_STATE_WAITING,
+			facts: facts{}, want: agentv1.ServerState_SERVER_STATE_WAITING, down: true,
 		},
 		{
 			name:  "applied, the database container is not up yet",
-			facts: facts{desired: applied}, want: agentv1.ServerState_SERVER_STATE_STARTING, message: "has not started yet",
+			facts: facts{desired: applied}, want: agentv1.ServerState_SERVER_STATE_STARTING, message: "has not started yet", down: true,
 		},
 		{
 			name:  "held, the database container is not up: it is down and will stay down",
-			facts: facts{desired: held, observed: saw(state.StateRunning, "")}, want: agentv1.ServerState_SERVER_STATE_HELD, message: "fence",
+			facts: facts{desired: held, observed: saw(state.StateRunning, "")}, want: agentv1.ServerState_SERVER_STATE_HELD, message: "fence", down: true,
 		},
 		{
 			name:  "between two runs of the database container",
-			facts: facts{desired: applied, observed: saw(state.StateFailed, "the server ended by itself: signal: killed")}, want: agentv1.ServerState_SERVER_STATE_FAILED, message: "killed",
+			facts: facts{desired: applied, observed: saw(state.StateFailed, "the server ended by itself: signal: killed")}, want: agentv1.ServerState_SERVER_STATE_FAILED, message: "killed", down: true,
 		},
 		{
 			name:  "what a killed supervise wrote last is not believed",
-			facts: facts{desired: applied, observed: saw(state.StateRunning, "")}, want: agentv1.ServerState_SERVER_STATE_FAILED,
+			facts: facts{desired: applied, observed: saw(state.StateRunning, "")}, want: agentv1.ServerState_SERVER_STATE_FAILED, down: true,
 		},
 		{
 			name:  "a hold is no proof while a server that lost its supervise still has the volume",
@@ -58,7 +59,7 @@ func TestServerStatus(t *testing.T) {
 		},
 		{
 			name:  "supervise says held",
-			facts: facts{desired: held, supervised: true, serverLocked: true, observed: saw(state.StateHeld, "held by fence")}, want: agentv1.ServerState_SERVER_STATE_HELD, message: "fence",
+			facts: facts{desired: held, supervised: true, serverLocked: true, observed: saw(state.StateHeld, "held by fence")}, want: agentv1.ServerState_SERVER_STATE_HELD, message: "fence", down: true,
 		},
 		{
 			name:  "a hold that supervise has not seen yet does not make a server down",
@@ -66,7 +67,7 @@ func TestServerStatus(t *testing.T) {
 		},
 		{
 			name:  "recovery",
-			facts: facts{desired: applied, supervised: true, serverLocked: true, observed: saw(state.StateStarting, "started"), answerError: silent}, want: agentv1.ServerState_SERVER_STATE_STARTING,
+			facts: facts{desired: applied, supervised: true, serverLocked: true, observed: saw(state.StateStarting, "started"), answerError: silent}, want: agentv1.ServerState_SERVER_STATE_STARTING, down: true,
 		},
 		{
 			name:  "the server answers before supervise has noticed",
@@ -82,13 +83,13 @@ func TestServerStatus(t *testing.T) {
 		},
 		{
 			name:  "missing data",
-			facts: facts{desired: applied, supervised: true, serverLocked: true, observed: saw(state.StateDataMissing, "empty")}, want: agentv1.ServerState_SERVER_STATE_DATA_MISSING, message: "empty",
+			facts: facts{desired: applied, supervised: true, serverLocked: true, observed: saw(state.StateDataMissing, "empty")}, want: agentv1.ServerState_SERVER_STATE_DATA_MISSING, message: "empty", down: true,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := serverStatus(tc.facts, "pod", "unit")
-			if got.GetState() != tc.want || got.GetWritable() != tc.writable || !strings.Contains(got.GetMessage(), tc.message) {
-				t.Errorf("got %v, want state %s, writable %v, message with %q", got, tc.want, tc.writable, tc.message)
+			if got.GetState() != tc.want || got.GetWritable() != tc.writable || down(tc.facts) != tc.down || !strings.Contains(got.GetMessage(), tc.message) {
+				t.Errorf("got %v, down %v, want state %s, writable %v, down %v, message with %q", got, down(tc.facts), tc.want, tc.writable, tc.down, tc.message)
 			}
 		})
 	}

@@ -187,6 +187,7 @@ func (ag *Agent) setHold(name string, held bool) {
 func (ag *Agent) observe() *agentclient.Observation {
 	s := ag.copy()
 	o := &agentclient.Observation{Status: s, ObservedAt: ag.agents.now(), Answered: s.State == agentclient.StateRunning, ReadOnly: !s.Writable}
+	s.Down = !o.Answered
 	if s.Data != nil {
 		o.ServerID = s.Data.SystemID
 	}

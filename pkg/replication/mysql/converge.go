@@ -51,8 +51,11 @@ func (d *decision) convergeSource() bool {
 		return d.step(s, topology.Step{Kind: topology.StepUnhold, Why: "it is the source"})
 	}
 	r := d.ours(s)
-	if (r == nil || r.Role != topology.RoleSource) && d.promoteSource(d.recordedRule()) {
-		return true
+	if r == nil || r.Role != topology.RoleSource {
+		if d.promoteSource(d.recordedRule()) {
+			return true
+		}
+		d.notInForce = s.Name + " is the source and its agent refuses that role: " + d.whyNot(s, topology.StepPromote)
 	}
 	d.watchBlocked()
 	if d.replacement() {
@@ -228,6 +231,13 @@ func (d *decision) conclude() {
 		case r.W == 0 && d.wantsMembers():
 			d.state(SemiSyncDegraded, ReasonUnacknowledged, "commits are acknowledged before any replica has them, and are lost if %s is; they are waited for again when a replica has caught up", s.Name)
 		}
+	}
+	if d.notInForce != "" {
+		state := Degraded
+		if !s.open() {
+			state = WritesBlocked
+		}
+		d.state(state, ReasonNotInForce, "%s; it is tried again", d.notInForce)
 	}
 	for i := range d.Members {
 		m := &d.Members[i]

@@ -20,6 +20,9 @@ type decision struct {
 	source *Member
 	// facts of the members, by their place.
 	facts []facts
+	// notInForce says what of the source's role is recorded and not in force, and why;
+	// empty: nothing.
+	notInForce string
 }
 
 // Decide what is done next. It is a pure function: equal views give equal plans.

@@ -10,6 +10,10 @@ import (
 	"github.com/upmio/unit-operator/pkg/replication/topology"
 )
 
+// unansweredTime is for how long a source must not have answered before the member that is
+// asked for replaces it, where nobody has seen that it is down.
+const unansweredTime = 10 * time.Second
+
 // demand begins an operation if one is due and possible; else it says what is waited
 // for. It reports whether it did begin one.
 func (d *decision) demand() bool {
@@ -25,10 +29,14 @@ func (d *decision) demand() bool {
 		return false
 	}
 	if !failing {
-		d.mem.FailingSince = time.Time{}
+		d.mem.FailingSince, d.mem.AgentAway = time.Time{}, false
 		return d.demandSwitchover()
 	}
-	if d.mem.FailingSince.IsZero() {
+	back := d.mem.AgentAway && s != nil && s.reachable()
+	d.mem.AgentAway = s != nil && !s.reachable()
+	if d.mem.FailingSince.IsZero() || back && !s.answers() && !s.Seen.Down {
+		// An agent that is back, and has not heard of its server yet, says nothing about the
+		// time in which it was away.
 		d.mem.FailingSince = d.Now
 	}
 	return d.demandFailover()
@@ -98,14 +106,38 @@ func (d *decision) demandFailover() bool {
 	if waits {
 		d.find("", ReasonDelay, "the last attempt was taken back: "+d.mem.Refusal)
 	}
-	if to := d.requested(); to != "" && !waits && d.beginFailover(cause{reason: ReasonRequested, to: to}) {
-		return true
+	if to := d.requested(); to != "" && !waits {
+		if reason, message := d.unproven(to); reason != "" {
+			d.find("", reason, message)
+		} else if d.beginFailover(cause{reason: ReasonRequested, to: to}) {
+			return true
+		}
 	}
 	if reason, message := d.mayFailOver(); reason != "" {
 		d.find("", reason, message)
 		return false
 	}
 	return !waits && d.beginFailover(cause{reason: ReasonSourceFailed})
+}
+
+// unproven says why the member that is asked for does not replace the source yet; empty: it
+// may. Who names another source wants its role to pass in order if that can be. A question
+// that came to nothing is no reason for less: an agent that has just been started answers
+// nothing at first, and may not have come to look at its server when it does.
+func (d *decision) unproven(to string) (reason, message string) {
+	s := d.source
+	if s == nil || s.answers() || s.reachable() && s.Seen.Down {
+		return "", ""
+	}
+	if !s.reachable() && d.alive() != "" {
+		return ReasonUnreachable, "the role passes to " + to + ", which is asked for, when the agent of " + s.Name +
+			" answers again; if it never will, annotate the replication with unit-operator.io/force-promote"
+	}
+	if since := d.Now.Sub(d.mem.FailingSince); since < unansweredTime {
+		d.requeue(unansweredTime - since)
+		return ReasonDelay, to + " is asked for, and replaces " + s.Name + " when nobody has heard of it for " + lasting(unansweredTime)
+	}
+	return "", ""
 }
 
 // sayFailing says in which way the source fails.
@@ -160,10 +192,10 @@ func (d *decision) mayFailOver() (reason, message string) {
 		return ReasonNotEnabled, "spec.failover is not enabled: the source is waited for; name another member as source to replace it"
 	case since < f.Delay:
 		d.requeue(f.Delay - since)
-		return ReasonDelay, "another member is promoted when that has lasted " + f.Delay.String()
+		return ReasonDelay, "another member is promoted when that has lasted " + lasting(f.Delay)
 	case last != nil && last.Type == v1alpha1.OperationFailover && d.Now.Sub(last.At.Time) < f.MinimumInterval:
 		d.requeue(f.MinimumInterval - d.Now.Sub(last.At.Time))
-		return ReasonTooSoon, "the last failover was less than " + f.MinimumInterval.String() + " ago: name another member as source if this one is to be replaced, too"
+		return ReasonTooSoon, "the last failover was less than " + lasting(f.MinimumInterval) + " ago: name another member as source if this one is to be replaced, too"
 	}
 	return "", ""
 }

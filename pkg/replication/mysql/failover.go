@@ -152,9 +152,10 @@ func (d *decision) tooFarBehind(reason string, voters topology.Voters) string {
 		}
 	}
 	if !d.sawSource() {
-		return "how far the other members were behind when the source was last seen is not known, and failover.maximumLagSeconds limits it"
+		return "how far the other members were behind when the source was last seen is not known to this process of the operator, which has not seen it, " +
+			"and failover.maximumLagSeconds limits it: wait for the source, or accept what is lost by naming another member as source, which no limit holds for"
 	}
-	return "every other member was further behind than failover.maximumLagSeconds when the source was last seen"
+	return "every other member was further behind than failover.maximumLagSeconds when the source was last seen: wait for the source, or accept what is lost by naming another member as source"
 }
 
 // sawSource: what the recorded source had is remembered, also if its pod came back with
@@ -188,7 +189,7 @@ func (d *decision) fencing() {
 	if d.mem.Aborting == "" {
 		switch {
 		case d.expired():
-			d.abort("it took longer than %s", failoverTime)
+			d.abort("it took longer than %s", lasting(failoverTime))
 		case !forced && from != nil && from.answers() && !d.lost(from) && d.proof(from) == "":
 			d.abort("%s, the source, answers again", op.From)
 		}

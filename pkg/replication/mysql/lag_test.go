@@ -69,7 +69,7 @@ func TestMaximumLag(t *testing.T) {
 			if got := line(p); got != tc.want {
 				t.Errorf("got  %s: %s %+v\nwant %s", got, p.Message, p.Findings, tc.want)
 			}
-			if tc.want == refused && !found(p, ReasonDataLossRisk, "maximumLagSeconds") {
+			if tc.want == refused && (!found(p, ReasonDataLossRisk, "maximumLagSeconds") || !found(p, ReasonDataLossRisk, "naming another member as source")) {
 				t.Errorf("no reason: %+v", p.Findings)
 			}
 		})
@@ -92,6 +92,35 @@ func TestTheDelayOfAFailoverBeginsWithTheFailure(t *testing.T) {
 			}
 			v.Memory, v.Now = p.Memory, v.Now.Add(30*time.Second)
 			if got := line(Decide(v)); got != "InOperation/Fencing save Begin failover-8-SourceFailed u0->" {
+				t.Errorf("after the delay: %s", got)
+			}
+		})
+	}
+}
+
+// Of an agent that comes back nothing is known but that it was away, until it has looked.
+func TestAnAgentThatIsBackAndHasNotLookedBeginsTheDelayAnew(t *testing.T) {
+	for name, tc := range map[string]struct {
+		back edit
+		want string
+	}{
+		"it has not looked yet":       {unlooked(0), "SourceFailed/SourceFailed"},
+		"it says that nothing serves": {serverDown(0), "InOperation/Fencing save Begin failover-8-SourceFailed u0->"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := with(healthy(3), enabled, failingFor(20*time.Second), away(0))
+			gone := Decide(v)
+			if got := line(gone); got != "SourceUnreachable/Unreachable" {
+				t.Fatalf("got %s", got)
+			}
+			v = with(healthy(3), enabled, tc.back)
+			v.Memory, v.Now = gone.Memory, v.Now.Add(10*time.Second)
+			p := Decide(v)
+			if got := line(p); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+			v.Memory, v.Now = p.Memory, v.Now.Add(30*time.Second)
+			if got := line(Decide(v)); tc.want != got && got != "InOperation/Fencing save Begin failover-8-SourceFailed u0->" {
 				t.Errorf("after the delay: %s", got)
 			}
 		})

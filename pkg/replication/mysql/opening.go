@@ -79,14 +79,18 @@ func (d *decision) succeed() {
 	if op.Type == v1alpha1.OperationFailover {
 		event = EventFailoverDone
 	}
-	took := ""
-	if op.StartedAt != nil {
-		took = d.Now.Sub(op.StartedAt.Time).String()
+	begun, took := d.mem.Begun, ""
+	if begun.IsZero() && op.StartedAt != nil {
+		// Another process has begun it, and the API keeps whole seconds.
+		begun = op.StartedAt.Time
+	}
+	if !begun.IsZero() {
+		took = ", " + lasting(d.Now.Sub(begun)) + " after it was begun"
 	}
 	d.mem.NotBefore, d.mem.Refusal = d.Now, ""
 	d.mem.FailingSince, d.mem.BlockedSince = zeroTime, zeroTime
 	d.unsettle()
-	d.end(event, false, "%s is the source and open, %s after it was begun", op.To, took)
+	d.end(event, false, "%s is the source and open%s", op.To, took)
 }
 
 // openingFails gives the new source up if its server never came to be opened, or lost its

@@ -69,6 +69,7 @@ func (d *decision) begin(t v1alpha1.ReplicationOperationType, phase string, c ca
 	d.change(topology.ChangeBegin, to, event, "%s", message)
 	d.plan.Change.Warning = t == v1alpha1.OperationFailover
 	d.mem.Own(to.Operation)
+	d.mem.Begun = d.Now
 }
 
 // operate takes the next step of the recorded operation.

@@ -61,10 +61,14 @@ func (d *decision) yield(r *v1alpha1.ReplicationReplacement) {
 	d.requeue(workInterval)
 	if r.By == "" && !d.enforced(topology.Rule{}) {
 		if s.open() && s.Server.SemiSync.Waiting > 0 {
-			d.step(s, topology.Step{Kind: topology.StepDemote, Why: "commits wait for an acknowledgement, and those to come are not to"})
+			if !d.step(s, topology.Step{Kind: topology.StepDemote, Why: "commits wait for an acknowledgement, and those to come are not to"}) {
+				d.plan.Message += "; " + s.Name + " could not be closed, for its commits wait: " + d.whyNot(s, topology.StepDemote)
+			}
 			return
 		}
-		d.promoteSource(topology.Rule{})
+		if !d.promoteSource(topology.Rule{}) {
+			d.plan.Message += "; " + s.Name + " could not be made to wait for nobody: " + d.whyNot(s, topology.StepPromote)
+		}
 		return
 	}
 	var missing []string
@@ -73,8 +77,11 @@ func (d *decision) yield(r *v1alpha1.ReplicationReplacement) {
 		if m == s || !m.Owned || d.silent(m) {
 			continue
 		}
-		missing = append(missing, m.Name)
-		d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "the source's data is to be replaced"})
+		name := m.Name
+		if !d.step(m, topology.Step{Kind: topology.StepIsolate, Why: "the source's data is to be replaced"}) {
+			name += " (" + d.whyNot(m, topology.StepIsolate) + ")"
+		}
+		missing = append(missing, name)
 	}
 	switch {
 	case r.By != "":

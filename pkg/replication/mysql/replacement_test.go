@@ -115,6 +115,35 @@ func TestAReplacementOfTheSourcesData(t *testing.T) {
 	}
 }
 
+// Whoever waits for a restore reads what keeps it from beginning.
+func TestAReplacementSaysWhyItMayNotBeginYet(t *testing.T) {
+	waits := func(v *View) { v.Recorded.Data.Replacement.By = "" }
+	ruled := func(waiting int32) edit {
+		return member(0, func(m *Member) {
+			m.Seen.Record.Rule = topology.RuleOf(healthy(3).Recorded.Durability[0])
+			m.Server.SemiSync = healthy(3).Members[0].Server.SemiSync
+			m.Server.SemiSync.Waiting = waiting
+		})
+	}
+	follows := func(v *View) { v.Members[1] = healthy(3).Members[1] }
+	for name, tc := range map[string]struct {
+		view View
+		want string
+	}{
+		"a member refuses to be isolated": {with(yielded(healthy(3)), waits, follows, refuses(1, topology.StepIsolate)), "waiting until u1 (an operation has the unit) can receive nothing"},
+		"a member does not answer":        {with(yielded(healthy(3)), waits, away(2)), "waiting until u2 (its agent does not answer: no answer) can receive nothing"},
+		"the source refuses its rule":     {with(yielded(healthy(3)), waits, ruled(0), refuses(0, topology.StepPromote)), "u0 could not be made to wait for nobody: an operation has the unit"},
+		"the source refuses to be closed": {with(yielded(healthy(3)), waits, ruled(1), refuses(0, topology.StepDemote)), "u0 could not be closed, for its commits wait: an operation has the unit"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := decideTwice(t, tc.view)
+			if !found(p, ReasonReplacing, tc.want) {
+				t.Errorf("got %s: %s", line(p), p.Message)
+			}
+		})
+	}
+}
+
 // What is recorded of a replacement, from its beginning to its end.
 func TestWhatIsRecordedOfAReplacement(t *testing.T) {
 	data := func(edits ...func(d *v1alpha1.ReplicationData)) v1alpha1.ReplicationData {

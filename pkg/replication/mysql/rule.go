@@ -5,6 +5,7 @@ package mysql
 
 import (
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -55,11 +56,19 @@ func (d *decision) changeDurability() (done bool) {
 		return true
 	case !d.enforced(want):
 		d.unsettle()
+		kind := topology.StepPromote
+		var asked bool
 		if want.W == 0 && s.open() && s.Server.SemiSync.Waiting > 0 {
 			// To switch the wait off would acknowledge those commits.
-			return d.step(s, topology.Step{Kind: topology.StepDemote, Why: "commits wait for an acknowledgement, and those to come are not to"})
+			kind = topology.StepDemote
+			asked = d.step(s, topology.Step{Kind: kind, Why: "commits wait for an acknowledgement, and those to come are not to"})
+		} else {
+			asked = d.promoteSource(want)
 		}
-		return d.promoteSource(want)
+		if !asked {
+			d.notInForce = "that " + describeRule(want) + " is recorded for " + s.Name + " and not in force, for its agent refuses to " + strings.ToLower(string(kind)) + " it: " + d.whyNot(s, kind)
+		}
+		return asked
 	}
 	d.settle(list)
 	if len(list) > 1 && d.held(last) {

@@ -98,6 +98,10 @@ func TestRules(t *testing.T) {
 			failing(away(0), isolatedAt(1, 8), isolatedAt(2, 8), unapplied(1), unapplied(2)), "InOperation/Fencing Follow(u1<-u0 ack) Follow(u2<-u0 ack)", "", ""},
 		"A7 and another one that holds as much is": {
 			failing(away(0), isolatedAt(1, 8), isolatedAt(2, 8), unapplied(1)), "InOperation/Fencing save Commit failover-8-SourceFailed u0->u2", "", ""},
+		"A2 the source's agent is restarted before the source is closed, and has not looked yet: it is not killed, the switchover is taken back": {
+			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), unlooked(0)), "InOperation/Preparing Promote(u0 w=1 open)", "", ""},
+		"A2 one that was asked to close before is asked again": {
+			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), isolatedAt(0, 8), unlooked(0)), "InOperation/Preparing Demote(u0)", "", ""},
 		"A8 an operation of another process: its epoch rises before the first call": {
 			with(healthy(3), operating(v1alpha1.OperationSwitchover, topology.PhasePreparing, "u1", ReasonRequested), func(v *View) { v.Memory = topology.Memory{} }),
 			"InOperation/Preparing save Resume switchover-8-Requested u0->u1", "", ""},

@@ -78,6 +78,7 @@ const (
 	ReasonWritesBlocked   = "WritesBlocked"
 	ReasonReplicaMade     = "ReplicaBeingMade"
 	ReasonUnacknowledged  = "Unacknowledged"
+	ReasonNotInForce      = "NotInForce"
 	ReasonErrant          = "ErrantTransactions"
 	ReasonReplicating     = "NotReplicating"
 	ReasonVersions        = "VersionsApart"

@@ -245,11 +245,14 @@ func (d *decision) mustTakeBack(from, to *Member) bool {
 	case from == nil || to == nil:
 		d.abort("%s or %s is no member any more", op.From, op.To)
 	case d.expired():
-		d.abort("it took longer than %s", switchoverTime)
+		d.abort("it took longer than %s", lasting(switchoverTime))
 	case !d.mem.ClosedAt.IsZero() && d.Now.Sub(d.mem.ClosedAt) > closedMost:
-		d.abort("%s was closed for longer than %s: %s", from.Name, closedMost, d.behind(to, from))
+		d.abort("%s was closed for longer than %s: %s", from.Name, lasting(closedMost), d.behind(to, from))
 	case !from.reachable():
 		d.abort("%s, the source, does not answer: %s", from.Name, waitingFor(from))
+	case !from.answers() && d.serving(from):
+		// To close it now would be to kill it.
+		d.abort("the server of %s does not answer: %s", from.Name, shorten(from.Seen.Trouble))
 	case closed && !from.answers():
 		d.abort("the server of %s does not answer after it was closed: %s", from.Name, shorten(from.Seen.Trouble))
 	case d.unable(to) != "":
@@ -262,6 +265,12 @@ func (d *decision) mustTakeBack(from, to *Member) bool {
 		d.abort("%s cannot become the source: %s", to.Name, d.unsuited(to))
 	}
 	return d.mem.Aborting != ""
+}
+
+// serving: its agent was not asked yet to make it another than the source.
+func (d *decision) serving(m *Member) bool {
+	r := d.ours(m)
+	return r != nil && r.Role == topology.RoleSource
 }
 
 func (d *decision) applierError(m *Member) string {

@@ -105,10 +105,30 @@ func away(i int) edit {
 func serverDown(i int) edit {
 	return member(i, func(m *Member) {
 		seen := *m.Seen
-		seen.Answered, seen.Trouble = false, "it is down"
+		seen.Answered, seen.Down, seen.Trouble = false, true, "it is down"
 		m.Seen, m.Server, m.PodReady = &seen, nil, false
 	})
 }
+
+// unlooked: its agent answers, and has not heard of its server: it was just started, or the
+// server hangs.
+func unlooked(i int) edit {
+	return member(i, func(m *Member) {
+		seen := *m.Seen
+		seen.Answered, seen.Down, seen.Trouble = false, false, "context deadline exceeded"
+		m.Seen, m.Server = &seen, nil
+	})
+}
+
+// refuses: a call of that kind was refused by the agent of u<i> in this pass.
+func refuses(i int, kind topology.StepKind) edit {
+	return member(i, func(m *Member) {
+		m.Refusals = append(m.Refusals, topology.Refusal{Kind: kind, Message: "an operation has the unit"})
+	})
+}
+
+// asked: somebody names u<i> as the source.
+func asked(i int) edit { return func(v *View) { v.Request.Source = v.Members[i].Name } }
 
 // deaf: a replica's receiver has lost its source.
 func deaf(i int) edit { return member(i, func(m *Member) { m.Server.Channel.Receiving = false }) }

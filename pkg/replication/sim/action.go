@@ -95,11 +95,13 @@ func init() {
 			}
 		}),
 		"restart-agent": of(func(m *member) { m.pod.restartAgent() }),
-		"power":         of(func(m *member) { m.power() }),
-		"hang":          of(func(m *member) { m.server.hung = true }),
-		"unhang":        of(func(m *member) { m.server.hung = false }),
-		"cut":           {"nn", func(w *World, a Action, _ Operator) { w.setCut(a.a, a.b, true) }},
-		"heal":          {"nn", func(w *World, a Action, _ Operator) { w.setCut(a.a, a.b, false) }},
+		// The first question comes before the agent has come to look at its server.
+		"restart-agent-slowly": of(func(m *member) { m.pod.restartAgent(); m.pod.unlooked = true }),
+		"power":                of(func(m *member) { m.power() }),
+		"hang":                 of(func(m *member) { m.server.hung = true }),
+		"unhang":               of(func(m *member) { m.server.hung = false }),
+		"cut":                  {"nn", func(w *World, a Action, _ Operator) { w.setCut(a.a, a.b, true) }},
+		"heal":                 {"nn", func(w *World, a Action, _ Operator) { w.setCut(a.a, a.b, false) }},
 		"heal-all": {"", func(w *World, _ Action, _ Operator) {
 			w.cut = [maxNodes][maxNodes]bool{}
 			for _, m := range w.members {

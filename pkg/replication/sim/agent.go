@@ -41,6 +41,9 @@ type pod struct {
 	restore types.UID
 	// forgot its durability: see Rules.RecordedDurability.
 	forgot bool
+	// unlooked: the agent was started on a busy machine, and has not come to look at its
+	// server.
+	unlooked bool
 	// since is for how many looks commits have waited with enough receivers attached.
 	since int
 }

@@ -18,7 +18,7 @@ var _ agentclient.Roles = &Seat{}
 
 // Observe implements agentclient.Roles.
 func (s *Seat) Observe(_ context.Context, t agentclient.Target) (o *agentclient.Observation, err error) {
-	err = s.call("Observe", t, func(p *pod, _ bool) error { o = p.observe(); return nil })
+	err = s.call("Observe", t, func(p *pod, _ bool) error { o = p.look(); return nil })
 	return answer(o, err)
 }
 
@@ -105,7 +105,7 @@ func (p *pod) status() *agentclient.Status {
 	s := &agentclient.Status{
 		AgentVersion: "sim", Capabilities: []string{"roles"}, PodUID: p.uid, UnitUID: p.m.unitUID,
 		Epoch: d.epoch, Generation: d.generation, Holds: slices.Clone(d.holds), State: p.state(), Version: "9.7.0",
-		Writable: p.server.runs() && !p.server.readOnly, HoldsOrder: d.holdsOrder, Owner: d.owner,
+		Writable: p.server.runs() && !p.server.readOnly, Down: !p.server.up, HoldsOrder: d.holdsOrder, Owner: d.owner,
 		Data:      &agentclient.DataIdentity{SystemID: p.server.uuid(), DataGeneration: p.server.generation, Pristine: p.pristine()},
 		JournalID: "journal-" + p.m.name,
 	}
@@ -140,6 +140,17 @@ func (p *pod) state() agentclient.ServerState {
 		return agentclient.StateHeld
 	}
 	return agentclient.StateStarting
+}
+
+// look is what the agent answers when it is asked.
+func (p *pod) look() *agentclient.Observation {
+	o := p.observe()
+	if p.unlooked {
+		p.unlooked = false
+		o.Answered, o.ReadOnly, o.ServerID, o.MySQL, o.Error = false, true, "", nil, "the server has not been asked yet"
+		o.Status.State, o.Status.Writable, o.Status.Down = agentclient.StateStarting, false, false
+	}
+	return o
 }
 
 func (p *pod) observe() *agentclient.Observation {

@@ -161,9 +161,11 @@ type Observed struct {
 	// the server ran after the change numbered StopOrder.
 	HoldsOrder, StopOrder int64
 	StopProven            bool
-	// Answered: the server itself did; Trouble says why not.
-	Answered bool
-	Trouble  string
+	// Answered: the server itself did; Trouble says why not. Down: its agent has looked, and
+	// no server serves. One that neither answers nor is down hangs, or its agent has not come
+	// to look at it yet: only time tells that from a failure.
+	Answered, Down bool
+	Trouble        string
 	// ReadOnly: it refuses the writes of everybody.
 	ReadOnly bool
 	ServerID string

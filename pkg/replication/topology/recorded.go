@@ -75,7 +75,8 @@ func (m *Memory) Owns(op *v1alpha1.ReplicationOperation) bool {
 
 // Forget the operation.
 func (m *Memory) Forget() {
-	m.Operation, m.Epoch, m.Fenced, m.Committed, m.Aborting, m.CommitUnknown, m.ClosedAt = "", 0, "", false, "", false, time.Time{}
+	m.Operation, m.Epoch, m.Fenced, m.Committed, m.Aborting, m.CommitUnknown = "", 0, "", false, "", false
+	m.Begun, m.ClosedAt = time.Time{}, time.Time{}
 }
 
 // Own the operation from its first call, or from when it was resumed.
@@ -102,6 +103,8 @@ type Memory struct {
 	// process began is resumed: its epoch rises before the first call.
 	Operation string
 	Epoch     int64
+	// Begun is when this process began it; zero: another one did.
+	Begun time.Time
 	// Fenced: this process has seen the former source fenced at Epoch.
 	Fenced v1alpha1.FenceProof
 	// Committed: this process has itself recorded the commit, and knows that it is.
@@ -116,6 +119,8 @@ type Memory struct {
 	// FailingSince is when the source was first seen failing, BlockedSince when its
 	// commits were first seen waiting for members that are not there.
 	FailingSince, BlockedSince time.Time
+	// AgentAway: when it was last seen failing, it was its agent that did not answer.
+	AgentAway bool
 	// NotBefore is when an operation that was refused or taken back is tried again.
 	NotBefore time.Time
 	// Refusal is why it was, in words.

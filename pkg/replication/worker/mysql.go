@@ -176,7 +176,7 @@ func observed(at time.Time, o *agentclient.Observation) *topology.Observed {
 	s := o.Status
 	out := &topology.Observed{
 		At: at, PodUID: s.PodUID, Epoch: s.Epoch, Holds: s.Holds, HoldsOrder: s.HoldsOrder,
-		Answered: o.Answered, Trouble: o.Error, ReadOnly: o.ReadOnly, ServerID: o.ServerID, Version: s.Version, Busy: o.Busy,
+		Answered: o.Answered, Down: s.Down && !o.Answered, Trouble: o.Error, ReadOnly: o.ReadOnly, ServerID: o.ServerID, Version: s.Version, Busy: o.Busy,
 	}
 	if o.MySQL != nil && o.MySQL.Version != "" {
 		out.Version = o.MySQL.Version

@@ -296,7 +296,7 @@ func (w *world) observe(s *host) *agentclient.Observation {
 		o.Status.StopProof = &agentclient.StopProof{Order: s.holdsOrder, How: "Exited"}
 	}
 	if s.down || s.stopped {
-		o.Error = "it is down"
+		o.Error, o.Status.Down = "it is down", true
 		return o
 	}
 	o.Answered, o.ReadOnly = true, s.readOnly

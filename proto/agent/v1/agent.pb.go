@@ -1118,7 +1118,12 @@ type ServerStatus struct {
 	// version the server reports, empty unless it runs.
 	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
 	// writable is true when the server accepts writes now.
-	Writable      bool `protobuf:"varint,5,opt,name=writable,proto3" json:"writable,omitempty"`
+	Writable bool `protobuf:"varint,5,opt,name=writable,proto3" json:"writable,omitempty"`
+	// down is true when it was looked at and no server serves: nothing supervises one, or
+	// what does says that it does not run, or has not answered since it was started. False
+	// while one runs, whether it answers or not, and from agents that do not say: that is
+	// no evidence that it failed.
+	Down          bool `protobuf:"varint,6,opt,name=down,proto3" json:"down,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1184,6 +1189,13 @@ func (x *ServerStatus) GetVersion() string {
 func (x *ServerStatus) GetWritable() bool {
 	if x != nil {
 		return x.Writable
+	}
+	return false
+}
+
+func (x *ServerStatus) GetDown() bool {
+	if x != nil {
+		return x.Down
 	}
 	return false
 }
@@ -1822,13 +1834,14 @@ const file_proto_agent_v1_agent_proto_rawDesc = "" +
 	"\x13ConfigurationStatus\x12!\n" +
 	"\fapplied_hash\x18\x01 \x01(\tR\vappliedHash\x12!\n" +
 	"\frunning_hash\x18\x02 \x01(\tR\vrunningHash\x12)\n" +
-	"\x10restart_required\x18\x03 \x01(\bR\x0frestartRequired\"\xc1\x01\n" +
+	"\x10restart_required\x18\x03 \x01(\bR\x0frestartRequired\"\xd5\x01\n" +
 	"\fServerStatus\x12/\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x19.upm.agent.v1.ServerStateR\x05state\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x120\n" +
 	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\tR\aversion\x12\x1a\n" +
-	"\bwritable\x18\x05 \x01(\bR\bwritable\"\xcb\x02\n" +
+	"\bwritable\x18\x05 \x01(\bR\bwritable\x12\x12\n" +
+	"\x04down\x18\x06 \x01(\bR\x04down\"\xcb\x02\n" +
 	"\fDataIdentity\x12\x1b\n" +
 	"\tsystem_id\x18\x01 \x01(\tR\bsystemId\x12H\n" +
 	"\n" +
