@@ -268,6 +268,37 @@ func (h hangingReplicator) ObserveReplication(context.Context) (engine.Replicati
 	return engine.Replication{}, errors.New("too late")
 }
 
+// hangingMember is a server that answers neither question of an observation.
+type hangingMember struct {
+	hanging
+	hangingReplicator
+}
+
+// Whoever asks gives up after 5 seconds: then the agent itself would count as gone, and a
+// server that hangs as one that nobody can see.
+func TestAServerThatDoesNotAnswerIsObservedWhileTheCallerWaits(t *testing.T) {
+	const enough = 4 * time.Second
+	u := agenttest.NewUnit(t, false)
+	until := t.Context().Done()
+	a := newAgent(t, u, state.Files{}, func(e engine.Engine) engine.Engine {
+		return hangingMember{hanging{e, until}, hangingReplicator{until: until}}
+	})
+	u.Start("supervise")
+	u.Desire()
+	u.WaitState(state.StateRunning)
+	start := time.Now()
+	o, err := agentv1.NewRoleServiceClient(a.conn).Observe(t.Context(), &agentv1.ObserveRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > enough {
+		t.Errorf("the answer took %v, want at most %v", took, enough)
+	}
+	if server := o.GetStatus().GetServer(); o.GetAnswered() || o.GetError() == "" || server.GetDown() {
+		t.Errorf("a server that runs and does not answer: %v", o)
+	}
+}
+
 // Whatever hangs with the volume, and however often it is asked for, an answer comes.
 func TestALookAtTheFilesThatHangsKeepsNoObservationBack(t *testing.T) {
 	s := &roleService{manager: roles.New(roles.Options{Engine: hangingReplicator{until: t.Context().Done()}})}

@@ -29,8 +29,11 @@ import (
 const capabilityRoles = "roles"
 
 const (
-	// observeRoleTimeout bounds what Observe asks the server.
+	// observeRoleTimeout bounds what Observe asks the server, silentTimeout the same of one
+	// that has not answered the question of the status. Both questions of a server that hangs
+	// are over well before the caller gives up, to whom the agent itself would seem to be gone.
 	observeRoleTimeout = 2 * time.Second
+	silentTimeout      = time.Second
 	// maxAsking is how many observations may hang.
 	maxAsking = 8
 	// maxChannelPassword is what MySQL takes for a channel; PostgreSQL is kept to it too.
@@ -60,6 +63,8 @@ func (s *roleService) Observe(ctx context.Context, _ *agentv1.ObserveRequest) (*
 		err = errors.New("the server is proven down, and the data volume does not answer")
 	case status.GetStopProof() == nil && fenced:
 		observation, err = s.ask(ctx, fencedTimeout)
+	case status.GetServer().GetState() == agentv1.ServerState_SERVER_STATE_STARTING:
+		observation, err = s.ask(ctx, silentTimeout)
 	default:
 		observation, err = s.ask(ctx, observeRoleTimeout)
 	}

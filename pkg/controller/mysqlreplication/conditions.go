@@ -61,8 +61,12 @@ func (s *state) explain() {
 			s.found.Because(v1alpha1.ReplicationMemberTaken, "Unit %s is owned by %s, which is older: nothing is done to it; take it out of one of the two", m.Name, m.owner)
 		}
 	}
-	if len(s.wanted.missing) > 0 {
-		s.found.Because(v1alpha1.ReplicationMemberMissing, "Unit %s does not exist; it becomes a member when it does", strings.Join(s.wanted.missing, ", "))
+	switch missing := s.wanted.missing; len(missing) {
+	case 0:
+	case 1:
+		s.found.Because(v1alpha1.ReplicationMemberMissing, "Unit %s does not exist; it becomes a member when it does", missing[0])
+	default:
+		s.found.Because(v1alpha1.ReplicationMemberMissing, "Units %s do not exist; each becomes a member when it does", strings.Join(missing, ", "))
 	}
 	var ignored []string
 	if r.Spec.AESSecret != nil {

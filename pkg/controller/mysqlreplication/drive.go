@@ -92,6 +92,11 @@ func (c *Controller) look(ctx context.Context, s *state, memory *topology.Memory
 	if n := len(memory.Positions); n > 0 && c.clock.Since(memory.Positions[n-1].At) < lookInterval {
 		return
 	}
+	if s.silent || !memory.FailingSince.IsZero() {
+		// It has no position to tell, and the question would take the time that a failover
+		// is waited for.
+		return
+	}
 	for i := range s.members {
 		m := &s.members[i]
 		if m.Name != s.status.CurrentSource || !m.adopted || !m.agentUp() {
@@ -192,6 +197,7 @@ func (c *Controller) quiet(ctx context.Context, s *state) bool {
 			return false
 		}
 		seen, err := c.agents.Observe(ctx, m.target())
+		s.silent = err != nil || !seen.Answered
 		return err == nil && sight(seen) == o.sights[m.Name]
 	}
 	return false

@@ -41,6 +41,8 @@ type state struct {
 	// members are those of the accepted topology, the requested source first, and
 	// then those of status.topology that are not gone yet.
 	members []member
+	// silent: the source was asked a moment ago and has not answered.
+	silent bool
 	// outcome of the last pass over the members' agents; nil before the first.
 	outcome *outcome
 
