@@ -10,8 +10,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/supervise"
@@ -55,7 +58,22 @@ func superviseMain(ctx context.Context, env engine.Env) int {
 		Signals:  signals,
 		Stdout:   os.Stdout,
 		Stderr:   os.Stderr,
+		Statfs:   statfsOf(env),
 	})
+}
+
+// statfsOf is the data volume's file system. The file full in the configuration directory
+// makes it one of 4 GiB with as many bytes free as it says.
+func statfsOf(env engine.Env) func(string, *unix.Statfs_t) error {
+	return func(path string, fs *unix.Statfs_t) error {
+		content, err := os.ReadFile(filepath.Join(env.ConfigDir, "full"))
+		if err != nil {
+			return unix.Statfs(path, fs)
+		}
+		free, err := strconv.ParseUint(string(content), 10, 64)
+		fs.Bsize, fs.Blocks, fs.Bavail = 1, 4<<30, free
+		return err
+	}
 }
 
 // Listen listens on a free port and tells the test which.

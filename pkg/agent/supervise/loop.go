@@ -113,7 +113,7 @@ func (s *supervisor) fail(ctx context.Context, err error) next {
 	if ctx.Err() != nil {
 		return again
 	}
-	s.record.set(ctx, state.StateFailed, err.Error())
+	s.record.set(ctx, state.StateFailed, s.withSpace(err.Error()))
 	return end(1)
 }
 

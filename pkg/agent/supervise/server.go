@@ -30,6 +30,11 @@ const (
 	// for more is broken, and the kubelet's back-off takes over.
 	maxRestarts   = 5
 	restartWindow = time.Minute
+	// lateStart is when it is looked whether a server that does not answer waits for
+	// space: MySQL does, without end.
+	lateStart = 10 * time.Second
+
+	startedMessage = "started, does not answer yet"
 )
 
 // process is a started server.
@@ -74,11 +79,12 @@ func (s *supervisor) serverLife(ctx context.Context, desired *state.Desired, dec
 		return again // a hold has come, or another record
 	}
 	p.order = desired.RestartOrder
-	s.record.setServer(ctx, state.StateStarting, "started, does not answer yet", p)
+	s.record.setServer(ctx, state.StateStarting, startedMessage, p)
 
 	answerContext, stopAsking := context.WithCancel(ctx)
 	defer stopAsking()
 	answers := s.waitForAnswer(answerContext)
+	late := time.After(lateStart)
 	for {
 		select {
 		case status := <-p.exited:
@@ -107,6 +113,10 @@ func (s *supervisor) serverLife(ctx context.Context, desired *state.Desired, dec
 			case d.RestartOrder > p.order:
 				stopAsking()
 				return s.restart(ctx, p, d.RestartReason)
+			}
+		case <-late:
+			if answers != nil {
+				s.record.set(ctx, state.StateStarting, s.withSpace(startedMessage))
 			}
 		case <-answers:
 			answers = nil
@@ -219,7 +229,7 @@ func (s *supervisor) serverDied(ctx context.Context, p *process, status int) nex
 		}
 		message = fmt.Sprintf("the server asked for %d restarts within %v", len(s.restarts), restartWindow)
 	}
-	s.record.setServer(ctx, state.StateFailed, message, nil)
+	s.record.setServer(ctx, state.StateFailed, s.withSpace(message), nil)
 	return end(status)
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/klog/v2"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
@@ -29,6 +30,8 @@ type Options struct {
 	Signals <-chan os.Signal
 	// Stdout and Stderr are the server's.
 	Stdout, Stderr *os.File
+	// Statfs tells of the file system of the data volume; nil asks the kernel.
+	Statfs func(path string, fs *unix.Statfs_t) error
 }
 
 // supervisor is one run of supervise. Its fields are used by the main goroutine
@@ -133,6 +136,6 @@ func (s *supervisor) cannot(ctx context.Context, err error, what string) int {
 	if ctx.Err() != nil {
 		return 0
 	}
-	s.record.set(ctx, state.StateFailed, fmt.Sprintf("cannot %s: %v", what, err))
+	s.record.set(ctx, state.StateFailed, s.withSpace(fmt.Sprintf("cannot %s: %v", what, err)))
 	return 1
 }
