@@ -56,6 +56,8 @@ type Controller struct {
 	control *control
 	wrote   *consistency.Store
 	members membership.Resolver
+	// started is when this process began to look after calls.
+	started time.Time
 
 	mu       sync.Mutex
 	memories map[cache.ObjectName]*memory
@@ -87,6 +89,7 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		control:  newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
 		wrote:    wrote,
 		members:  membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
+		started:  cfg.Clock.Now(),
 		memories: map[cache.ObjectName]*memory{},
 	}
 	c.loop = loop.New(loop.Config{
@@ -103,10 +106,27 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 }
 
 // Run works until ctx ends and returns when the last worker has finished.
-func (c *Controller) Run(ctx context.Context, workers int) error { return c.loop.Run(ctx, workers) }
+func (c *Controller) Run(ctx context.Context, workers int) error {
+	c.started = c.cfg.Clock.Now()
+	return c.loop.Run(ctx, workers)
+}
 
 // Enqueue asks for a sync of a GrpcCall.
 func (c *Controller) Enqueue(key cache.ObjectName) { c.loop.Enqueue(key) }
+
+// returnGrace is what others get to come back together with the operator, as after a power
+// failure of the whole cluster: limits that ran out while it was away have not been waited
+// for.
+const returnGrace = 5 * time.Minute
+
+// end of what has lasted since then and may last for the limit.
+func (c *Controller) end(since time.Time, limit time.Duration) time.Time {
+	end, earliest := since.Add(limit), c.started.Add(min(limit, returnGrace))
+	if end.Before(earliest) {
+		return earliest
+	}
+	return end
+}
 
 // memory of a call. Only the worker that has the call uses it.
 func (c *Controller) memory(call *v1alpha1.GrpcCall) *memory {

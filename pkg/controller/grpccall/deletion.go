@@ -34,7 +34,7 @@ func (c *Controller) syncDeletion(ctx context.Context, s *state) error {
 	if old := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionCancelling); old != nil {
 		since = old.LastTransitionTime.Time
 	}
-	left := since.Add(cancelLimit).Sub(c.cfg.Clock.Now())
+	left := c.end(since, cancelLimit).Sub(c.cfg.Clock.Now())
 	ended, err := c.cancel(ctx, s)
 	if ended || err != nil {
 		return err

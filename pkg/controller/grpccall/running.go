@@ -133,19 +133,19 @@ func (c *Controller) ask(ctx context.Context, s *state) (*agentclient.Operation,
 // start an operation that the agent has not confirmed. It may have started: then
 // this finds it.
 func (c *Controller) start(ctx context.Context, s *state) (*agentclient.Operation, error) {
-	age := c.cfg.Clock.Since(s.status.StartTime.Time)
+	now := c.cfg.Clock.Now()
 	var refusal error
 	switch {
 	case s.status.Operation.SpecHash != specHash(s.call):
 		refusal = &refusedError{v1alpha1.ReasonSpecChanged, "the spec was changed before the operation started; create another GrpcCall"}
-	case age > startLimit:
+	case now.Sub(s.status.StartTime.Time) > startLimit:
 		refusal = errLost
 	default:
 		op, err := c.dispatch(ctx, s)
 		switch {
 		case agentclient.IsFinal(err):
 			refusal = &refusedError{v1alpha1.ReasonRefused, err.Error()}
-		case isMissing(err) && age > unitWait:
+		case isMissing(err) && now.After(c.end(s.status.StartTime.Time, unitWait)):
 			refusal = &refusedError{v1alpha1.ReasonSecretMissing, err.Error()}
 		case isMissing(err):
 			refusal = err
@@ -275,7 +275,8 @@ func (c *Controller) unknown(s *state, grace time.Duration, reason, message stri
 	if old := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionRunning); old != nil && old.Status == metav1.ConditionUnknown {
 		since = old.LastTransitionTime.Time
 	}
-	if now.Sub(since) >= silentLimit {
+	end := c.end(since, silentLimit)
+	if !now.Before(end) {
 		c.fail(s, v1alpha1.ReasonOutcomeUnknown, "nobody knows what became of the operation: the agent of Unit %s did not answer for %v; it is not run again", s.call.Spec.TargetUnit, silentLimit)
 		return false
 	}
@@ -288,6 +289,6 @@ func (c *Controller) unknown(s *state, grace time.Duration, reason, message stri
 	if s.unit != nil && s.pod != nil {
 		s.retryAfter(silentRetry)
 	}
-	s.retryAfter(since.Add(silentLimit).Sub(now))
+	s.retryAfter(end.Sub(now))
 	return said
 }

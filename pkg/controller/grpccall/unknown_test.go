@@ -207,3 +207,77 @@ func TestAnAgentThatAnswersThatItCannotIsQuoted(t *testing.T) {
 	w.settle()
 	says(w)
 }
+
+// TestNoLimitRunsOutWhileTheOperatorIsAway: after a power failure of the whole cluster the
+// operator is back before the agents are.
+func TestNoLimitRunsOutWhileTheOperatorIsAway(t *testing.T) {
+	silent := func(w *world) {
+		w.agents.Fail(func(_ string, t agentclient.Target) error { return fake.Unavailable(t) })
+	}
+	for name, tc := range map[string]struct {
+		given func(w *world)
+		phase v1alpha1.GrpcCallPhase
+		ends  func(w *world)
+	}{
+		"an operation that runs": {
+			given: func(w *world) {
+				w.Given(newCall("backup"))
+				w.settle()
+				silent(w)
+				w.settle()
+				w.clock.Step(silentGrace)
+			},
+			phase: v1alpha1.GrpcCallRunning,
+			ends:  func(w *world) { w.wantFailed("backup", v1alpha1.ReasonOutcomeUnknown) },
+		},
+		"a call that waits": {
+			given: func(w *world) {
+				silent(w)
+				w.Given(newCall("backup"))
+			},
+			phase: v1alpha1.GrpcCallPending,
+			ends:  func(w *world) { w.wantFailed("backup", v1alpha1.ReasonAgentUnavailable) },
+		},
+		"a call whose Secret is missing since its intent": {
+			given: func(w *world) {
+				w.intended(newCall("backup"))
+				w.dropSecret("backup-storage")
+			},
+			phase: v1alpha1.GrpcCallPending,
+			ends:  func(w *world) { w.wantFailed("backup", v1alpha1.ReasonSecretMissing) },
+		},
+		"a call that is deleted": {
+			given: func(w *world) {
+				w.Given(newCall("backup"))
+				w.settle()
+				silent(w)
+				w.remove("backup")
+			},
+			phase: v1alpha1.GrpcCallCancelling,
+			ends: func(w *world) {
+				if _, ok := w.lookup("backup"); ok {
+					t.Error("the call is still there")
+				}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			tc.given(w)
+			w.settle()
+			w.wantPhase("backup", tc.phase)
+			w.clock.Step(24 * time.Hour)
+			w.restart()
+			w.settle()
+			w.wantPhase("backup", tc.phase)
+			w.clock.Step(returnGrace - time.Second)
+			if again := w.settle(); again <= 0 || again > waitRetry+silentRetry {
+				t.Errorf("looked at again after %v", again)
+			}
+			w.wantPhase("backup", tc.phase)
+			w.clock.Step(2 * time.Second)
+			w.settle()
+			tc.ends(w)
+		})
+	}
+}

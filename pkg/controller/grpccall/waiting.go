@@ -74,7 +74,7 @@ func (c *Controller) waitFor(s *state, d decision) {
 	if s.memory.waitingSince.IsZero() {
 		s.memory.waitingSince = since
 	}
-	now, end, lastEnd := c.cfg.Clock.Now(), since.Add(d.limit), s.memory.waitingSince.Add(totalWait)
+	now, end, lastEnd := c.cfg.Clock.Now(), c.end(since, d.limit), c.end(s.memory.waitingSince, totalWait)
 	switch {
 	case !now.Before(end):
 		c.fail(s, d.reason, "%s; the call has waited for it for %v", d.message, d.limit)
