@@ -59,8 +59,7 @@ type Controller struct {
 	// started is when this process began to look after calls.
 	started time.Time
 
-	mu       sync.Mutex
-	memories map[cache.ObjectName]*memory
+	memories sync.Map // of *memory, by cache.ObjectName
 }
 
 // memory is what is kept of a call between syncs. Losing it costs a write or some
@@ -85,12 +84,11 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 	}
 	wrote := consistency.New(map[schema.GroupResource]consistency.ResourceVersionReader{callsResource: cfg.Calls})
 	c := &Controller{
-		cfg:      cfg,
-		control:  newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
-		wrote:    wrote,
-		members:  membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
-		started:  cfg.Clock.Now(),
-		memories: map[cache.ObjectName]*memory{},
+		cfg:     cfg,
+		control: newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
+		wrote:   wrote,
+		members: membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
+		started: cfg.Clock.Now(),
 	}
 	c.loop = loop.New(loop.Config{
 		Name: ControllerName, Kind: "grpcCall", Sync: c.sync, Clock: cfg.Clock, Observe: cfg.Observe,
@@ -130,21 +128,17 @@ func (c *Controller) end(since time.Time, limit time.Duration) time.Time {
 
 // memory of a call. Only the worker that has the call uses it.
 func (c *Controller) memory(call *v1alpha1.GrpcCall) *memory {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	key := cache.MetaObjectToName(call)
-	m := c.memories[key]
-	if m == nil || m.uid != call.UID {
-		m = &memory{uid: call.UID}
-		c.memories[key] = m
+	if kept, ok := c.memories.Load(key); ok && kept.(*memory).uid == call.UID {
+		return kept.(*memory)
 	}
+	m := &memory{uid: call.UID}
+	c.memories.Store(key, m)
 	return m
 }
 
 // forget what is kept of a call that is gone.
 func (c *Controller) forget(key cache.ObjectName) {
 	c.wrote.Clear(key, "")
-	c.mu.Lock()
-	delete(c.memories, key)
-	c.mu.Unlock()
+	c.memories.Delete(key)
 }

@@ -101,9 +101,8 @@ type Controller struct {
 	members  membership.Resolver
 	contacts *contacts
 
-	mu sync.Mutex
-	// memories of what was read live, by Unit. Losing one costs reads, no more.
-	memories map[cache.ObjectName]*memory
+	// memories of what was read live. Losing one costs reads, no more.
+	memories sync.Map // of *memory, by cache.ObjectName
 }
 
 // NewController makes the controller and hooks it to the informers, which must not
@@ -127,11 +126,10 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		callsResource:      cfg.Calls,
 	})
 	c := &Controller{
-		cfg:      cfg,
-		control:  newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
-		wrote:    wrote,
-		members:  membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
-		memories: map[cache.ObjectName]*memory{},
+		cfg:     cfg,
+		control: newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
+		wrote:   wrote,
+		members: membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
 	}
 	synced := []cache.InformerSynced{
 		cfg.Children.Units.HasSynced, cfg.Children.Pods.HasSynced, cfg.Children.Claims.HasSynced,

@@ -112,14 +112,8 @@ func (c *Controller) readUnit(ctx context.Context, s *state) (*v1alpha2.Unit, er
 
 // memory of a Unit. Only the worker that has the Unit uses it.
 func (c *Controller) memory(key cache.ObjectName) *memory {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.memories[key]
-	if m == nil {
-		m = &memory{}
-		c.memories[key] = m
-	}
-	return m
+	m, _ := c.memories.LoadOrStore(key, &memory{})
+	return m.(*memory)
 }
 
 // forget what is kept of a Unit that is gone.
@@ -127,7 +121,5 @@ func (c *Controller) forget(key cache.ObjectName) {
 	c.wrote.Clear(key, "")
 	c.cfg.References.Forget(key)
 	c.contacts.forget(key)
-	c.mu.Lock()
-	delete(c.memories, key)
-	c.mu.Unlock()
+	c.memories.Delete(key)
 }

@@ -75,10 +75,8 @@ type Controller struct {
 	wrote        *consistency.Store
 	replications membership.Resolver
 
-	// ports are those of shared ConfigMaps as they were last read, by set.
-	ports   map[cache.ObjectName]pinnedPorts
-	portsMu sync.Mutex
-
+	// ports are those of shared ConfigMaps as they were last read.
+	ports sync.Map // of pinnedPorts, by cache.ObjectName of the set
 	// heldBack is since when a set's status waits for the next one.
 	heldBack sync.Map // of time.Time, by cache.ObjectName
 }
@@ -108,7 +106,6 @@ func NewController(ctx context.Context, cfg Config) (*Controller, error) {
 		control:      newControl(cfg.Kube, cfg.Upm, wrote, cfg.Recorder),
 		wrote:        wrote,
 		replications: membership.NewResolver(cfg.MysqlReplications, cfg.PostgresReplications),
-		ports:        map[cache.ObjectName]pinnedPorts{},
 	}
 	synced := []cache.InformerSynced{
 		cfg.UnitSets.HasSynced, cfg.MysqlReplications.HasSynced, cfg.PostgresReplications.HasSynced, cfg.Calls.HasSynced,

@@ -245,11 +245,10 @@ func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet,
 	if known && !seen.Exists {
 		return pinnedPorts{}, false, nil
 	}
-	c.portsMu.Lock()
-	shared, read := c.ports[key]
-	c.portsMu.Unlock()
-	if known && read && shared.name == name && shared.version == seen.ResourceVersion {
-		return shared, true, nil
+	if last, read := c.ports.Load(key); known && read {
+		if shared := last.(pinnedPorts); shared.name == name && shared.version == seen.ResourceVersion {
+			return shared, true, nil
+		}
 	}
 	// Units read it too, and right after this.
 	cm, kept := c.cfg.Children.NewConfigMaps.Get(ref.Key, seen.ResourceVersion)
@@ -262,11 +261,9 @@ func (c *Controller) readSharedPorts(ctx context.Context, set *v1alpha2.UnitSet,
 	if seen, err := slim.LearnRead(c.cfg.References, ref, cm, err); !seen.Exists || err != nil {
 		return pinnedPorts{}, false, err
 	}
-	shared = pinnedPorts{name: name, version: cm.ResourceVersion}
+	shared := pinnedPorts{name: name, version: cm.ResourceVersion}
 	shared.ports, shared.err = sharedPorts(set.Spec.Type, cm.Data)
-	c.portsMu.Lock()
-	c.ports[key] = shared
-	c.portsMu.Unlock()
+	c.ports.Store(key, shared)
 	return shared, true, nil
 }
 
@@ -275,11 +272,5 @@ func (c *Controller) forget(key cache.ObjectName) {
 	c.wrote.Clear(key, "")
 	c.cfg.References.Forget(key)
 	c.heldBack.Delete(key)
-	c.forgetPorts(key)
-}
-
-func (c *Controller) forgetPorts(key cache.ObjectName) {
-	c.portsMu.Lock()
-	defer c.portsMu.Unlock()
-	delete(c.ports, key)
+	c.ports.Delete(key)
 }
