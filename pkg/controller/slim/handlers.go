@@ -5,7 +5,10 @@ package slim
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 )
 
 // OnChange calls f with everything that appears, changes or goes; with both sides of a
@@ -50,4 +53,17 @@ func OnAny(f func()) cache.ResourceEventHandler {
 		},
 		DeleteFunc: func(any) { f() },
 	}
+}
+
+// Owner of a child: the object that controls it, or the one that a label of it names, which
+// may be waiting for the child's name.
+func Owner[T Type](owners *Informer[T], kind schema.GroupVersionKind, label string, child metav1.Object) (key cache.ObjectName, found bool) {
+	if key, uid, ok := ownerref.Controller(child, kind); ok {
+		if owner, found := owners.Get(key); found && owner.GetUID() == uid {
+			return key, true
+		}
+	}
+	key = cache.NewObjectName(child.GetNamespace(), child.GetLabels()[label])
+	_, found = owners.Get(key)
+	return key, found
 }

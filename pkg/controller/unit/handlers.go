@@ -89,20 +89,10 @@ func (c *Controller) enqueueNode(name string) {
 	}
 }
 
-// enqueueOwner of a child: the Unit that controls it, or the one whose label it
-// carries, which may be waiting for its name.
+// enqueueOwner of a child.
 func (c *Controller) enqueueOwner(obj metav1.Object) {
-	if key, uid, ok := ownerref.Controller(obj, controllerKind); ok {
-		if unit, found := c.cfg.Children.Units.Get(key); found && unit.UID == uid {
-			c.loop.Enqueue(key)
-			return
-		}
-	}
-	if name := obj.GetLabels()[v1alpha2.LabelUnit]; name != "" {
-		key := cache.NewObjectName(obj.GetNamespace(), name)
-		if _, found := c.cfg.Children.Units.Get(key); found {
-			c.loop.Enqueue(key)
-		}
+	if key, found := slim.Owner(c.cfg.Children.Units, controllerKind, v1alpha2.LabelUnit, obj); found {
+		c.loop.Enqueue(key)
 	}
 }
 

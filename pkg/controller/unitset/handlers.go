@@ -12,7 +12,6 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
-	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -44,20 +43,10 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 	return errors.Join(errs...)
 }
 
-// enqueueOwner of a child: the set that controls it, or the one whose label it
-// carries, which may be waiting for its name.
+// enqueueOwner of a child.
 func (c *Controller) enqueueOwner(obj metav1.Object) {
-	if key, uid, ok := ownerref.Controller(obj, controllerKind); ok {
-		if set, found := c.cfg.UnitSets.Get(key); found && set.UID == uid {
-			c.loop.Enqueue(key)
-			return
-		}
-	}
-	if name := obj.GetLabels()[v1alpha2.LabelUnitSet]; name != "" {
-		key := cache.NewObjectName(obj.GetNamespace(), name)
-		if _, found := c.cfg.UnitSets.Get(key); found {
-			c.loop.Enqueue(key)
-		}
+	if key, found := slim.Owner(c.cfg.UnitSets, controllerKind, v1alpha2.LabelUnitSet, obj); found {
+		c.loop.Enqueue(key)
 	}
 }
 
