@@ -23,3 +23,23 @@ func Changes(have, want map[string]string, removable ...string) map[string]any {
 	}
 	return patch
 }
+
+// Metadata is the patch of an object's metadata that makes these changes; nil for none.
+func Metadata(labels, annotations map[string]any) map[string]any {
+	metadata := map[string]any{}
+	for field, changes := range map[string]map[string]any{"labels": labels, "annotations": annotations} {
+		if changes != nil {
+			metadata[field] = changes
+		}
+	}
+	if len(metadata) == 0 {
+		return nil
+	}
+	return metadata
+}
+
+// Annotation is the patch of an object's metadata that gives an annotation a value, or with
+// nil takes it off.
+func Annotation(key string, value any) map[string]any {
+	return Metadata(nil, map[string]any{key: value})
+}

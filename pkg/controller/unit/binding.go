@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
@@ -41,9 +42,7 @@ func planBinding(unit *slim.Unit, pod *slim.Pod, node nodeState) bindingPlan {
 // affinity, so that the scheduler still sees volumes and taints.
 func (c *Controller) syncBinding(ctx context.Context, s *state) error {
 	plan := planBinding(s.unit, s.pod, s.node)
-	annotation := func(value any) map[string]any {
-		return map[string]any{"annotations": map[string]any{v1alpha2.AnnotationBoundNode: value}}
-	}
+	annotation := func(value any) map[string]any { return child.Annotation(v1alpha2.AnnotationBoundNode, value) }
 	spec := func(node any) map[string]any { return map[string]any{"spec": map[string]any{"nodeName": node}} }
 	switch {
 	case plan.bind != "":

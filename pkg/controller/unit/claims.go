@@ -6,6 +6,7 @@ package unit
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -68,7 +69,8 @@ func (c *Controller) makeClaim(ctx context.Context, s *state, i int) error {
 
 // followClaim grows a claim online, and keeps its labels and its owner.
 func (c *Controller) followClaim(ctx context.Context, s *state, t slim.ClaimTemplate, claim *slim.Claim) error {
-	metadata := followed(claim.Labels, claim.Annotations, s.blueprint.claimLabels[t.Name], nil)
+	metadata := map[string]any{}
+	maps.Copy(metadata, followed(claim.Labels, claim.Annotations, s.blueprint.claimLabels[t.Name], nil))
 	if refs, changed := claimOwners(s.unit, claim); changed {
 		metadata["ownerReferences"] = refs
 	}

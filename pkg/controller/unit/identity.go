@@ -14,6 +14,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/conditions"
 )
 
@@ -176,7 +177,7 @@ func (s *state) reinitIsVoid() bool {
 // dropReinit takes the annotation off. The agent is told by the next sync.
 func (c *Controller) dropReinit(ctx context.Context, s *state, why string) error {
 	value := s.unit.Annotations[v1alpha2.AnnotationReinit]
-	if err := c.control.patchUnit(ctx, s.unit, map[string]any{"annotations": map[string]any{v1alpha2.AnnotationReinit: nil}}, nil); err != nil {
+	if err := c.control.patchUnit(ctx, s.unit, child.Annotation(v1alpha2.AnnotationReinit, nil), nil); err != nil {
 		return err
 	}
 	c.control.Events.Normal(s.unit, v1alpha2.ReasonReinitDone, actionReconcile, "Annotation %s=%s is removed: %s", v1alpha2.AnnotationReinit, value, why)

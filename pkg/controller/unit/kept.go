@@ -17,6 +17,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/configtemplate"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/ownerref"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
@@ -158,8 +159,7 @@ func (c *Controller) syncKept(ctx context.Context, s *state) error {
 			Data: data,
 		})
 	case have.Annotations[annotationRendered] != want || have.ContentHash != content:
-		metadata := map[string]any{"annotations": map[string]any{annotationRendered: want}}
-		_, _, err = c.control.configMaps.Patch(ctx, s.unit, have, metadata, map[string]any{"data": data})
+		_, _, err = c.control.configMaps.Patch(ctx, s.unit, have, child.Annotation(annotationRendered, want), map[string]any{"data": data})
 	default:
 		m.keptContent = content
 		m.drop(config)

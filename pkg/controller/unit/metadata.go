@@ -35,14 +35,8 @@ func copied(labels map[string]string) string {
 func followed(haveLabels, haveAnnotations, wantLabels, wantAnnotations map[string]string) map[string]any {
 	annotations := map[string]string{annotationCopied: copied(wantLabels)}
 	maps.Copy(annotations, wantAnnotations)
-	metadata := map[string]any{}
-	if change := child.Changes(haveLabels, wantLabels, strings.Split(haveAnnotations[annotationCopied], ",")...); change != nil {
-		metadata["labels"] = change
-	}
-	if change := child.Changes(haveAnnotations, annotations); change != nil {
-		metadata["annotations"] = change
-	}
-	return metadata
+	return child.Metadata(child.Changes(haveLabels, wantLabels, strings.Split(haveAnnotations[annotationCopied], ",")...),
+		child.Changes(haveAnnotations, annotations))
 }
 
 // resourcesHash of the Unit's database container.

@@ -75,6 +75,6 @@ func (c *Controller) healUnit(ctx context.Context, s *state, u *observedUnit, re
 		return s.absorb(err)
 	}
 	// It was as it should be: the API server writes it in another way.
-	_, err = c.control.patchUnit(ctx, s.set, u, map[string]any{"annotations": map[string]any{annotationMade: madeOfSpec(&written.Spec)}}, nil)
+	_, err = c.control.patchUnit(ctx, s.set, u, child.Annotation(annotationMade, madeOfSpec(&written.Spec)), nil)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
@@ -21,18 +22,15 @@ func hibernating(set *v1alpha2.UnitSet) bool { return wantedUnits(set) == 0 }
 // will be deleted, and, to a member of a Replication, that it must hand over. Nil
 // if it was told neither.
 func changeForSleep(u *observedUnit, members map[string]membership.Membership) *unitChange {
-	change := unitChange{unit: u}
+	var metadata, spec map[string]any
 	_, listed := members[u.Name]
 	if _, asked := u.Annotations[v1alpha2.AnnotationEvacuate]; asked && listed && u.DeletionTimestamp == nil {
-		change.metadata = map[string]any{"annotations": map[string]any{v1alpha2.AnnotationEvacuate: nil}}
+		metadata = child.Annotation(v1alpha2.AnnotationEvacuate, nil)
 	}
 	if u.WhenDeleted == v1alpha2.DeleteClaims {
-		change.spec = retention(v1alpha2.RetainClaims)
+		spec = retention(v1alpha2.RetainClaims)
 	}
-	if change.metadata == nil && change.spec == nil {
-		return nil
-	}
-	return &change
+	return changed(u, metadata, spec)
 }
 
 func isSource(u *observedUnit, members map[string]membership.Membership) bool {

@@ -95,9 +95,10 @@ func unitAnnotations(set *v1alpha2.UnitSet) map[string]string {
 }
 
 // metadataPatch is what must change in a Unit's labels and annotations so that
-// they follow the set: nil values are removals. Both are nil if nothing must.
+// they follow the set: nil values are removals. Both are nil if nothing must. A unit that
+// was asked to hand over is wanted, and no step stops it now.
 func metadataPatch(set *v1alpha2.UnitSet, ordinal int32, labels, annotations map[string]string) (labelPatch, annotationPatch map[string]any) {
 	labelPatch = child.Changes(labels, unitLabels(set, ordinal), strings.Split(annotations[annotationSetLabels], ",")...)
-	annotationPatch = child.Changes(annotations, unitAnnotations(set), append(slices.Clone(carriedAnnotations), annotationSetLabels)...)
+	annotationPatch = child.Changes(annotations, unitAnnotations(set), append(slices.Clone(carriedAnnotations), annotationSetLabels, v1alpha2.AnnotationEvacuate)...)
 	return labelPatch, annotationPatch
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/membership"
 )
 
@@ -36,41 +37,28 @@ type unitChange struct {
 	metadata, spec map[string]any
 }
 
+// changed is the change of a unit; nil if there is nothing to it.
+func changed(u *observedUnit, metadata, spec map[string]any) *unitChange {
+	if len(metadata) == 0 && len(spec) == 0 {
+		return nil
+	}
+	return &unitChange{unit: u, metadata: metadata, spec: spec}
+}
+
 // changeOf a unit that stays; nil if it is as it should be.
 func changeOf(set *v1alpha2.UnitSet, u *observedUnit) *unitChange {
-	change := &unitChange{unit: u}
-	labels, annotations := metadataPatch(set, u.Ordinal, u.Labels, u.Annotations)
-	if _, asked := u.Annotations[v1alpha2.AnnotationEvacuate]; asked {
-		// It is wanted, and no step stops it now.
-		if annotations == nil {
-			annotations = map[string]any{}
-		}
-		annotations[v1alpha2.AnnotationEvacuate] = nil
-	}
-	if labels != nil || annotations != nil {
-		change.metadata = map[string]any{}
-	}
-	if labels != nil {
-		change.metadata["labels"] = labels
-	}
-	if annotations != nil {
-		change.metadata["annotations"] = annotations
-	}
-	spec := map[string]any{}
+	var spec map[string]any
 	if u.WhenDeleted == v1alpha2.DeleteClaims {
 		// It was told so before it was to be removed.
 		spec = retention(v1alpha2.RetainClaims)
 	}
 	if policy := updatePolicy(set); u.UpdatePolicy != policy {
+		if spec == nil {
+			spec = map[string]any{}
+		}
 		spec["updatePolicy"] = policy
 	}
-	if len(spec) > 0 {
-		change.spec = spec
-	}
-	if change.metadata == nil && change.spec == nil {
-		return nil
-	}
-	return change
+	return changed(u, child.Metadata(metadataPatch(set, u.Ordinal, u.Labels, u.Annotations)), spec)
 }
 
 // planUnits decides what becomes of the Units. mayCreate is false while

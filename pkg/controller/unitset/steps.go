@@ -259,8 +259,7 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 // removeUnit takes the steps of a scale down that are due.
 func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) error {
 	if u := plan.evacuate; u != nil {
-		metadata := map[string]any{"annotations": map[string]any{v1alpha2.AnnotationEvacuate: v1alpha2.EvacuateRemove}}
-		if _, err := c.control.patchUnit(ctx, s.set, u, metadata, nil); err != nil {
+		if _, err := c.control.patchUnit(ctx, s.set, u, child.Annotation(v1alpha2.AnnotationEvacuate, v1alpha2.EvacuateRemove), nil); err != nil {
 			return err
 		}
 	}
