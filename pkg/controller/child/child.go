@@ -30,6 +30,11 @@ func Paused(owner metav1.Object) bool {
 	return owner.GetAnnotations()[v1alpha2.AnnotationPaused] == "true"
 }
 
+// PausedWhile is what the condition of that name says: what does not happen meanwhile.
+func PausedWhile(what string) findings.Finding {
+	return findings.New(v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
+}
+
 // Writer writes for one controller, whose owners are of type O.
 type Writer[O metav1.Object] struct {
 	// Events of the controller.

@@ -5,20 +5,18 @@ package grpccall
 
 import (
 	"context"
-	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
-	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 )
 
 // syncPaused keeps the status of a paused call up to date.
 func (c *Controller) syncPaused(ctx context.Context, s *state) {
 	explain := func(what string) {
-		c.set(s, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ConditionPaused,
-			fmt.Sprintf("%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused))
+		c.set(s, v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ConditionPaused, child.PausedWhile(what).Message)
 	}
 	switch {
 	case finished(s.call):

@@ -31,7 +31,7 @@ func (c *Controller) syncDeletion(ctx context.Context, unit *slim.Unit) (again t
 	// Who orphans the children wants them to live on.
 	if !slices.Contains(unit.Finalizers, metav1.FinalizerOrphanDependents) {
 		if child.Paused(unit) {
-			s.explainPause("the deletion waits")
+			s.found[v1alpha2.ConditionPaused] = child.PausedWhile("the deletion waits")
 			if err := c.syncEndWhilePaused(ctx, s); errors.Is(err, errWritten) {
 				return 0, nil
 			} else if err != nil {

@@ -7,12 +7,13 @@ import (
 	"context"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 )
 
 // foresee is work without a write, but that pods which have ended may go: it reads, and
 // asks the agent.
 func (c *Controller) foresee(ctx context.Context, s *state) error {
-	s.explainPause("nothing of the unit is changed")
+	s.found[v1alpha2.ConditionPaused] = child.PausedWhile("nothing of the unit is changed")
 	if reinit := s.unit.Annotations[v1alpha2.AnnotationReinit]; s.standing && s.status.DataIdentity != nil && s.status.DataIdentity.SystemID == reinit {
 		s.accepted = reinit
 	}
@@ -35,8 +36,4 @@ func (c *Controller) followAgent(ctx context.Context, s *state) error {
 	}
 	s.offer = c.offer(s)
 	return c.listen(ctx, s, since)
-}
-
-func (s *state) explainPause(what string) {
-	s.found.Because(v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
 }

@@ -33,7 +33,7 @@ func (c *Controller) syncDeletion(ctx context.Context, set *v1alpha2.UnitSet) er
 		}
 	} else {
 		if child.Paused(set) && len(s.units) > 0 {
-			s.explainPause("the deletion waits")
+			s.found[v1alpha2.ConditionPaused] = child.PausedWhile("the deletion waits")
 			_, err := c.syncStatus(ctx, s)
 			return err
 		}

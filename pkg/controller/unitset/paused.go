@@ -9,12 +9,13 @@ import (
 	"slices"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
+	"github.com/upmio/unit-operator/pkg/controller/child"
 )
 
 // foresee what the steps of a sync would find, without a write: which revision the
 // spec asks for, and that it waits.
 func (s *state) foresee() {
-	s.explainPause("nothing of the set is changed")
+	s.found[v1alpha2.ConditionPaused] = child.PausedWhile("nothing of the set is changed")
 	if s.found.Has(v1alpha2.ConditionInvalidSpec) {
 		return
 	}
@@ -30,10 +31,6 @@ func (s *state) foresee() {
 	if decision.waiting {
 		s.explainWaiting()
 	}
-}
-
-func (s *state) explainPause(what string) {
-	s.found.Because(v1alpha2.ConditionPaused, "%s while the annotation %s is \"true\"", what, v1alpha2.AnnotationPaused)
 }
 
 // notActedOn are the fields and annotations that a set uses and that this version of
