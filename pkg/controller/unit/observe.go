@@ -31,31 +31,13 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 		newestAgent: c.cfg.AgentImage,
 		found:       findings.Set{},
 	}
-	if pod, ok := c.cfg.Children.Pods.Get(key); ok {
-		if err := c.control.pods.CheckOurs(unit, pod); err != nil {
-			s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
-		} else {
-			s.pod = pod
-		}
-	}
+	s.pod = ours(s, c.cfg.Children.Pods, c.control.pods.CheckOurs, unit.Name)
 	for _, t := range unit.Claims {
-		claim, ok := c.cfg.Children.Claims.Get(cache.NewObjectName(unit.Namespace, podspec.ClaimName(unit.Name, t.Name)))
-		if !ok {
-			continue
-		}
-		if err := c.control.claims.CheckOurs(unit, claim); err != nil {
-			s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
-			continue
-		}
-		s.claims[t.Name] = claim
-	}
-	if secret, ok := c.cfg.Children.Secrets.Get(cache.NewObjectName(unit.Namespace, podspec.TLSSecretName(unit.Name))); ok {
-		if err := c.control.secrets.CheckOurs(unit, secret); err != nil {
-			s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
-		} else {
-			s.secret = secret
+		if claim := ours(s, c.cfg.Children.Claims, c.control.claims.CheckOurs, podspec.ClaimName(unit.Name, t.Name)); claim != nil {
+			s.claims[t.Name] = claim
 		}
 	}
+	s.secret = ours(s, c.cfg.Children.Secrets, c.control.secrets.CheckOurs, podspec.TLSSecretName(unit.Name))
 	if kept, ok := c.cfg.Children.ConfigMaps.Get(cache.NewObjectName(unit.Namespace, keptName(unit.Name))); ok && c.control.configMaps.IsOurs(unit, kept) {
 		s.kept = kept
 	}
@@ -69,6 +51,19 @@ func (c *Controller) observe(unit *slim.Unit) *state {
 	}
 	s.useUnwritten(m.unwritten)
 	return s
+}
+
+// ours is the child of a name; none if there is none, or if it is somebody else's.
+func ours[T slim.Type](s *state, children *slim.Informer[T], check func(*slim.Unit, metav1.Object) error, name string) (none T) {
+	obj, ok := children.Get(cache.NewObjectName(s.unit.Namespace, name))
+	if !ok {
+		return none
+	}
+	if err := check(s.unit, obj); err != nil {
+		s.found.Because(v1alpha2.ConditionNameConflict, "%v", err)
+		return none
+	}
+	return obj
 }
 
 func (c *Controller) observeNode(s *state) nodeState {
