@@ -71,9 +71,6 @@ func (c *Controller) syncRevision(ctx context.Context, s *state) error {
 
 // syncConfigTemplate keeps the ConfigMap of configuration templates.
 func (c *Controller) syncConfigTemplate(ctx context.Context, s *state) error {
-	if s.update == "" {
-		return nil
-	}
 	name := configTemplateRevision(s.current, s.update)
 	want := configTemplate(s.set, name)
 	if have := s.configMaps[*want.Name]; s.ours(have) && sameConfigTemplate(have, want) {
@@ -91,9 +88,6 @@ func (c *Controller) syncConfigTemplate(ctx context.Context, s *state) error {
 // syncHeadlessService keeps the Service that gives units their names: they do
 // without the others, not without these.
 func (c *Controller) syncHeadlessService(ctx context.Context, s *state) error {
-	if s.update == "" {
-		return nil
-	}
 	err := c.syncService(ctx, s, headlessService(s.set, s.ports))
 	s.holdOnConflict()
 	return err
@@ -110,9 +104,6 @@ func (c *Controller) syncService(ctx context.Context, s *state, want *corev1ac.S
 // syncServices keeps the Services of clients, and deletes those that the spec no
 // longer asks for.
 func (c *Controller) syncServices(ctx context.Context, s *state) error {
-	if s.update == "" {
-		return nil
-	}
 	var failures child.Failures
 	names := map[string]bool{headlessServiceName(s.set.Name): true}
 	clients := clientsOf(s.units, s.members)
@@ -135,9 +126,6 @@ func (c *Controller) syncServices(ctx context.Context, s *state) error {
 
 // syncPDB keeps the disruption budget.
 func (c *Controller) syncPDB(ctx context.Context, s *state) error {
-	if s.update == "" {
-		return nil
-	}
 	want := wantedPDB(s.set, s.stoppedUnits())
 	switch {
 	case want == nil && s.ours(s.pdb) && s.pdb.DeletionTimestamp == nil:

@@ -69,17 +69,21 @@ func (c *Controller) syncChildren(ctx context.Context, s *state) error {
 	}
 	var failures child.Failures
 	for _, step := range []struct {
-		run    func(context.Context, *state) error
-		needed bool
+		run func(context.Context, *state) error
+		// needed by units. ofRevision: made from the revision that units are to have.
+		needed, ofRevision bool
 	}{
-		{c.syncRevision, true},
-		{c.syncConfigTemplate, true},
-		{c.syncHeadlessService, true},
-		{c.syncServices, false},
-		{c.syncPDB, false},
-		{c.syncUnits, false},
-		{c.syncHistory, false},
+		{c.syncRevision, true, false},
+		{c.syncConfigTemplate, true, true},
+		{c.syncHeadlessService, true, true},
+		{c.syncServices, false, true},
+		{c.syncPDB, false, true},
+		{c.syncUnits, false, false},
+		{c.syncHistory, false, false},
 	} {
+		if step.ofRevision && s.update == "" {
+			continue
+		}
 		err := step.run(ctx, s)
 		if step.needed && err != nil {
 			s.waiting = true
