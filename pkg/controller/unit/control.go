@@ -94,16 +94,6 @@ func hintForClaim(*slim.Unit, metav1.Object) string {
 	return fmt.Sprintf(", or labelled %s=true and %s=<this Unit> to be used", v1alpha2.LabelManaged, v1alpha2.LabelUnit)
 }
 
-// releasePod takes the finalizer off a pod, and no other.
-func (c *control) releasePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod) error {
-	_, err := c.pods.RemoveFinalizer(ctx, unit, pod, v1alpha2.FinalizerPodEnded)
-	return err
-}
-
-func (c *control) deletePod(ctx context.Context, unit *slim.Unit, pod *slim.Pod, why string) error {
-	return c.pods.DeleteLoudly(ctx, unit, pod.Name, pod.UID, why)
-}
-
 // patchUnit writes to the Unit itself. The sync ends after it.
 func (c *control) patchUnit(ctx context.Context, unit *slim.Unit, metadata, rest map[string]any) error {
 	_, _, err := c.units.Patch(ctx, unit, unit, metadata, rest)

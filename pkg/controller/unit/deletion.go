@@ -79,7 +79,7 @@ func (c *Controller) stopPod(ctx context.Context, s *state) (gone bool, err erro
 	if s.pod.DeletionTimestamp != nil {
 		return false, c.syncEnd(ctx, s)
 	}
-	return false, c.control.deletePod(ctx, s.unit, s.pod, "the Unit is being deleted")
+	return false, c.control.pods.DeleteLoudly(ctx, s.unit, s.pod.Name, s.pod.UID, "the Unit is being deleted")
 }
 
 // leaveClaims deletes the claims, or makes sure that they stay.

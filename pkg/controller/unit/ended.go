@@ -102,29 +102,37 @@ func (c *Controller) syncEnd(ctx context.Context, s *state) error {
 	case pod.DeletionTimestamp == nil:
 		if s.unit.Status.Replication == nil && s.member.Owner == nil && s.unit.DeletionTimestamp == nil {
 			// It is nobody's member any more.
-			return c.control.releasePod(ctx, s.unit, pod)
+			_, err := c.control.pods.RemoveFinalizer(ctx, s.unit, pod, v1alpha2.FinalizerPodEnded)
+			return err
 		}
 		return nil
 	}
-	last := &v1alpha2.UnitLastPod{UID: pod.UID, NodeName: pod.NodeName}
-	end, err := c.proof(ctx, pod.UID, pod.NodeName, pod, s.unit.Annotations[v1alpha2.AnnotationConfirmEnded])
-	if err != nil {
-		return err
-	}
-	if end == "" {
-		s.status.LastPod = last
-		left := pod.DeletionTimestamp.Sub(c.cfg.Clock.Now())
-		if left > 0 && !s.node.Silent {
-			s.retryAfter(left)
-			return nil
-		}
-		s.unproven(last)
-		return nil
-	}
-	if err := c.recordEnd(ctx, s, last, end); err != nil {
+	end, err := c.prove(ctx, s, &v1alpha2.UnitLastPod{UID: pod.UID, NodeName: pod.NodeName})
+	if end == "" || err != nil {
 		return err
 	}
 	return c.letGo(ctx, s.unit, pod, end)
+}
+
+// prove the end of the unit's last pod and record it; empty while nothing proves it, which
+// is said once its kubelet has had the time to.
+func (c *Controller) prove(ctx context.Context, s *state, last *v1alpha2.UnitLastPod) (v1alpha2.PodEnd, error) {
+	end, err := c.proof(ctx, last.UID, last.NodeName, s.pod, s.unit.Annotations[v1alpha2.AnnotationConfirmEnded])
+	if err != nil {
+		return "", err
+	}
+	if end != "" {
+		return end, c.recordEnd(ctx, s, last, end)
+	}
+	s.status.LastPod = last
+	if s.pod != nil && !s.node.Silent {
+		if left := s.pod.DeletionTimestamp.Sub(c.cfg.Clock.Now()); left > 0 {
+			s.retryAfter(left)
+			return "", nil
+		}
+	}
+	s.unproven(last)
+	return "", nil
 }
 
 // syncEndWhilePaused lets a pod go whose end its kubelet has reported. Nothing of the
@@ -160,16 +168,7 @@ func (c *Controller) syncVanished(ctx context.Context, s *state) error {
 	if err != nil || live != nil && live.UID == last.UID && live.DeletionTimestamp == nil {
 		return err
 	}
-	end, err := c.proof(ctx, last.UID, last.NodeName, nil, s.unit.Annotations[v1alpha2.AnnotationConfirmEnded])
-	if err != nil {
-		return err
-	}
-	if end == "" {
-		s.status.LastPod = last
-		s.unproven(last)
-		return nil
-	}
-	if err := c.recordEnd(ctx, s, last, end); err != nil {
+	if end, err := c.prove(ctx, s, last); end == "" || err != nil {
 		return err
 	}
 	return errWritten
@@ -224,7 +223,7 @@ func (c *Controller) letGo(ctx context.Context, unit *slim.Unit, pod *slim.Pod, 
 	if g := pod.DeletionGracePeriodSeconds; end != v1alpha2.PodEndKubelet && (g == nil || *g != 0) {
 		err = c.control.pods.Delete(ctx, unit, pod.Name, pod.UID, "its end is proven", new(int64(0)))
 	} else {
-		err = c.control.releasePod(ctx, unit, pod)
+		_, err = c.control.pods.RemoveFinalizer(ctx, unit, pod, v1alpha2.FinalizerPodEnded)
 	}
 	if err != nil {
 		return err

@@ -148,7 +148,7 @@ func (c *Controller) syncPod(ctx context.Context, s *state) error {
 		if _, err := c.readUnit(ctx, s); err != nil {
 			return err
 		}
-		return c.control.deletePod(ctx, s.unit, s.pod, plan.why)
+		return c.control.pods.DeleteLoudly(ctx, s.unit, s.pod.Name, s.pod.UID, plan.why)
 	case podKeep:
 		if s.unit.Status.Replication != nil {
 			if held, err := c.holdPod(ctx, s); !held || err != nil {
