@@ -11,10 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -72,17 +70,10 @@ func NewReferences(client metadata.Interface, namespaces []string, changed func(
 		}
 		r.stores[kind] = store
 		for _, ns := range namespaces {
-			c := client.Resource(gvr).Namespace(ns)
-			lw := cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
-				ListWithContextFunc: func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) { return c.List(ctx, opts) },
-				WatchFuncWithContext: func(ctx context.Context, opts metav1.ListOptions) (watch.Interface, error) {
-					return c.Watch(ctx, opts)
-				},
-			}, client)
 			example := &metav1.PartialObjectMetadata{}
 			example.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(string(kind)))
 			store.synced[ns] = false
-			r.reflectors = append(r.reflectors, cache.NewReflectorWithOptions(lw, example, &namespaceStore{referenceStore: store, namespace: ns}, cache.ReflectorOptions{
+			r.reflectors = append(r.reflectors, cache.NewReflectorWithOptions(listWatch("", client, client.Resource(gvr).Namespace(ns)), example, &namespaceStore{referenceStore: store, namespace: ns}, cache.ReflectorOptions{
 				Name: "references of " + string(kind), TypeDescription: string(kind) + " metadata",
 			}))
 		}
@@ -230,12 +221,20 @@ var _ cache.ReflectorStore = &namespaceStore{}
 
 // Add is called by the reflector.
 func (s *namespaceStore) Add(obj any) error {
+	key, seen, err := seenOf(obj)
+	if err == nil {
+		s.see(key, seen)
+	}
+	return err
+}
+
+// seenOf an object that the watch shows.
+func seenOf(obj any) (cache.ObjectName, Seen, error) {
 	m, ok := obj.(metav1.Object)
 	if !ok {
-		return errWrongType
+		return cache.ObjectName{}, Seen{}, errWrongType
 	}
-	s.see(cache.MetaObjectToName(m), Seen{Exists: true, UID: m.GetUID(), ResourceVersion: m.GetResourceVersion()})
-	return nil
+	return cache.MetaObjectToName(m), Seen{Exists: true, UID: m.GetUID(), ResourceVersion: m.GetResourceVersion()}, nil
 }
 
 // Update is called by the reflector.
@@ -243,12 +242,11 @@ func (s *namespaceStore) Update(obj any) error { return s.Add(obj) }
 
 // Delete is called by the reflector.
 func (s *namespaceStore) Delete(obj any) error {
-	m, ok := obj.(metav1.Object)
-	if !ok {
-		return errWrongType
+	key, _, err := seenOf(obj)
+	if err == nil {
+		s.see(key, Seen{})
 	}
-	s.see(cache.MetaObjectToName(m), Seen{})
-	return nil
+	return err
 }
 
 // Replace is called by the reflector after a list: what is referred to and not in
@@ -256,17 +254,16 @@ func (s *namespaceStore) Delete(obj any) error {
 func (s *namespaceStore) Replace(list []any, _ string) error {
 	listed := map[cache.ObjectName]bool{}
 	for _, obj := range list {
-		m, ok := obj.(metav1.Object)
-		if !ok {
-			return errWrongType
+		key, seen, err := seenOf(obj)
+		if err != nil {
+			return err
 		}
-		key := cache.MetaObjectToName(m)
 		s.mu.Lock()
 		wanted := s.owners[key] != nil
 		s.mu.Unlock()
 		if wanted {
 			listed[key] = true
-			s.see(key, Seen{Exists: true, UID: m.GetUID(), ResourceVersion: m.GetResourceVersion()})
+			s.see(key, seen)
 		}
 	}
 	s.mu.Lock()
