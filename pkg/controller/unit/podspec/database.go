@@ -4,6 +4,7 @@
 package podspec
 
 import (
+	"cmp"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -86,10 +87,10 @@ func containerSecurity() *corev1.SecurityContext {
 func (b *builder) identity() {
 	pod, container := b.spec.SecurityContext, b.database.SecurityContext
 	if pod != nil {
-		b.uid, b.gid = firstSet(pod.RunAsUser, b.uid), firstSet(pod.RunAsGroup, b.gid)
+		b.uid, b.gid = cmp.Or(pod.RunAsUser, b.uid), cmp.Or(pod.RunAsGroup, b.gid)
 	}
 	if container != nil {
-		b.uid, b.gid = firstSet(container.RunAsUser, b.uid), firstSet(container.RunAsGroup, b.gid)
+		b.uid, b.gid = cmp.Or(container.RunAsUser, b.uid), cmp.Or(container.RunAsGroup, b.gid)
 	}
 	// Root is no user for the agent, nor is an unknown one of an image that may
 	// mean root.
@@ -99,13 +100,6 @@ func (b *builder) identity() {
 	if ptr.Deref(b.gid, 0) == 0 {
 		b.gid = new(*b.uid)
 	}
-}
-
-func firstSet[T any](a, b *T) *T {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // secureFiles lets the server's group, and nobody else, read volumes and keys.

@@ -4,6 +4,7 @@
 package podspec
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/configtemplate"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/packages"
 )
 
@@ -27,8 +29,7 @@ func Version(unit *v1alpha2.Unit) string {
 	if v := unit.Annotations[v1alpha2.AnnotationVersion]; v != "" && SetName(unit) != "" {
 		return v
 	}
-	template := &unit.Spec.Template
-	c := ContainerNamed(template.Spec.Containers, DatabaseType(template))
+	c := slim.DatabaseContainer(&unit.Spec.Template.Spec)
 	if c == nil {
 		return ""
 	}
@@ -43,8 +44,7 @@ func Version(unit *v1alpha2.Unit) string {
 // type, else the first of its container, else of its package, else the engine's
 // own. pkg is nil for the unit of a set.
 func SQLPort(unit *v1alpha2.Unit, pkg *packages.Package) int32 {
-	name := DatabaseType(&unit.Spec.Template)
-	c := ContainerNamed(unit.Spec.Template.Spec.Containers, name)
+	c := slim.DatabaseContainer(&unit.Spec.Template.Spec)
 	if c == nil {
 		return 0
 	}
@@ -52,10 +52,7 @@ func SQLPort(unit *v1alpha2.Unit, pkg *packages.Package) int32 {
 	if len(ports) == 0 && pkg != nil {
 		ports = pkg.Ports
 	}
-	if port := packages.SQLPort(v1alpha2.UnitType(name), ports); port != 0 {
-		return port
-	}
-	return engines[name].sqlPort
+	return cmp.Or(packages.SQLPort(v1alpha2.UnitType(c.Name), ports), engines[c.Name].sqlPort)
 }
 
 // databaseEnv is the database's environment: the template's, with what the

@@ -25,10 +25,7 @@ func (b *builder) fillFromPackage(base *corev1.PodSpec) {
 		} else if security != nil {
 			b.uid, b.gid = security.RunAsUser, security.RunAsGroup
 		}
-		fillSlice(&b.spec.ImagePullSecrets, base.ImagePullSecrets)
-		if b.spec.TerminationGracePeriodSeconds == nil {
-			b.spec.TerminationGracePeriodSeconds = base.TerminationGracePeriodSeconds
-		}
+		fillStruct(&b.spec, &corev1.PodSpec{ImagePullSecrets: base.ImagePullSecrets, TerminationGracePeriodSeconds: base.TerminationGracePeriodSeconds})
 		return
 	}
 
@@ -91,12 +88,6 @@ func fillStruct[T any](a, b *T) {
 		if f := to.Field(i); f.IsZero() || f.Kind() == reflect.Slice && f.Len() == 0 {
 			f.Set(from.Field(i))
 		}
-	}
-}
-
-func fillSlice[T any](a *[]T, b []T) {
-	if len(*a) == 0 {
-		*a = b
 	}
 }
 

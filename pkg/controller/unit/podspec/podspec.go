@@ -31,8 +31,6 @@ const (
 
 	// DefaultGracePeriodSeconds is what a server gets to flush and stop.
 	DefaultGracePeriodSeconds int64 = 600
-	// DefaultClusterDomain is used where Input names none.
-	DefaultClusterDomain = "cluster.local"
 )
 
 const (
@@ -71,7 +69,7 @@ type Input struct {
 	// ClusterUID is what backups are told apart by that come from several clusters:
 	// the UID of the namespace kube-system.
 	ClusterUID types.UID
-	// ClusterDomain of the cluster's DNS. Empty: DefaultClusterDomain.
+	// ClusterDomain of the cluster's DNS.
 	ClusterDomain string
 	// NodeName is the node the unit is bound to, empty for none.
 	NodeName string
@@ -156,9 +154,6 @@ func Build(in Input) (*corev1.Pod, error) {
 // newBuilder checks the template and lays it over the package's.
 func newBuilder(in Input) (*builder, error) {
 	b := &builder{Input: in, set: SetName(in.Unit), spec: *in.Unit.Spec.Template.Spec.DeepCopy()}
-	if b.ClusterDomain == "" {
-		b.ClusterDomain = DefaultClusterDomain
-	}
 	if err := check(in.Unit); err != nil {
 		return nil, err
 	}
