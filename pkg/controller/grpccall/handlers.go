@@ -38,14 +38,7 @@ func (c *Controller) addHandlers() error {
 		c.cfg.Units.OnChange(func(u *slim.Unit) { c.enqueueOpen(cache.MetaObjectToName(u)) }),
 		// A pod has its unit's name.
 		c.cfg.Pods.OnChange(func(p *slim.Pod) { c.enqueueOpen(cache.MetaObjectToName(p)) }),
-		c.members.AddHandlers(func(names, sets []string) {
-			c.enqueueMembers(names)
-			for _, set := range sets {
-				for _, u := range c.cfg.Units.ByIndex(slim.ByUnitSet, set) {
-					c.enqueueOpen(cache.MetaObjectToName(u))
-				}
-			}
-		}),
+		c.members.AddUnitHandlers(c.cfg.Units, c.enqueueOpen),
 	)
 }
 
@@ -58,15 +51,6 @@ func (c *Controller) enqueueOpen(unit cache.ObjectName) {
 	for _, call := range c.cfg.Calls.ByIndex(slim.ByTarget, unit.String()) {
 		if !finished(call) {
 			c.enqueueCall(call)
-		}
-	}
-}
-
-// enqueueMembers wakes the calls of the units that a Replication lists.
-func (c *Controller) enqueueMembers(members []string) {
-	for _, member := range members {
-		if key, err := cache.ParseObjectName(member); err == nil {
-			c.enqueueOpen(key)
 		}
 	}
 }

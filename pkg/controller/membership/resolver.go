@@ -78,3 +78,20 @@ func (r Resolver) AddHandlers(wake func(names, sets []string)) error {
 		}),
 	)
 }
+
+// AddUnitHandlers wakes the units that a Replication lists when it appears, changes or
+// goes.
+func (r Resolver) AddUnitHandlers(units *slim.Informer[*slim.Unit], wake func(unit cache.ObjectName)) error {
+	return r.AddHandlers(func(names, sets []string) {
+		for _, name := range names {
+			if unit, err := cache.ParseObjectName(name); err == nil {
+				wake(unit)
+			}
+		}
+		for _, set := range sets {
+			for _, u := range units.ByIndex(slim.ByUnitSet, set) {
+				wake(cache.MetaObjectToName(u))
+			}
+		}
+	})
+}

@@ -42,15 +42,8 @@ func (c *Controller) addHandlers(packageInformers []cache.SharedInformer) error 
 				c.enqueueOwner(o)
 			}
 		})),
-		c.members.AddHandlers(func(names, sets []string) {
-			c.enqueueMembers(names)
-			for _, set := range sets {
-				for _, u := range c.cfg.Children.Units.ByIndex(slim.ByUnitSet, set) {
-					c.loop.Enqueue(cache.MetaObjectToName(u))
-				}
-			}
-		}),
-		c.cfg.Calls.AddHandler(interlock.Handler(c.enqueueMembers)),
+		c.members.AddUnitHandlers(c.cfg.Children.Units, c.loop.Enqueue),
+		c.cfg.Calls.AddHandler(interlock.Handler(c.enqueueTargets)),
 		c.cfg.Nodes.AddHandler(c.nodeHandler()),
 	}
 	for _, informer := range packageInformers {
@@ -96,14 +89,10 @@ func (c *Controller) enqueueOwner(obj metav1.Object) {
 	}
 }
 
-// enqueueMembers wakes the Units that a Replication lists, or a call is for.
-func (c *Controller) enqueueMembers(members []string) {
-	for _, member := range members {
-		key, err := cache.ParseObjectName(member)
-		if err != nil {
-			continue
-		}
-		if _, found := c.cfg.Children.Units.Get(key); found {
+// enqueueTargets wakes the Units that a call is for.
+func (c *Controller) enqueueTargets(units []string) {
+	for _, unit := range units {
+		if key, err := cache.ParseObjectName(unit); err == nil {
 			c.loop.Enqueue(key)
 		}
 	}
