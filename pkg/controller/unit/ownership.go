@@ -42,33 +42,27 @@ type ownership struct {
 // it had; the record of that role stays until the next Replication has a source and
 // counts the unit in.
 func planOwnership(in ownershipInput) ownership {
-	if in.owner == nil {
-		if in.recorded == nil {
-			return ownership{released: in.released}
-		}
+	released := in.released
+	if in.recorded != nil && (in.owner == nil || in.owner.UID != in.recorded.UID) {
 		if role := releasedRole(in); role != nil {
-			return ownership{released: role}
+			released = role
 		}
-		return ownership{released: in.released}
+	}
+	if in.owner == nil {
+		return ownership{released: released}
 	}
 	next := &v1alpha2.UnitReplication{
 		Kind: v1alpha2.ReplicationKind(in.owner.Kind), Name: in.owner.Name, UID: in.owner.UID, Epoch: in.owner.Epoch,
 	}
-	released := in.released
-	if released != nil {
-		next.Epoch = max(next.Epoch, released.Epoch)
+	if in.released != nil {
+		next.Epoch = max(next.Epoch, in.released.Epoch)
 	}
 	if in.recorded != nil {
 		// One that takes a unit over begins above the epoch of the one before.
 		next.Epoch = max(next.Epoch, in.recorded.Epoch)
-		if in.recorded.UID != in.owner.UID {
-			if role := releasedRole(in); role != nil {
-				released = role
-			}
+		if in.recorded.UID == in.owner.UID && in.owner.Source != "" && in.owner.Member != nil {
+			released = nil
 		}
-	}
-	if in.recorded != nil && in.recorded.UID == in.owner.UID && in.owner.Source != "" && in.owner.Member != nil {
-		released = nil
 	}
 	return ownership{recorded: next, released: released}
 }
@@ -202,14 +196,6 @@ func goesOn(released *v1alpha2.UnitReleased) string {
 	return fmt.Sprintf("goes on as a replica, read-only, and follows %s:%d", released.UpstreamHost, released.UpstreamPort)
 }
 
-// ownerUID is the UID of the Replication that the status names.
-func (s *state) ownerUID() types.UID {
-	if s.status.Replication == nil {
-		return ""
-	}
-	return s.status.Replication.UID
-}
-
 // released is the role that the agent is told to go on in. One that has an owner again
 // hears only that another member took its place, lest the source that it was goes on
 // until the owner has given it a role.
@@ -218,7 +204,7 @@ func (s *state) released() *agentclient.Released {
 	switch {
 	case r == nil:
 		return nil
-	case s.status.Replication != nil && (r.Role == v1alpha2.ReleasedSource || r.ReplicationUID == s.ownerUID()):
+	case s.status.Replication != nil && (r.Role == v1alpha2.ReleasedSource || r.ReplicationUID == s.status.Replication.UID):
 		return nil
 	}
 	out := &agentclient.Released{ReplicationUID: r.ReplicationUID, Role: agentclient.RoleSource, Epoch: r.Epoch}
