@@ -73,8 +73,11 @@ func ReadHolder(ctx context.Context, calls Lister, unit string) (*v1alpha1.GrpcC
 	return Holder(ofUnit), nil
 }
 
-// Describe a call in progress, in words that stay the same while it runs.
+// Describe a call in progress, in words that stay the same while it runs; empty for none.
 func Describe(call *v1alpha1.GrpcCall) string {
+	if call == nil {
+		return ""
+	}
 	text := fmt.Sprintf("GrpcCall %s (%s)", call.Name, call.Spec.Action)
 	if start := call.Status.StartTime; start != nil {
 		text += ", running since " + start.UTC().Format(time.RFC3339)

@@ -8,7 +8,6 @@ import (
 
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/controller/interlock"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit/podspec"
@@ -38,7 +37,7 @@ func (c *Controller) operation(s *state) string {
 	if !mayOperate(s.pod, s.node) {
 		return ""
 	}
-	return describe(interlock.Holder(c.cfg.Calls.ByIndex(slim.ByTarget, cache.MetaObjectToName(s.unit).String())))
+	return interlock.Describe(interlock.Holder(c.cfg.Calls.ByIndex(slim.ByTarget, cache.MetaObjectToName(s.unit).String())))
 }
 
 // readOperation is operation as the API server knows it now.
@@ -54,14 +53,7 @@ func (c *Controller) readOperation(ctx context.Context, s *state) (string, error
 		// The next sync is when the cache has it too.
 		c.control.Record(s.unit, callsResource, call)
 	}
-	return describe(call), nil
-}
-
-func describe(call *v1alpha1.GrpcCall) string {
-	if call == nil {
-		return ""
-	}
-	return interlock.Describe(call)
+	return interlock.Describe(call), nil
 }
 
 // announce that the pod is being replaced. It is deleted by the next sync, when the

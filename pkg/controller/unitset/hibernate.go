@@ -42,13 +42,6 @@ func isSource(u *observedUnit, members map[string]membership.Membership) bool {
 // Replication's source last: the replicas have received all that it committed by
 // then. None stops while an operation runs on it.
 func planSleep(plan *unitPlan, awake []*observedUnit, members map[string]membership.Membership, operations map[string]*v1alpha1.GrpcCall) {
-	if len(awake) == 0 {
-		return
-	}
-	if i := slices.IndexFunc(awake, func(u *observedUnit) bool { return u.DeletionTimestamp != nil }); i >= 0 {
-		plan.waiting = awake[i]
-		return
-	}
 	next := slices.MaxFunc(awake, func(a, b *observedUnit) int {
 		if a, b := isSource(a, members), isSource(b, members); a != b {
 			if a {

@@ -50,9 +50,4 @@ func isConfigValue(set *v1alpha2.UnitSet, name string) bool {
 }
 
 // wantedUnits is how many units the spec asks for.
-func wantedUnits(set *v1alpha2.UnitSet) int32 {
-	if set.Spec.Units == nil {
-		return 0
-	}
-	return *set.Spec.Units
-}
+func wantedUnits(set *v1alpha2.UnitSet) int32 { return deref(set.Spec.Units) }

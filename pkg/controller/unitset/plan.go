@@ -97,9 +97,14 @@ func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]
 			}
 		}
 	}
-	if hibernating(set) {
+	leaving := slices.IndexFunc(condemned, func(u *observedUnit) bool { return u.DeletionTimestamp != nil })
+	switch {
+	case leaving >= 0:
+		plan.waiting = condemned[leaving]
+	case len(condemned) == 0:
+	case hibernating(set):
 		planSleep(&plan, condemned, members, operations)
-	} else {
+	default:
 		planRemoval(&plan, condemned, members, operations)
 	}
 	return plan
@@ -109,15 +114,6 @@ func planUnits(set *v1alpha2.UnitSet, units []*observedUnit, members map[string]
 // removed only when that has evacuated it: the source may be on it, and the others
 // must hold its data. None is removed while an operation runs on it.
 func planRemoval(plan *unitPlan, condemned []*observedUnit, members map[string]membership.Membership, operations map[string]*v1alpha1.GrpcCall) {
-	if len(condemned) == 0 {
-		return
-	}
-	for _, u := range condemned {
-		if u.DeletionTimestamp != nil {
-			plan.waiting = u
-			return
-		}
-	}
 	highest := slices.MaxFunc(condemned, compareUnits)
 	c := clearanceOf(highest, members[highest.Name], v1alpha1.EvacuationRemove)
 	running := operations[highest.Name] != nil
