@@ -4,6 +4,7 @@
 package unitset
 
 import (
+	"cmp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -48,26 +49,11 @@ func dataHash(data map[string]string) string {
 	return slim.ContentHash([]any{data, map[string][]byte(nil)})
 }
 
-// hasForeignKeys says whether a ConfigMap has keys that are not wanted.
-func hasForeignKeys(have *corev1.ConfigMap, want *corev1ac.ConfigMapApplyConfiguration) bool {
-	for key := range have.Data {
-		if _, wanted := want.Data[key]; !wanted {
-			return true
-		}
-	}
-	return len(have.BinaryData) > 0
-}
-
 // configTemplateRevision is the revision whose configuration templates the set's
 // units get. They share one ConfigMap, so it stays that of the revision they came
 // from until all of them are at the new one: a server must not be given the
 // configuration of a version it does not run.
-func configTemplateRevision(current, update string) string {
-	if current != "" {
-		return current
-	}
-	return update
-}
+func configTemplateRevision(current, update string) string { return cmp.Or(current, update) }
 
 // newConfigValue is the ConfigMap in which the user sets values for one unit. It
 // is created once. The package's defaults are in it as comments only: copied,

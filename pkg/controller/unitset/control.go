@@ -117,11 +117,13 @@ func (c *control) disownRevision(ctx context.Context, set *v1alpha2.UnitSet, r *
 
 // correctConfigMap that has keys which are not wanted.
 func correctConfigMap(have *corev1.ConfigMap, want *corev1ac.ConfigMapApplyConfiguration) *child.Correction {
-	switch {
-	case len(have.BinaryData) > 0:
+	if len(have.BinaryData) > 0 {
 		return &child.Correction{Path: "/binaryData", Value: map[string][]byte{}}
-	case hasForeignKeys(have, want):
-		return &child.Correction{Path: "/data", Value: want.Data}
+	}
+	for key := range have.Data {
+		if _, wanted := want.Data[key]; !wanted {
+			return &child.Correction{Path: "/data", Value: want.Data}
+		}
 	}
 	return nil
 }

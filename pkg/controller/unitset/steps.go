@@ -185,15 +185,20 @@ func (c *Controller) healConfigValues(ctx context.Context, s *state) error {
 		if err != nil {
 			return err
 		}
-		value, err := newConfigValue(s.set, u.Ordinal, data)
-		if err != nil {
-			return err
-		}
-		if _, _, err := c.control.configMaps.Create(ctx, s.set, value); !failures.Tolerate(s.absorb(err)) {
+		if !failures.Tolerate(s.absorb(c.createConfigValue(ctx, s, u.Ordinal, data))) {
 			break
 		}
 	}
 	return failures.Err()
+}
+
+func (c *Controller) createConfigValue(ctx context.Context, s *state, ordinal int32, data *revision.Data) error {
+	value, err := newConfigValue(s.set, ordinal, data)
+	if err != nil {
+		return err
+	}
+	_, _, err = c.control.configMaps.Create(ctx, s.set, value)
+	return err
 }
 
 // createUnits in growing batches: when a quota or a bug refuses units, it costs
@@ -215,11 +220,7 @@ func (c *Controller) createUnits(ctx context.Context, s *state, ordinals []int32
 		data := s.data[name]
 		// Of one that is somebody else's this says so.
 		if !s.ours(s.configMaps[configValueName(unitName(s.set.Name, ordinal))]) {
-			cm, err := newConfigValue(s.set, ordinal, data)
-			if err != nil {
-				return err
-			}
-			if _, _, err := c.control.configMaps.Create(ctx, s.set, cm); err != nil {
+			if err := c.createConfigValue(ctx, s, ordinal, data); err != nil {
 				return err
 			}
 		}
