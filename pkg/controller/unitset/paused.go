@@ -19,17 +19,13 @@ func (s *state) foresee() {
 	if s.found.Has(v1alpha2.ConditionInvalidSpec) {
 		return
 	}
-	decision := decideRevision(s.inputsHash, s.set.Annotations[v1alpha2.AnnotationAdoptRevision], s.revisions, s.candidate)
-	s.available = decision.available
+	decision := s.decide()
 	s.waiting = true
 	if decision.update != nil && !decision.bump {
 		s.useRevision(decision.update)
 	}
-	if decision.cut || decision.bump || decision.waiting {
+	if decision.cut || decision.bump {
 		s.pending = true
-	}
-	if decision.waiting {
-		s.explainWaiting()
 	}
 }
 

@@ -121,11 +121,18 @@ func (s *state) stoppedUnits() int32 {
 	return n
 }
 
-// explainWaiting says why the revision that the spec asks for cannot be made.
-func (s *state) explainWaiting() {
-	for condition, f := range s.missing {
-		s.found.Add(condition, f.Reason, "%s", f.Message)
+// decide which revision units are to have, and say why the one that the spec asks for
+// cannot be made.
+func (s *state) decide() revisionDecision {
+	decision := decideRevision(s.inputsHash, s.set.Annotations[v1alpha2.AnnotationAdoptRevision], s.revisions, s.candidate)
+	s.available = decision.available
+	if decision.waiting {
+		s.waiting, s.pending = true, true
+		for condition, f := range s.missing {
+			s.found.Add(condition, f.Reason, "%s", f.Message)
+		}
 	}
+	return decision
 }
 
 // explainWait says what a unit that will be removed waits for.

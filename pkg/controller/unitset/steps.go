@@ -17,18 +17,14 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/child"
 	"github.com/upmio/unit-operator/pkg/controller/revision"
+	"github.com/upmio/unit-operator/pkg/controller/slim"
 )
 
 // syncRevision settles which revision units are to have, and stores it.
 func (c *Controller) syncRevision(ctx context.Context, s *state) error {
-	decision := decideRevision(s.inputsHash, s.set.Annotations[v1alpha2.AnnotationAdoptRevision], s.revisions, s.candidate)
-	s.available = decision.available
+	decision := s.decide()
 	if decision.update != nil {
 		s.useRevision(decision.update)
-	}
-	if decision.waiting {
-		s.waiting, s.pending = true, true
-		s.explainWaiting()
 	}
 	switch {
 	case decision.bump:
@@ -56,14 +52,12 @@ func (c *Controller) syncRevision(ctx context.Context, s *state) error {
 			return nil
 		}
 		s.waiting, s.pending = waiting, false
-		s.useRevision(&observedRevision{
-			ObjectMeta:  r.ObjectMeta,
-			Number:      r.Revision,
-			InputsHash:  s.inputsHash,
-			ContentHash: s.candidate.hash,
-			Ports:       s.candidate.data.Ports,
-			Package:     s.candidate.data.Package,
-		})
+		stored, err := slim.FromObject(r)
+		if err != nil {
+			return err
+		}
+		cut, _ := newObservedRevision(s.set, stored)
+		s.useRevision(cut)
 		s.data[r.Name] = s.candidate.data
 	}
 	return nil
