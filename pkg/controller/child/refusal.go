@@ -120,3 +120,15 @@ func (f *Failures) Tolerate(err error) bool {
 
 // Err is what was collected, nil for nothing.
 func (f *Failures) Err() error { return errors.Join(f.errs...) }
+
+// Each does something for each of some children; one that fails for itself keeps no other
+// from it.
+func Each[T any](children []T, do func(T) error) error {
+	var failures Failures
+	for _, c := range children {
+		if !failures.Tolerate(do(c)) {
+			break
+		}
+	}
+	return failures.Err()
+}

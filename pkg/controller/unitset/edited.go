@@ -37,17 +37,13 @@ func edited(u *observedUnit) bool {
 // healUnits writes into units again what somebody changed: from their own revisions, with
 // the cpu and memory that they have.
 func (c *Controller) healUnits(ctx context.Context, s *state, pins map[string]string) error {
-	var failures child.Failures
-	for _, u := range s.units {
+	return child.Each(s.units, func(u *observedUnit) error {
 		name := u.Annotations[v1alpha2.AnnotationRevision]
 		if !edited(u) || u.DeletionTimestamp != nil || !revisionNamed(s.revisions, name) {
-			continue
+			return nil
 		}
-		if !failures.Tolerate(c.healUnit(ctx, s, u, name, pins[u.Name])) {
-			break
-		}
-	}
-	return failures.Err()
+		return c.healUnit(ctx, s, u, name, pins[u.Name])
+	})
 }
 
 func (c *Controller) healUnit(ctx context.Context, s *state, u *observedUnit, revision, pin string) error {

@@ -141,14 +141,13 @@ func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 	mayCreate := !s.waiting && s.update != ""
 	plan := planUnits(s.set, s.units, s.members, s.operations, mayCreate)
 
-	var failures child.Failures
-	for _, change := range plan.patch {
-		_, err := c.control.patchUnit(ctx, s.set, change.unit, change.metadata, change.spec)
-		if !failures.Tolerate(s.absorb(err)) {
-			return failures.Err()
-		}
-	}
-	for _, step := range []func() error{
+	return child.Each([]func() error{
+		func() error {
+			return child.Each(plan.patch, func(change unitChange) error {
+				_, err := c.control.patchUnit(ctx, s.set, change.unit, change.metadata, change.spec)
+				return s.absorb(err)
+			})
+		},
 		func() error { return c.createUnits(ctx, s, plan.create, pins) },
 		func() error { return c.healConfigValues(ctx, s) },
 		func() error {
@@ -159,31 +158,25 @@ func (c *Controller) syncUnits(ctx context.Context, s *state) error {
 			return c.healUnits(ctx, s, pins)
 		},
 		func() error { return c.removeUnit(ctx, s, plan) },
-	} {
-		if !failures.Tolerate(step()) {
-			break
-		}
-	}
-	return failures.Err()
+	}, func(step func() error) error { return step() })
 }
 
 // healConfigValues makes the ConfigMaps of values anew that units are without:
 // what was in them is gone, but a unit that waits for one would never start again.
 func (c *Controller) healConfigValues(ctx context.Context, s *state) error {
-	var failures child.Failures
-	for _, u := range s.units {
-		if s.update == "" || u.DeletionTimestamp != nil || u.Ordinal >= wantedUnits(s.set) || s.configMaps[configValueName(u.Name)] != nil {
-			continue
-		}
-		data, err := c.revisionData(ctx, s, s.update)
-		if err != nil {
-			return err
-		}
-		if !failures.Tolerate(s.absorb(c.createConfigValue(ctx, s, u.Ordinal, data))) {
-			break
-		}
+	without := slices.DeleteFunc(slices.Clone(s.units), func(u *observedUnit) bool {
+		return u.DeletionTimestamp != nil || u.Ordinal >= wantedUnits(s.set) || s.configMaps[configValueName(u.Name)] != nil
+	})
+	if s.update == "" || len(without) == 0 {
+		return nil
 	}
-	return failures.Err()
+	data, err := c.revisionData(ctx, s, s.update)
+	if err != nil {
+		return err
+	}
+	return child.Each(without, func(u *observedUnit) error {
+		return s.absorb(c.createConfigValue(ctx, s, u.Ordinal, data))
+	})
 }
 
 func (c *Controller) createConfigValue(ctx context.Context, s *state, ordinal int32, data *revision.Data) error {
@@ -284,13 +277,9 @@ func (c *Controller) removeUnit(ctx context.Context, s *state, plan unitPlan) er
 
 // syncHistory deletes old revisions that nothing uses.
 func (c *Controller) syncHistory(ctx context.Context, s *state) error {
-	var failures child.Failures
-	for _, r := range surplusRevisions(s.revisions, s.units, s.update, s.current) {
-		if !failures.Tolerate(c.control.revisions.Delete(ctx, s.set, r.Name, r.UID, "no unit uses it and newer ones are kept", nil)) {
-			break
-		}
-	}
-	return failures.Err()
+	return child.Each(surplusRevisions(s.revisions, s.units, s.update, s.current), func(r *observedRevision) error {
+		return c.control.revisions.Delete(ctx, s.set, r.Name, r.UID, "no unit uses it and newer ones are kept", nil)
+	})
 }
 
 // revisionData is what a revision stores, read at most once a sync.
