@@ -64,7 +64,7 @@ func noSpace(fs *unix.Statfs_t, storage, claim string) string {
 	free, total := int64(fs.Bavail)*fs.Bsize, int64(fs.Blocks)*fs.Bsize //nolint:gosec // file systems are smaller
 	var lack string
 	switch {
-	case free < leastSpace:
+	case total > 0 && free < leastSpace: // some file systems do not say their size
 		lack = fmt.Sprintf("%d of %d bytes are free", free, total)
 	case fs.Files > 0 && fs.Ffree == 0:
 		lack = fmt.Sprintf("all of its %d inodes are used", fs.Files)

@@ -117,10 +117,14 @@ func (c *Controller) Enqueue(key cache.ObjectName) { c.loop.Enqueue(key) }
 // for.
 const returnGrace = 5 * time.Minute
 
-// end of what has lasted since then and may last for the limit.
+// end of what has lasted since then and may last for the limit. The grace is counted by
+// what has passed since the start: a machine that comes back may set its clock late.
 func (c *Controller) end(since time.Time, limit time.Duration) time.Time {
-	end, earliest := since.Add(limit), c.started.Add(min(limit, returnGrace))
-	if end.Before(earliest) {
+	end, grace := since.Add(limit), min(limit, returnGrace)-c.cfg.Clock.Since(c.started)
+	if grace <= 0 {
+		return end
+	}
+	if earliest := c.cfg.Clock.Now().Add(grace); end.Before(earliest) {
 		return earliest
 	}
 	return end

@@ -54,6 +54,7 @@ func (d *decision) decide() {
 			d.requeue(workInterval)
 		}
 	case d.blind():
+		d.agentAway()
 		d.state(Blind, ReasonBlind, "no member's agent answers the operator, which says nothing about the servers; nothing is done until one does")
 		d.requeue(5 * time.Second)
 	case d.Recorded.Source == "":

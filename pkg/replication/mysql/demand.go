@@ -29,17 +29,33 @@ func (d *decision) demand() bool {
 		return false
 	}
 	if !failing {
-		d.mem.FailingSince, d.mem.AgentAway = time.Time{}, false
+		d.mem.FailingSince, d.mem.AwaySince = time.Time{}, time.Time{}
 		return d.demandSwitchover()
 	}
-	back := d.mem.AgentAway && s != nil && s.reachable()
-	d.mem.AgentAway = s != nil && !s.reachable()
-	if d.mem.FailingSince.IsZero() || back && !s.answers() && !s.Seen.Down {
-		// An agent that is back, and has not heard of its server yet, says nothing about the
-		// time in which it was away.
-		d.mem.FailingSince = d.Now
+	if d.mem.FailingSince.IsZero() {
+		d.mem.FailingSince, d.mem.AwaySince = d.Now, time.Time{}
+	}
+	switch {
+	case s == nil:
+	case !s.reachable():
+		d.agentAway()
+	case !d.mem.AwaySince.IsZero():
+		if !s.answers() && !s.Seen.Down {
+			// An agent that is back, and has not heard of its server yet, says nothing about
+			// the time in which it was away. What it said before counts: one that is away
+			// every few seconds, before a server that hangs, keeps it from no failover.
+			d.mem.FailingSince = d.mem.FailingSince.Add(d.Now.Sub(d.mem.AwaySince))
+		}
+		d.mem.AwaySince = time.Time{}
 	}
 	return d.demandFailover()
+}
+
+// agentAway remembers since when the source's agent says nothing.
+func (d *decision) agentAway() {
+	if d.mem.AwaySince.IsZero() {
+		d.mem.AwaySince = d.Now
+	}
 }
 
 // requested is the member that somebody asks to be the source and that is not; empty:
@@ -126,16 +142,21 @@ func (d *decision) demandFailover() bool {
 // nothing at first, and may not have come to look at its server when it does.
 func (d *decision) unproven(to string) (reason, message string) {
 	s := d.source
-	if s == nil || s.answers() || s.reachable() && s.Seen.Down {
+	if s == nil || s.answers() || s.reachable() && s.Seen.Down || d.podEnded(s) {
 		return "", ""
+	}
+	wait := unansweredTime
+	if f := d.Request.Failover; f.Enabled {
+		// Else another member were made the source first, as nobody asked for.
+		wait = min(wait, f.Delay)
 	}
 	if !s.reachable() && d.alive() != "" {
 		return ReasonUnreachable, "the role passes to " + to + ", which is asked for, when the agent of " + s.Name +
 			" answers again; if it never will, annotate the replication with unit-operator.io/force-promote"
 	}
-	if since := d.Now.Sub(d.mem.FailingSince); since < unansweredTime {
-		d.requeue(unansweredTime - since)
-		return ReasonDelay, to + " is asked for, and replaces " + s.Name + " when nobody has heard of it for " + lasting(unansweredTime)
+	if since := d.Now.Sub(d.mem.FailingSince); since < wait {
+		d.requeue(wait - since)
+		return ReasonDelay, to + " is asked for, and replaces " + s.Name + " when nobody has heard of it for " + lasting(wait)
 	}
 	return "", ""
 }

@@ -126,3 +126,40 @@ func TestAnAgentThatIsBackAndHasNotLookedBeginsTheDelayAnew(t *testing.T) {
 		})
 	}
 }
+
+// A server hangs, and its agent is away each other time that it is asked, as one that waits
+// for a server that hangs may seem to be: the time in which it says so adds up.
+func TestAnAgentThatIsAwayNowAndThenKeepsNoServerThatHangs(t *testing.T) {
+	memory := with(healthy(3)).Memory
+	for after := time.Duration(0); after < 2*time.Minute; after += 4 * time.Second {
+		v := with(healthy(3), enabled, deaf(1), deaf(2), unlooked(0))
+		if after%(12*time.Second) == 8*time.Second {
+			v = with(healthy(3), enabled, deaf(1), deaf(2), away(0))
+		}
+		v.Memory, v.Now = memory, v.Now.Add(after)
+		p := Decide(v)
+		if got := line(p); got == "InOperation/Fencing save Begin failover-8-SourceFailed u0->" {
+			if after < 30*time.Second {
+				t.Errorf("already after %v", after)
+			}
+			return
+		}
+		memory = p.Memory
+	}
+	t.Error("it is never replaced")
+}
+
+// Nobody saw the source while no agent could be asked.
+func TestATimeInWhichNoAgentAnswersIsNoFailure(t *testing.T) {
+	v := with(healthy(3), enabled, unlooked(0))
+	p := Decide(v)
+	blind := with(healthy(3), enabled, away(0), away(1), away(2))
+	for range 3 {
+		blind.Memory, blind.Now = p.Memory, v.Now.Add(time.Second)
+		p = Decide(blind)
+	}
+	v.Memory, v.Now = p.Memory, v.Now.Add(time.Minute)
+	if got := line(Decide(v)); got != "SourceFailed/SourceFailed" {
+		t.Errorf("got %s", got)
+	}
+}

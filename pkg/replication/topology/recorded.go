@@ -119,8 +119,8 @@ type Memory struct {
 	// FailingSince is when the source was first seen failing, BlockedSince when its
 	// commits were first seen waiting for members that are not there.
 	FailingSince, BlockedSince time.Time
-	// AgentAway: when it was last seen failing, it was its agent that did not answer.
-	AgentAway bool
+	// AwaySince is since when the agent of a failing source does not answer; zero: it does.
+	AwaySince time.Time
 	// NotBefore is when an operation that was refused or taken back is tried again.
 	NotBefore time.Time
 	// Refusal is why it was, in words.

@@ -52,7 +52,8 @@ func (k *killer) close() {
 }
 
 // run the statement. It is ended, and waited for, when ctx ends or look returns why it must
-// not go on. One that the server does not end is left to it.
+// not go on: what it writes is removed then. After ctx has ended, a statement that the server
+// does not end is left to it, for nothing is removed before endClones has seen its end.
 func (k *killer) run(ctx context.Context, statement string, look func() error) error {
 	// The driver would leave the statement running on its own: it is ended by KILL.
 	running, leave := context.WithCancel(context.WithoutCancel(ctx))
@@ -89,7 +90,7 @@ func (k *killer) run(ctx context.Context, statement string, look func() error) e
 		if why == nil {
 			continue
 		}
-		if late == nil {
+		if late == nil && ctx.Err() != nil {
 			late = time.After(k.most)
 		}
 		// Again each time: the first may have come before the statement.

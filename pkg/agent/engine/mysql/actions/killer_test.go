@@ -11,6 +11,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,6 +199,22 @@ func TestACopyIsEndedWhenALookSaysSo(t *testing.T) {
 	}
 	if err := copyOf(t, b, look, nil); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What a copy writes is removed when it failed: not while it still writes.
+func TestACopyThatMustNotGoOnIsWaitedFor(t *testing.T) {
+	b := newBusyServer()
+	b.deaf = true
+	full := errors.New("the volume is full")
+	var ended atomic.Bool
+	time.AfterFunc(200*time.Millisecond, func() {
+		ended.Store(true)
+		close(b.killed)
+	})
+	err := copyOf(t, b, func() error { return full }, func(k *killer) { k.most = time.Millisecond })
+	if !errors.Is(err, full) || !ended.Load() {
+		t.Errorf("got %v, the copy has ended: %t", err, ended.Load())
 	}
 }
 
