@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The flows on real nodes with real databases: brings the test bed up, runs
 # test/e2e, tears it down. KEEP=1 leaves it up. Arguments go to go test, for
-# example: hack/e2e.sh -run TestPostgreSQL
+# example: hack/e2e.sh -run TestPostgreSQL; -moments strikes in all moments, not in half of them.
 # With KUBECONFIG set it runs on that cluster instead; UNIT_OPERATOR_VERSIONS (JSON
 # of type to version) and UNIT_OPERATOR_AGENT_IMAGE then say what is there.
 set -euo pipefail

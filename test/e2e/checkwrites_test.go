@@ -23,7 +23,7 @@ import (
 
 // What make check-writes asks for; the defaults are the short form that make e2e runs.
 var (
-	writesRounds = flag.Int("rounds", 10, "of check-writes: how many rounds")
+	writesRounds = flag.Int("rounds", 5, "of check-writes: how many rounds")
 	writesSeed   = flag.Uint64("seed", 1, "of check-writes: which faults strike whom, and when")
 	writesFaults = flag.String("faults", "", "of check-writes: a list with commas; all if empty")
 	writesMode   = flag.String("mode", string(v1alpha1.MysqlReplicationSemiSync), "of check-writes: rpl_semi_sync, in which a lost row is a failure, or rpl_async, in which it is reported")
