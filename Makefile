@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X github.com/upmio/unit-operator/pkg/version.Version=$(VERSION
 # once (some 20 minutes, see hack/budget.sh). They are ceilings for a slow
 # machine, which needs some 80 minutes for all of them and a quick one 50. make ci fails if
 # one takes longer.
-BUDGET_VERIFY ?= 200
+BUDGET_VERIFY ?= 300
 BUDGET_TEST ?= 1200
 BUDGET_TEST_SERVERS ?= 2000
 BUDGET_E2E ?= 2700
