@@ -5,6 +5,7 @@ package postgresql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -121,12 +122,24 @@ func (m *member) promote(record engine.RoleRecord) {
 	}
 }
 
+// follow asks again while it is told ErrNotYet, as the operator does: a server that has
+// just started replays its own WAL first.
 func (m *member) follow(source *member) {
 	m.t.Helper()
 	m.record = source.following()
-	if err := m.e.Follow(m.ctx(), m.record, channelAccount, ""); err != nil {
+	if err := m.tryFollow(source); err != nil {
 		m.t.Fatalf("%s: Follow: %v", m.name, err)
 	}
+}
+
+// tryFollow returns the first answer that is not ErrNotYet.
+func (m *member) tryFollow(source *member) (err error) {
+	m.t.Helper()
+	m.eventually("it replays its own WAL", func() bool {
+		err = m.e.Follow(m.ctx(), source.following(), channelAccount, "")
+		return !errors.Is(err, engine.ErrNotYet)
+	})
+	return err
 }
 
 // stop by the plan; killed members fail the test.
