@@ -28,6 +28,13 @@ func (d *decision) demand() bool {
 		}
 		return false
 	}
+	stopped := failing && s != nil && !s.answers() && s.StoppedByUser
+	if d.mem.Stopped && !stopped {
+		// That was no failure: the delay of one that comes after it begins with that. An agent
+		// that is away may be the first sign of one, for kubelets and replicas notice later.
+		d.mem.FailingSince = time.Time{}
+	}
+	d.mem.Stopped = stopped
 	if !failing {
 		d.mem.FailingSince, d.mem.AwaySince = time.Time{}, time.Time{}
 		return d.demandSwitchover()
@@ -113,11 +120,6 @@ func (d *decision) evacuates(m *Member) bool {
 func (d *decision) demandFailover() bool {
 	d.requeue(workInterval)
 	d.sayFailing()
-	if d.plan.State == SourceStoppedByUser {
-		// That is no failure: the delay of one that comes after it begins with that. An agent
-		// that is away may be the first sign of one, for kubelets and replicas notice later.
-		d.mem.FailingSince = time.Time{}
-	}
 	waits := !d.mem.NotBefore.IsZero() && d.Now.Before(d.mem.NotBefore)
 	if waits {
 		d.find("", ReasonDelay, "the last attempt was taken back: "+d.mem.Refusal)

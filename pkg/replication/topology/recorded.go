@@ -121,6 +121,8 @@ type Memory struct {
 	FailingSince, BlockedSince time.Time
 	// AwaySince is since when the agent of a failing source does not answer; zero: it does.
 	AwaySince time.Time
+	// Stopped: the source was last seen stopped by a user.
+	Stopped bool
 	// NotBefore is when an operation that was refused or taken back is tried again.
 	NotBefore time.Time
 	// Refusal is why it was, in words.
