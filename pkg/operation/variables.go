@@ -77,8 +77,8 @@ func canonicalVariable(typ, name string) string {
 }
 
 // owned variables, by type, as globs: what decides who may write, who replicates
-// from whom, where the server listens, where its files are and whom it trusts.
-// Replications, the configuration and the agent write them.
+// from whom, where the server listens, where its files are, whom it trusts, and that what it
+// logs reaches its container. Replications, the configuration and the agent write them.
 var owned = map[string][]string{
 	MySQL: {
 		"read_only", "super_read_only", "offline_mode", "innodb_read_only",
@@ -96,7 +96,7 @@ var owned = map[string][]string{
 		"primary_conninfo", "primary_slot_name", "synchronous_standby_names", "cluster_name",
 		"restore_command", "archive_cleanup_command", "recovery_*", "default_transaction_read_only", "transaction_read_only", "hot_standby", "in_hot_standby",
 		"port", "listen_addresses", "unix_socket_*",
-		"data_directory", "config_file", "hba_file", "ident_file", "external_pid_file", "log_directory", "stats_temp_directory",
+		"data_directory", "config_file", "hba_file", "ident_file", "external_pid_file", "logging_collector", "log_directory", "stats_temp_directory",
 		"ssl", "ssl_*",
 	},
 	ProxySQL: {

@@ -56,6 +56,7 @@ func TestVariablesOfARealServer(t *testing.T) {
 				{"primary_conninfo", "password=hunter2secret", "OwnedVariable"},
 				{"synchronous_standby_names", "*", "OwnedVariable"},
 				{"ssl", "off", "OwnedVariable"},
+				{"logging_collector", "on", "OwnedVariable"},
 				{"shared_preload_libraries", "pg_stat_statments", "Refused"},
 				{"session_preload_libraries", "$libdir/nowhere", "Refused"},
 			} {
