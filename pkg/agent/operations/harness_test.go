@@ -82,6 +82,8 @@ type bench struct {
 	desired *desired
 	actions map[string]Action
 	files   state.Files
+	// before an action begins; nil: nothing.
+	before func(context.Context, Op)
 
 	m   *Manager
 	end func()
@@ -103,7 +105,7 @@ func newBench(t *testing.T, action Action) *bench {
 // start starts an agent.
 func (b *bench) start() {
 	ctx, cancel := context.WithCancel(context.Background())
-	b.m = New(Options{Env: b.unit.Env, Files: b.files, Actions: b.actions, Desired: b.desired, Clock: b.clock})
+	b.m = New(Options{Env: b.unit.Env, Files: b.files, Actions: b.actions, Desired: b.desired, Clock: b.clock, AwaitServer: b.before})
 	b.m.Open(ctx)
 	done := make(chan struct{})
 	go func() {

@@ -43,6 +43,8 @@ type Options struct {
 	Actions map[string]Action
 	// Desired is desired.json, for the holds of operations.
 	Desired DesiredWriter
+	// AwaitServer, if set, is called before an action begins.
+	AwaitServer func(ctx context.Context, op Op)
 	// Clock is clock.RealClock outside tests.
 	Clock clock.Clock
 	// Observe, if set, is told of every outcome.
@@ -116,6 +118,9 @@ type Info struct {
 func New(opts Options) *Manager {
 	if opts.Observe == nil {
 		opts.Observe = func(string, journal.State, time.Duration) {}
+	}
+	if opts.AwaitServer == nil {
+		opts.AwaitServer = func(context.Context, Op) {}
 	}
 	return &Manager{
 		opts: opts, clock: opts.Clock, kick: make(chan struct{}, 1),

@@ -159,6 +159,9 @@ func (r *run) attempt(ctx context.Context) (again bool) {
 
 	var result map[string]string
 	err := r.guard(ctx, func() (err error) {
+		if phase == "" {
+			r.m.opts.AwaitServer(runContext, r)
+		}
 		result, err = r.action.Run(runContext, r)
 		return err
 	})

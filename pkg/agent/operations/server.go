@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"k8s.io/utils/clock"
 
@@ -17,10 +16,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/journal"
 	"github.com/upmio/unit-operator/pkg/agent/state"
 )
-
-// lookInterval is how often the server is looked at where no file tells: whether it
-// answers, whether supervise has gone.
-const lookInterval = 500 * time.Millisecond
 
 // NewServer is the Server of an agent.
 func NewServer(env engine.Env, eng engine.Engine, store *state.Store, files state.Files, desired DesiredWriter, c clock.Clock) Server {
@@ -130,27 +125,6 @@ func mine(op Op) (*run, error) {
 		return r, nil
 	}
 	return nil, fmt.Errorf("operation %s is none of this agent's", op.ID())
-}
-
-// await looks until it is so, whenever supervise says something and in between.
-func (s *server) await(ctx context.Context, look func(context.Context) (bool, error)) error {
-	watchContext, cancel := context.WithCancel(ctx)
-	defer cancel()
-	changed := state.Watch(watchContext, s.env.StateDir, state.ObservedFile)
-	for {
-		if done, err := look(ctx); done || err != nil {
-			return err
-		}
-		timer := s.clock.NewTimer(lookInterval)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-changed:
-		case <-timer.C():
-		}
-		timer.Stop()
-	}
 }
 
 // down says whether no server runs and none will start. The hold is on disk: supervise

@@ -138,6 +138,7 @@ func newManager(opts Options, store *state.Store, unit *unitService, m *metrics)
 	}
 	return operations.New(operations.Options{
 		Env: opts.Env, Files: opts.Files, Actions: actions, Desired: unit.keeper, Clock: clock.RealClock{}, Observe: m.observeOperation,
+		AwaitServer: operations.AwaitServer(opts.Env, opts.Engine, store, clock.RealClock{}),
 	})
 }
 
