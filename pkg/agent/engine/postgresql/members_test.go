@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -190,12 +191,18 @@ func (m *member) observe() engine.Replication {
 	return r
 }
 
-// streaming waits until the member receives from source.
+// streaming waits until the member receives from source and source says so too: a receiver
+// is streaming by its own word as soon as it is connected.
 func (m *member) streaming(source *member) {
 	m.t.Helper()
 	m.eventually("it does not receive", func() bool {
 		r := m.observe().PostgreSQL.Receiver
 		return r != nil && r.Status == "streaming" && r.Port == source.env.SQLPort
+	})
+	m.eventually("its source does not send", func() bool {
+		return slices.ContainsFunc(source.observe().PostgreSQL.Standbys, func(s engine.PostgreSQLStandby) bool {
+			return s.ApplicationName == m.name && s.State == "streaming"
+		})
 	})
 }
 

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
@@ -87,6 +87,11 @@ func TestRolesOnRealServer(t *testing.T) {
 			if err := a.e.SetDurability(a.ctx(), a.record); err != nil {
 				t.Fatal(err)
 			}
+			// Each process of the server takes up the configuration when it comes to it.
+			a.eventually("its standbys are not waited for", func() bool {
+				got := a.observe().PostgreSQL
+				return got.SynchronousStandbyNames != "" && !slices.ContainsFunc(got.Standbys, func(s engine.PostgreSQLStandby) bool { return s.SyncState != "quorum" })
+			})
 			for name, call := range map[string]func() error{
 				"Follow":       func() error { return a.e.Follow(a.ctx(), b.following(), channelAccount, "") },
 				"StopReceiver": func() error { return a.e.StopReceiver(a.ctx()) },
@@ -107,20 +112,21 @@ func TestRolesOnRealServer(t *testing.T) {
 			if did, err := a.e.Tend(a.ctx(), a.record, channelAccount); err != nil || len(did) != 1 {
 				t.Errorf("Tend did %v, %v", did, err)
 			}
-			if got := a.observe().PostgreSQL.SynchronousStandbyNames; got != `ANY 1 ("set-b","set-c")` {
-				t.Errorf("got %s", got)
-			}
+			a.eventually("it is not in force in another session", func() bool {
+				return a.observe().PostgreSQL.SynchronousStandbyNames == `ANY 1 ("set-b","set-c")`
+			})
 		})
 		t.Run("a foreign standby that does not answer is cut off before the stop", func(t *testing.T) {
 			frozen(t, a, c)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			if err := a.e.Close(ctx); err != nil {
 				t.Error(err)
 			}
-			// The connection is told to end, and takes its time.
+			// The connection is told to end, and takes its time. That of a standby which has
+			// answered too late was ended too, and is made again.
 			a.eventually("it is connected", func() bool {
-				return a.value("SELECT string_agg(application_name, ' ') FROM pg_stat_replication") == "set-b"
+				return a.value("SELECT string_agg(application_name || ' ' || state, ', ') FROM pg_stat_replication") == "set-b streaming"
 			})
 		})
 
@@ -187,6 +193,10 @@ func TestRolesOnRealServer(t *testing.T) {
 			c.streaming(b)
 			c.sql("SELECT pg_wal_replay_pause()")
 			b.sql("INSERT INTO t VALUES (5)")
+			// It pauses before the first record that it gets.
+			c.eventually("replay is not paused", func() bool {
+				return c.value("SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn() AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event LIKE 'RecoveryWal%')") == "true"
+			})
 			if err := c.e.StopReceiver(c.ctx()); err != nil {
 				t.Error(err)
 			}
@@ -200,6 +210,9 @@ func TestRolesOnRealServer(t *testing.T) {
 				}
 			}
 			b.sql("ALTER TABLE t ADD COLUMN held text", "INSERT INTO t VALUES (6)")
+			c.eventually("replay is not held up", func() bool {
+				return c.value("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'startup' AND wait_event_type = 'Lock'") == "1"
+			})
 			if err := c.e.StopReceiver(c.ctx()); err != nil {
 				t.Error(err)
 			}
@@ -234,10 +247,12 @@ func TestRolesOnRealServer(t *testing.T) {
 		t.Run("a delayed standby says that it must be restarted to stop receiving", func(t *testing.T) {
 			c.streaming(b)
 			c.sql("ALTER SYSTEM SET recovery_min_apply_delay = '1h'", "SELECT pg_reload_conf()")
-			b.sql("CREATE TABLE delayed (i int)")
+			// What it gets before it has taken the delay up is replayed at once.
 			c.eventually("it does not delay", func() bool {
+				b.sql("SELECT pg_logical_emit_message(true, 'test', 'x')")
 				return c.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'RecoveryApplyDelay'") == "1"
 			})
+			b.sql("CREATE TABLE delayed (i int)")
 			if err := c.e.StopReceiver(c.ctx()); !errors.Is(err, engine.ErrMustRestart) {
 				t.Fatalf("got %v", err)
 			}
@@ -310,68 +325,7 @@ func frozen(t *testing.T, source, standby *member) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
-	source.sql("INSERT INTO t SELECT 0 WHERE false")
-}
-
-// A client whose commit waits for a standby gets an error, never OK, however the
-// server ends, and what comes back is what the record says.
-func TestWaitingCommitsOnRealServer(t *testing.T) {
-	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
-		m := newMember(t, box, "waits", 5440)
-		record := asSource(engine.DurabilitySync, 1, "absent")
-		m.source(record)
-		if _, err := m.e.Tend(m.ctx(), record, channelAccount); err != nil {
-			t.Errorf("the agent waits for a standby: %v", err)
-		}
-		for _, tc := range []struct {
-			name string
-			end  func()
-		}{
-			{"fast", func() { m.stop(engine.StopFence) }},
-			{"immediate", func() {
-				if err := syscall.Kill(m.server.Pid(), syscall.SIGQUIT); err != nil {
-					t.Fatal(err)
-				}
-				m.server.Exit()
-				m.gone()
-			}},
-			{"SIGKILL", m.kill},
-		} {
-			t.Run(tc.name, func(t *testing.T) {
-				done := make(chan error, 3)
-				for range cap(done) {
-					conn := m.client()
-					go func() { done <- writes(t.Context(), conn) }()
-				}
-				m.eventually("nobody waits", func() bool {
-					return m.value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == "3"
-				})
-				tc.end()
-				for range cap(done) {
-					if err := <-done; err == nil {
-						t.Error("a commit that no standby has was acknowledged")
-					}
-				}
-				// As the source it has its durability in force before the first client.
-				m.start(record)
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				if err := writes(ctx, m.client()); err == nil {
-					t.Error("the first client's commit was acknowledged")
-				}
-			})
-		}
-		m.kill()
-		m.start(asIsolated)
-		m.isolated()
-		m.server.Stop()
-	})
-}
-
-// writes commits something.
-func writes(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, 'test', 'x')")
-	return err
+	source.sql("SELECT pg_logical_emit_message(true, 'test', 'x')")
 }
 
 // A standby starts although its configuration allows less than its primary's did.
