@@ -253,17 +253,28 @@ func (b *Box) Run(t *testing.T, name string, args ...string) (string, error) {
 // NoProcesses fails if anything but the test runs in the box.
 func NoProcesses(t *testing.T) {
 	t.Helper()
+	for _, stat := range processes(t) {
+		t.Errorf("a process was left: %.80s", stat)
+	}
+}
+
+// processes of the box that live, but for the test, with their /proc/PID/stat.
+func processes(t *testing.T) map[int][]byte {
+	t.Helper()
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		t.Fatal(err)
 	}
+	living := map[int][]byte{}
 	for _, e := range entries {
-		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
-		if e.Name() == "1" || err != nil || e.Name() == "self" || e.Name() == "thread-self" {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		if i := bytes.LastIndexByte(stat, ')'); i > 0 && !bytes.HasPrefix(stat[i:], []byte(") Z")) {
-			t.Errorf("a process was left: %.80s", stat)
+		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		if i := bytes.LastIndexByte(stat, ')'); err == nil && i > 0 && !bytes.HasPrefix(stat[i:], []byte(") Z")) {
+			living[pid] = stat
 		}
 	}
+	return living
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -94,10 +95,22 @@ func (b *Box) CrashInitialize(t *testing.T, e engine.Engine, start engine.Start,
 			t.Fatal(err)
 		}
 		agent := b.spawnInitialize(t, start)
+		begun, ended := time.Now(), make(chan error, 1)
+		go func() { ended <- agent.Wait() }()
 		delay := time.Duration(random.Int64N(int64(takes)))
-		time.Sleep(delay)
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatalf("initialising without a crash: %v", err)
+			}
+			// The machine is less busy than when it was measured: the next crash comes earlier.
+			takes = time.Since(begun)
+			t.Logf("complete after %v, before a crash at %v", takes, delay)
+			continue
+		case <-time.After(delay):
+		}
 		Crash(t)
-		if agent.Wait() != nil {
+		if <-ended != nil {
 			crashed++
 		}
 		data, err := e.Inspect(t.Context())
@@ -120,14 +133,29 @@ func (b *Box) CrashInitialize(t *testing.T, e engine.Engine, start engine.Start,
 	}
 }
 
-// Crash kills every process in the box but the test, as the end of a pod does.
+// Crash kills every process in the box but the test, as the end of a pod does, and waits
+// until they are gone: nothing of a pod that has ended runs beside the next one.
 func Crash(t *testing.T) {
 	t.Helper()
 	if os.Getpid() != 1 {
 		t.Fatal("a crash needs a process namespace of its own")
 	}
+	killed := processes(t)
 	if err := syscall.Kill(-1, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		left := processes(t)
+		maps.DeleteFunc(left, func(pid int, _ []byte) bool {
+			// The box's keeper is another user's, and stays.
+			return killed[pid] == nil || errors.Is(syscall.Kill(pid, 0), syscall.EPERM)
+		})
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("killed and not gone: %q", slices.Collect(maps.Values(left)))
+		}
 	}
 }
 
