@@ -68,7 +68,7 @@ func life(t *testing.T, box *enginetest.Box, s server) {
 	defer db.Close()
 	if s.keeps {
 		statement(t, db, "CREATE DATABASE kept")
-		if got := p.status(); got.GetData().GetVirgin() {
+		if got := p.waitState(agentv1.ServerState_SERVER_STATE_RUNNING); got.GetData().GetVirgin() {
 			t.Errorf("still virgin after a write: %v", got.GetData())
 		}
 	}
@@ -117,6 +117,8 @@ func life(t *testing.T, box *enginetest.Box, s server) {
 		if status := p.supervise.wait(); status != 137 {
 			t.Errorf("exit status %d, want 137", status)
 		}
+		// A container is started again when nothing of it is left.
+		agenttest.Eventually(t, "the end of all of its processes", func() bool { return len(commandLines(t)) == 1 }, func() any { return commandLines(t) })
 		p.supervise = p.start("supervise")
 		p.waitReady()
 		query(t, db, s.session)

@@ -65,14 +65,13 @@ func set(t *testing.T, conn *pgx.Conn, setting string) error {
 func eventually(t *testing.T, conn *pgx.Conn, query, want string) {
 	t.Helper()
 	var got string
-	for range 500 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if err := conn.QueryRow(t.Context(), query).Scan(&got); err != nil {
 			t.Fatalf("%s: %v", query, err)
 		}
 		if got == want {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("%s: got %q, want %q", query, got, want)
 }
