@@ -19,7 +19,7 @@ var portraitSkips = []string{"pg_statistic", "pg_statistic_ext_data", "pg_depend
 // portraitVolatile are columns that a copy need not have alike: places of files, hints,
 // and counts of what was dropped since.
 var portraitVolatile = []string{
-	"pg_class.reltoastrelid", "pg_class.relpages", "pg_class.reltuples", "pg_class.relallvisible", "pg_class.relhasindex", "pg_class.relhasrules", "pg_class.relhastriggers",
+	"pg_class.reltoastrelid", "pg_class.relpages", "pg_class.reltuples", "pg_class.relallvisible", "pg_class.relallfrozen", "pg_class.relhasindex", "pg_class.relhasrules", "pg_class.relhastriggers",
 	"pg_class.relhassubclass", "pg_attribute.attcacheoff", "pg_attribute.atthasmissing", "pg_attribute.attmissingval", "pg_index.indcheckxmin",
 	"pg_database.datcollversion", "pg_collation.collversion",
 	// A dump makes partitions as tables of their own, and attaches them.
