@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/upmio/unit-operator/pkg/agent/agenttest"
 	"github.com/upmio/unit-operator/pkg/agent/backup"
 	"github.com/upmio/unit-operator/pkg/agent/backup/cli"
 	"github.com/upmio/unit-operator/pkg/agent/engine"
@@ -222,7 +223,11 @@ func TestAVerificationBesideWritersHasNoFalseAlarmAndLeavesNothingWhenCancelledO
 		p.sql("postgres", "CREATE SUBSCRIPTION follows CONNECTION 'host=127.0.0.1 port="+upstream.port+" dbname=x' PUBLICATION p WITH (connect = false, slot_name = 's')", "ALTER SUBSCRIPTION follows ENABLE")
 		p.sql("postgres", "CREATE TABLE still AS SELECT i, 'row ' || i AS v FROM generate_series(1, 50000) i", "CREATE TABLE busy AS TABLE still", "CREATE TABLE queue AS SELECT 1 AS i")
 		write := func() {
+			const counted = "SELECT pg_stat_get_tuples_inserted('queue'::regclass)"
+			before := p.value("postgres", counted)
 			p.sql("postgres", "UPDATE busy SET v = v || 'x'", "DELETE FROM busy WHERE i = (SELECT min(i) FROM busy)", "INSERT INTO queue VALUES (2)")
+			// A session tells what it has changed when it ends, after its client has gone.
+			agenttest.Eventually(t, "the changes are counted", func() bool { return p.value("postgres", counted) != before })
 		}
 		for name, params := range map[string]operation.Params{"logical": plainLogical(t.TempDir()), "physical": plainPhysical(t.TempDir(), operation.Full)} {
 			t.Run(name, func(t *testing.T) {
