@@ -167,8 +167,8 @@ type Replicator interface {
 	// Tend is called about once a second on a running server with a role: it restarts
 	// receivers whose error is not one of data, cuts off receivers that are no
 	// members of the source's durability, frees a commit whose acknowledgement was
-	// lost, and keeps one connection open so that a fence finds one. It returns what
-	// it did, for the log.
+	// lost, has an open source run the events that the former one ran, and keeps one
+	// connection open so that a fence finds one. It returns what it did, for the log.
 	Tend(ctx context.Context, record RoleRecord, channel ChannelAccount) ([]string, error)
 }
 

@@ -15,6 +15,8 @@
 //   - A source has its durability in force before it is opened, and is closed before it
 //     is sent SIGTERM: a shutdown, and semi-synchronous replication switched off,
 //     acknowledge every commit that waits. One that cannot be closed is killed.
+//   - Events run on an open source only, and those that ran on the former one. Their
+//     states are altered without the binary log; which do not run is recorded in it.
 //   - A replication channel is changed only when nothing in its relay log is needed,
 //     and its password is given at each start of the receiver, never stored.
 //   - What the agent owns is on the command line, which wins over the

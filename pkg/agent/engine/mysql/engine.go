@@ -37,6 +37,7 @@ type Engine struct {
 
 	acknowledgements acknowledgements
 	lingering        lingering
+	scheduling       scheduling
 }
 
 var _ engine.Engine = (*Engine)(nil)

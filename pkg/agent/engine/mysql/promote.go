@@ -228,8 +228,8 @@ func (e *Engine) channelAccountWorks(ctx context.Context, v version, c engine.Ch
 	return err == nil
 }
 
-// Open implements engine.Replicator. Events run last: what they write is as durable as
-// the rest.
+// Open implements engine.Replicator. Tend has events run: clients need not wait until each
+// of them is as it was.
 func (e *Engine) Open(ctx context.Context, record engine.RoleRecord) error {
 	db, v, err := e.controlVersion(ctx)
 	if err != nil {
@@ -252,14 +252,8 @@ func (e *Engine) Open(ctx context.Context, record engine.RoleRecord) error {
 		}
 	}
 	e.lingering.opened()
-	if o.EventScheduler {
-		return nil
-	}
-	wanted, err := e.wantsEvents(ctx, v)
-	if err != nil || !wanted {
-		return err
-	}
-	return execControl(ctx, db, "SET GLOBAL event_scheduler = ON")
+	e.scheduling.opened()
+	return nil
 }
 
 // wantsEvents is what the configuration says of the event scheduler, which starts

@@ -38,6 +38,7 @@ func (e *Engine) control() (*sql.DB, error) {
 	defer e.mu.Unlock()
 	if e.controlDB == nil {
 		db, err := e.openWith(map[string]string{
+			"autocommit":           "1",
 			"sql_log_bin":          "0",
 			"sql_mode":             "''",
 			"lock_wait_timeout":    "1",

@@ -35,6 +35,7 @@ func TestRolesOnRealServer(t *testing.T) {
 		}
 
 		t.Run("a source waits for its replicas and runs events", func(t *testing.T) {
+			a.tend()
 			m := a.observe().MySQL
 			s := m.SemiSync
 			if !s.SourceEnabled || !s.SourceActive || s.ReplicaEnabled || s.WaitFor != 1 || s.Clients != 2 || s.Unacknowledged != 0 {

@@ -63,11 +63,14 @@ func (e *Engine) tendSource(ctx context.Context, db *sql.DB, o observed, record 
 		}
 		did = append(did, fmt.Sprintf("cut off the receiver %s at %s: it acknowledges and is no member", d.serverUUID, d.host))
 	}
-	if !record.Open || o.readOnly || !e.acknowledgements.lost(time.Now(), o) {
+	if !record.Open || o.readOnly {
 		return did, nil
 	}
-	e.commitEmpty(context.WithoutCancel(ctx))
-	return append(did, fmt.Sprintf("%d commits waited for an acknowledgement that was lost: committed an empty transaction", o.SemiSync.WaitingSessions)), nil
+	if e.acknowledgements.lost(time.Now(), o) {
+		e.commitEmpty(context.WithoutCancel(ctx))
+		did = append(did, fmt.Sprintf("%d commits waited for an acknowledgement that was lost: committed an empty transaction", o.SemiSync.WaitingSessions))
+	}
+	return append(did, e.tendEvents(ctx, db, o)...), nil
 }
 
 // foreignReceivers may acknowledge, and are no members of the durability; unknown is a
