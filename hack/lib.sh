@@ -62,6 +62,8 @@ failed_tests() {
     /^ *--- / || /^=== / { test = ""; next }
     /^    +[^ ]/ { if (test != "") said[test] = said[test] $0 "\n"; next }
     /^panic: / { panicked = panicked $0 "\n" }
+    # Of a run that took too long: which tests were running, for how long, and what they had said.
+    /^\t\tTest/ && panicked { panicked = panicked $0 "\n"; failed[++n] = $1 }
     END {
       if (panicked) print "\n" panicked
       for (i = 1; i <= n; i++) if (failed[i] in said) printf "\n%s\n%s", failed[i], said[failed[i]]
