@@ -21,10 +21,18 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
 
+// patience is for how long anything is waited for at least. None of these tests promises
+// how soon something happens, and a machine that is busy may be several times slower.
+const patience = 4 * time.Minute
+
+// patiently lets kubectl wait as long.
+const patiently = "--timeout=4m"
+
 // eventually polls until f returns nil, and says every ten seconds what it waits
-// for.
+// for. The limit is for what takes longer than patience; a shorter one does not count.
 func eventually(t *testing.T, limit time.Duration, what string, f func(context.Context) error) {
 	t.Helper()
+	limit = max(limit, patience)
 	start, said := time.Now(), time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()

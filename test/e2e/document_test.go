@@ -138,7 +138,7 @@ func (e *environment) perform(t *testing.T, c documentedCall) v1alpha1.GrpcCallS
 	if status.Result != v1alpha1.ResultSuccess {
 		t.Fatalf("%s on %s: %s: %s", c, c.unit(), status.Result, status.Message)
 	}
-	e.kubectlRun(t, "delete", "grpccall", c.object.GetName(), "-n", ns, "--timeout=1m")
+	e.kubectlRun(t, "delete", "grpccall", c.object.GetName(), "-n", ns, patiently)
 	return status
 }
 

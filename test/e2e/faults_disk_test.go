@@ -93,7 +93,7 @@ func copyFull(t *testing.T, v *victim) {
 // copying returns as soon as files are written for a copy of the data.
 func copying(t *testing.T, volume volume) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if _, err := volume.Stat(".unit-agent/backup/data/ibdata1"); err == nil {
 			return
 		}

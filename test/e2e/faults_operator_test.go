@@ -64,7 +64,7 @@ func operatorKilled(t *testing.T, v *victim) {
 		call := v.start(t, action, parameters)
 		select {
 		case <-dead:
-		case <-time.After(time.Minute):
+		case <-time.After(patience):
 			t.Fatalf("the operator never wrote %s", p.says)
 		}
 		v.e.restartOperator(t, "--kubeconfig", kubeconfig)

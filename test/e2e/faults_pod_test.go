@@ -25,7 +25,7 @@ func held(t *testing.T, reached <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-reached:
-	case <-time.After(2 * time.Minute):
+	case <-time.After(patience):
 		t.Fatal("what is to be held never came")
 	}
 }

@@ -56,7 +56,7 @@ func (v volume) record(id string) (journal.Record, error) {
 // agent lives each write of it is heard of at once.
 func (v volume) await(t *testing.T, id string, wanted func(journal.Record) bool) journal.Record {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for range state.Watch(ctx, filepath.Join(v.path, ".unit-agent", "journal"), "operation-"+id+".json") {
 		r, err := v.record(id)

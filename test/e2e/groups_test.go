@@ -138,12 +138,12 @@ func (e *environment) ready(t *testing.T, g group) {
 // remove deletes the group and its claims and waits until they are gone.
 func (e *environment) remove(t *testing.T, g group) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	for _, args := range [][]string{
-		{"delete", "unitset", g.set, "-n", ns, "--ignore-not-found", "--timeout=3m"},
-		{"wait", "--for=delete", "pod", "-l", "unit-operator.io/unitset=" + g.set, "-n", ns, "--timeout=3m"},
-		{"delete", "pvc", "-l", "unit-operator.io/unitset=" + g.set, "-n", ns, "--timeout=1m"},
+		{"delete", "unitset", g.set, "-n", ns, "--ignore-not-found", patiently},
+		{"wait", "--for=delete", "pod", "-l", "unit-operator.io/unitset=" + g.set, "-n", ns, patiently},
+		{"delete", "pvc", "-l", "unit-operator.io/unitset=" + g.set, "-n", ns, patiently},
 		{"delete", "secret/" + g.set + "-secret", "secret/" + g.set + "-backup-key", "configmap/" + g.set + "-config", "-n", ns, "--ignore-not-found"},
 	} {
 		if out, err := e.kubectlCommand(ctx, args...).CombinedOutput(); err != nil {

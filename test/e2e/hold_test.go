@@ -123,9 +123,9 @@ func (e *environment) standaloneOf(t *testing.T, kind, name string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 		defer cancel()
-		if out, err := e.kubectlCommand(ctx, "delete", "unit", name, "-n", opsNamespace, "--timeout=2m").CombinedOutput(); err != nil {
+		if out, err := e.kubectlCommand(ctx, "delete", "unit", name, "-n", opsNamespace, patiently).CombinedOutput(); err != nil {
 			t.Errorf("kubectl delete unit: %v\n%s", err, out)
 		}
 	})

@@ -138,7 +138,7 @@ func newEnvironment(kubeconfig string) (*environment, error) {
 	if e.logs, err = os.MkdirTemp("", "unit-operator-e2e-"); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	for _, dir := range []string{"crds", "rbac", "packages"} {
 		if out, err := e.kubectlCommand(ctx, "apply", "-f", filepath.Join(root, "artifacts", dir)).CombinedOutput(); err != nil {
@@ -195,11 +195,11 @@ func (e *environment) startOperator(args ...string) error {
 	return p.lives("http://" + address + "/healthz")
 }
 
-// lives returns when the operator answers, or with an error when it has ended or does
-// not within a minute.
+// lives returns when the operator answers, or with an error when it has ended or never
+// does.
 func (p *process) lives(url string) error {
 	client := http.Client{Timeout: time.Second}
-	for deadline := time.After(time.Minute); ; {
+	for deadline := time.After(patience); ; {
 		if response, err := client.Get(url); err == nil {
 			_ = response.Body.Close()
 			return nil

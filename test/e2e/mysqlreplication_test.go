@@ -183,9 +183,9 @@ func (e *environment) applyReplication(t *testing.T, change func(*v1alpha1.Mysql
 		t.Fatalf("kubectl apply: %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 		defer cancel()
-		if out, err := e.kubectlCommand(ctx, "delete", "mysqlreplication", mysqlReplication, "-n", ns, "--ignore-not-found", "--timeout=90s").CombinedOutput(); err != nil {
+		if out, err := e.kubectlCommand(ctx, "delete", "mysqlreplication", mysqlReplication, "-n", ns, "--ignore-not-found", patiently).CombinedOutput(); err != nil {
 			t.Errorf("kubectl delete: %v\n%s", err, out)
 		}
 	})

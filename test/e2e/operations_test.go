@@ -165,11 +165,11 @@ func (e *environment) createSmallSet(t *testing.T, kind v1alpha2.UnitType, name,
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 		defer cancel()
 		for _, args := range [][]string{
-			{"delete", "unitset", name, "-n", opsNamespace, "--timeout=3m"},
-			{"delete", "pvc", "-l", "unit-operator.io/unitset=" + name, "-n", opsNamespace, "--timeout=1m"},
+			{"delete", "unitset", name, "-n", opsNamespace, patiently},
+			{"delete", "pvc", "-l", "unit-operator.io/unitset=" + name, "-n", opsNamespace, patiently},
 		} {
 			if out, err := e.kubectlCommand(ctx, args...).CombinedOutput(); err != nil {
 				t.Errorf("kubectl %v: %v\n%s", args, err, out)

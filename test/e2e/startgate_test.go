@@ -231,7 +231,9 @@ func (s *session) answered(t *testing.T, unit string) {
 	t.Helper()
 	select {
 	case <-s.first:
-	case <-time.After(30 * time.Second):
+	case err := <-s.done:
+		t.Fatalf("%s: the session has ended without an answer: %v\n%s", unit, err, s.errOut.String())
+	case <-time.After(patience):
 		t.Fatalf("%s: the session has no answer", unit)
 	}
 }
