@@ -174,6 +174,41 @@ func times(n int64, m match, f fault) fault {
 	}
 }
 
+// tally of how often a fault struck each request.
+type tally struct {
+	of fault
+
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func newTally(of fault) *tally { return &tally{of: of, n: map[string]int{}} }
+
+// fault that is counted when it has answered, or has cut the connection.
+func (c *tally) fault(w http.ResponseWriter, r *http.Request) bool {
+	struck := true
+	defer func() {
+		if struck {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.n[r.URL.Path+"#"+r.URL.Query().Get("partNumber")]++
+		}
+	}()
+	struck = c.of(w, r)
+	return struck
+}
+
+// most that one request was struck.
+func (c *tally) most() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	most := 0
+	for _, n := range c.n {
+		most = max(most, n)
+	}
+	return most
+}
+
 // answers is a store that fails.
 func answers(status int, code string) fault {
 	return func(w http.ResponseWriter, r *http.Request) bool {

@@ -163,10 +163,10 @@ func (v *victim) serves(t *testing.T) {
 // lock's, too.
 func (v *victim) lock(t *testing.T) (unlock func()) {
 	t.Helper()
-	command := []string{"mysql", "shop", "-e", "LOCK TABLES orders WRITE; SELECT SLEEP(120)"}
+	command := []string{"mysql", "shop", "-e", "LOCK TABLES orders WRITE; SELECT SLEEP(900)"}
 	held := "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'"
 	if v.kind == v1alpha1.UnitTypePostgreSQL {
-		command = []string{"psql", "-X", "-d", "shop", "-c", "BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)"}
+		command = []string{"psql", "-X", "-d", "shop", "-c", "BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(900)"}
 		held = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
 	}
 	ctx, cancel := context.WithCancel(t.Context())
