@@ -77,8 +77,7 @@ func replacementKilled(t *testing.T, v *victim, action v1alpha1.Action) {
 				if m.absent {
 					v.sql(t, "", v.wipe)
 				}
-				call := v.start(t, action, v.replacing(action, m.logical))
-				hit := v.strike(t, call, m, time.Duration(random.Int64N(int64(time.Second>>try))))
+				call, hit := v.strike(t, action, m, time.Duration(random.Int64N(int64(time.Second>>try))))
 				status, _ := v.ends(t, call)
 				switch {
 				case status.Result == v1alpha1.ResultSuccess:
@@ -137,18 +136,24 @@ func (d donor) backups(t *testing.T, e *environment) {
 	}
 }
 
-// strike kills in the moment of a call that runs, and tells whether the operation was
+// strike starts a call and kills in a moment of it, and tells whether the operation was
 // in that phase then, by its record.
-func (v *victim) strike(t *testing.T, call string, m moment, later time.Duration) bool {
+func (v *victim) strike(t *testing.T, action v1alpha1.Action, m moment, later time.Duration) (call string, hit bool) {
 	t.Helper()
-	id := v.uid(t, call)
+	// Before the call begins: a look at all processes takes longer than some phases last.
 	running := v.volume(t)
 	defer func() { _ = running.Close() }()
+	var err error
+	if running.supervise, err = hostProcess(v.name, superviseProcess); err != nil {
+		t.Fatal(err)
+	}
+	call = v.start(t, action, v.replacing(action, m.logical))
+	id := v.uid(t, call)
 	if m.fault != nil {
 		m.fault(t, v, running, id)
 	}
 	if r := running.await(t, id, func(r journal.Record) bool { return r.Phase == m.phase }); r.State.Final() {
-		return false
+		return call, false
 	}
 	if m.late {
 		time.Sleep(later)
@@ -162,7 +167,7 @@ func (v *victim) strike(t *testing.T, call string, m moment, later time.Duration
 		t.Fatal(err)
 	}
 	t.Logf("killed in phase %q, %s", r.Phase, r.State)
-	return r.Phase == m.phase && !r.State.Final()
+	return call, r.Phase == m.phase && !r.State.Final()
 }
 
 // agentOnly ends with SIGKILL, and has ended on return.
@@ -182,17 +187,14 @@ func agentOnly(t *testing.T, _ *victim, running volume) {
 // allContainers of the pod end with SIGKILL.
 func allContainers(t *testing.T, v *victim, running volume) {
 	t.Helper()
-	supervise := func(argv []string) bool {
-		return filepath.Base(argv[0]) == "unit-agent" && slices.Contains(argv, "supervise")
-	}
-	pid, err := hostProcess(v.name, supervise)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(running.supervise, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	agentOnly(t, v, running)
+}
+
+func superviseProcess(argv []string) bool {
+	return filepath.Base(argv[0]) == "unit-agent" && slices.Contains(argv, "supervise")
 }
 
 // serverDoesNotStart kills each server that is started on the new data.

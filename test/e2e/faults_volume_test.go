@@ -24,8 +24,9 @@ import (
 // the containers are dead, and keeps a pod from going while it is open.
 type volume struct {
 	*os.Root
-	path  string
-	agent int
+	path string
+	// agent and supervise are processes of the pod; supervise only where it is killed.
+	agent, supervise int
 }
 
 func (v *victim) volume(t *testing.T) volume {
