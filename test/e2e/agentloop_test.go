@@ -138,9 +138,7 @@ func (e *environment) agentLoops(t *testing.T, g group) {
 	e.servicesFollow(t, unit, false, g.set+"-svc")
 
 	// The server serves, by its name too, and nobody touches its pod.
-	if err := g.answersAt(ip); err != nil {
-		t.Errorf("the server does not answer: %v", err)
-	}
+	eventually(t, patience, "the server to answer", func(context.Context) error { return g.answersAt(ip) })
 	now := e.pod(t, ns, unit)
 	if now.UID != before.UID || now.DeletionTimestamp != nil || restarts(now, g.kind) != restarts(before, g.kind) {
 		t.Errorf("pod %s (was %s), deleted at %v, the server restarted %d times (was %d)", now.UID, before.UID, now.DeletionTimestamp, restarts(now, g.kind), restarts(before, g.kind))

@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -49,7 +48,7 @@ func TestIntruder(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The network lets it through: what refuses it is the agent.
-	tcp, err := net.DialTimeout("tcp", in.Address, 5*time.Second)
+	tcp, err := net.DialTimeout("tcp", in.Address, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +72,7 @@ func TestIntruder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	client := agentv1.NewUnitServiceClient(conn)
 	fence := &agentv1.Fence{PodUid: in.PodUID, UnitUid: in.UnitUID, Epoch: 1 << 40, UnitGeneration: 1 << 40}

@@ -276,9 +276,7 @@ func (e *environment) serverComesBackAlone(t *testing.T, g group) {
 		e.restartOperator(t)
 	}
 	defer restore()
-	if err := g.answersAt(ip); err != nil {
-		t.Fatalf("before the kill: %v", err)
-	}
+	eventually(t, patience, "the server to answer before it is killed", func(context.Context) error { return g.answersAt(ip) })
 	killed, err := hostProcess(p.Name, serverProcess(g.kind))
 	if err != nil {
 		t.Fatal(err)
