@@ -4,6 +4,9 @@
 package integration
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"regexp"
 	"testing"
 	"time"
@@ -62,21 +65,52 @@ func TestOperatorKilledAtAnyWriteOfACreationEndsInTheSameObjects(t *testing.T) {
 					p.Hook(strike, nil)
 				}
 				e.create(t, mysqlGroup(ns, "orders", units))
-				select {
-				case <-dead:
-				case <-time.After(30 * time.Second):
+				if !diedOrRests(t, p, dead) {
 					// This run needed fewer writes (they coalesce): nothing to kill at.
 					t.Logf("write %d did not happen in this run", k)
+					op.kill()
 				}
 				p.Hook(nil, nil)
 				startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
 				e.settled(t, ns, units)
-				if d := diffObjects(want, e.snapshot(t, ns)); d != "" {
-					t.Errorf("after a crash at write %d (%v) the objects differ (-want +got):\n%s", k, writes[k-1], d)
-				}
+				eventually(t, "the objects of a creation without a crash", func(context.Context) error {
+					if d := diffObjects(want, e.snapshot(t, ns)); d != "" {
+						return fmt.Errorf("after a crash at write %d (%v) the objects differ (-want +got):\n%s", k, writes[k-1], d)
+					}
+					return nil
+				})
 			})
 		}
 	}
+}
+
+// quietTime is longer than the first statuses of what is new wait for the next ones.
+const quietTime = 8 * time.Second
+
+// atRest waits until the operator behind the proxy has written nothing for a while: one that
+// got no processor for a moment looks settled, and is not.
+func atRest(t *testing.T, p *apiproxy.Proxy) { t.Helper(); diedOrRests(t, p, nil) }
+
+// diedOrRests is atRest, or returns true as soon as the operator is dead.
+func diedOrRests(t *testing.T, p *apiproxy.Proxy, dead <-chan struct{}) (died bool) {
+	t.Helper()
+	writes, since := 0, time.Now()
+	eventually(t, "the operator to be at rest", func(context.Context) error {
+		select {
+		case <-dead:
+			died = true
+			return nil
+		default:
+		}
+		if now := len(p.Seen()); now != writes || now == 0 {
+			writes, since = now, time.Now()
+		}
+		if time.Since(since) < quietTime {
+			return errors.New("it writes")
+		}
+		return nil
+	})
+	return died
 }
 
 func TestCreationUnderLaggingInformersMakesNothingTwice(t *testing.T) {
@@ -96,9 +130,14 @@ func TestCreationUnderLaggingInformersMakesNothingTwice(t *testing.T) {
 	p.Reset()
 	e.create(t, mysqlGroup(ns, "orders", units))
 	e.settled(t, ns, units)
-	if d := diffObjects(want, e.snapshot(t, ns)); d != "" {
-		t.Errorf("under lagging informers the objects differ (-want +got):\n%s", d)
-	}
+	// An operator that hears of its writes late is quiet before it comes to its end.
+	eventually(t, "the objects of a creation without lag", func(context.Context) error {
+		if d := diffObjects(want, e.snapshot(t, ns)); d != "" {
+			return fmt.Errorf("under lagging informers the objects differ (-want +got):\n%s", d)
+		}
+		return nil
+	})
+	atRest(t, p)
 	created := map[apiproxy.Call]int{}
 	for _, c := range p.Seen() {
 		if c.Verb == "create" && c.Namespace == ns {

@@ -162,16 +162,7 @@ func TestAnOperatorAtRestWritesNothing(t *testing.T) {
 	startOperator(t, operatorOptions{host: p.URL(), namespace: ns})
 	e.create(t, mysqlGroup(ns, "orders", 3))
 	e.settled(t, ns, 3)
-	// An operator that got no processor for a while looked settled, and was not; and the
-	// first statuses of what is new wait five seconds for the next ones.
-	eventually(t, "the operator to be at rest", func(context.Context) error {
-		p.Reset()
-		time.Sleep(8 * time.Second)
-		if w := p.Seen(); len(w) > 0 {
-			return fmt.Errorf("it writes: %v", w)
-		}
-		return nil
-	})
+	atRest(t, p)
 	p.Reset()
 	time.Sleep(20 * time.Second)
 	if w := p.Seen(); len(w) > 0 {
