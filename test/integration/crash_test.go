@@ -114,6 +114,7 @@ func diedOrRests(t *testing.T, p *apiproxy.Proxy, dead <-chan struct{}) (died bo
 }
 
 func TestCreationUnderLaggingInformersMakesNothingTwice(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	const units = 3
 	p := newProxy(t, e.config, e.token)

@@ -33,7 +33,10 @@ func TestTheDocumentsExamplesBecomeWhatItsProsePromises(t *testing.T) {
 			continue
 		}
 		checked++
-		t.Run(example.Heading, func(t *testing.T) { e.checkPromises(t, example.In) })
+		t.Run(example.Heading, func(t *testing.T) {
+			t.Parallel()
+			e.checkPromises(t, example.In)
+		})
 	}
 	if checked < 8 {
 		t.Errorf("only %d examples with a UnitSet or a Unit", checked)
@@ -60,6 +63,7 @@ func TestTheSamplesBecomeWhatTheDocumentationPromises(t *testing.T) {
 		}
 		checked++
 		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
 			e.checkPromises(t, func(namespace string) []*unstructured.Unstructured {
 				var in []*unstructured.Unstructured
 				for _, o := range objects {

@@ -16,6 +16,7 @@ import (
 )
 
 func TestAnObjectDeletedByHandComesBackAsItWas(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "heal")
@@ -62,6 +63,7 @@ func TestAnObjectDeletedByHandComesBackAsItWas(t *testing.T) {
 }
 
 func TestAServiceEditedByHandIsPutRightAndForeignLabelsSurvive(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "edit")
@@ -88,6 +90,7 @@ func TestAServiceEditedByHandIsPutRightAndForeignLabelsSurvive(t *testing.T) {
 }
 
 func TestAKeyAddedToTheConfigTemplateByHandIsRemoved(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "template")
@@ -108,6 +111,7 @@ func TestAKeyAddedToTheConfigTemplateByHandIsRemoved(t *testing.T) {
 }
 
 func TestALabelChangeReachesThePodWithoutARestart(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "label")
@@ -136,6 +140,7 @@ func TestALabelChangeReachesThePodWithoutARestart(t *testing.T) {
 }
 
 func TestAnOperatorWithAnotherAgentImageRestartsNoPod(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "agent-image")
@@ -156,6 +161,7 @@ func TestAnOperatorWithAnotherAgentImageRestartsNoPod(t *testing.T) {
 }
 
 func TestAnOperatorAtRestWritesNothing(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "rest")

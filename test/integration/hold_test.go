@@ -85,6 +85,7 @@ func waitsFor(conditions []metav1.Condition, conditionType, call string) error {
 }
 
 func TestACallThatRunsHoldsUpTheRestartAndTheRemovalOfItsUnit(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "hold")

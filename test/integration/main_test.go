@@ -5,11 +5,14 @@ package integration
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,10 +57,12 @@ type environment struct {
 	upm    clientset.Interface
 	dyn    dynamic.Interface
 	light  *cluster.Light
-	mapper meta.RESTMapper
 	token  string // of the operator's service account
 	// provided are objects that tests made because an example refers to them.
-	provided map[string]bool
+	provided sync.Map
+
+	mu     sync.Mutex
+	mapper meta.RESTMapper
 }
 
 func TestMain(m *testing.M) {
@@ -88,13 +93,35 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "preparing the cluster: %v\n", err)
 		return 1
 	}
-	return m.Run()
+	chosen := runInParallel(6)
+	code := m.Run()
+	if code != 0 || chosen {
+		return code
+	}
+	if err := rbacGrantsWhatTheCodeCallsAndNothingElse(); err != nil {
+		fmt.Printf("--- FAIL: RBAC grants what the code calls and nothing else\n%v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// runInParallel lets so many tests run beside each other, unless the command line says how
+// many: they wait for an operator most of the time. chosen says that somebody has chosen
+// which tests run.
+func runInParallel(tests int) (chosen bool) {
+	flag.Parse()
+	given := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if !given["test.parallel"] {
+		_ = flag.Set("test.parallel", strconv.Itoa(tests)) // a number
+	}
+	return given["test.run"] || given["test.skip"] || given["test.list"]
 }
 
 func newEnvironment(ctx context.Context, light *cluster.Light) (*environment, error) {
 	cfg := rest.CopyConfig(light.Config)
 	cfg.QPS, cfg.Burst = -1, 0
-	e := &environment{config: cfg, light: light, provided: map[string]bool{}}
+	e := &environment{config: cfg, light: light}
 	var err error
 	if e.kube, err = kubernetes.NewForConfig(cfg); err != nil {
 		return nil, err
@@ -232,6 +259,8 @@ func (e *environment) applyOnce(ctx context.Context, o *unstructured.Unstructure
 // mapping finds the resource of an object, asking the API server again when a
 // kind is new.
 func (e *environment) mapping(o *unstructured.Unstructured) (*meta.RESTMapping, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	gvk := o.GroupVersionKind()
 	if e.mapper != nil {
 		if m, err := e.mapper.RESTMapping(gvk.GroupKind(), gvk.Version); err == nil {

@@ -24,8 +24,10 @@ import (
 // Unit. Nothing acts on a PostgresReplication, nor on members in the mode
 // group_replication: the test answers.
 func TestAMemberIsRemovedWhenItsReplicationHasEvacuatedIt(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"mysqlreplications", "postgresreplications"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			e := require(t)
 			p := newProxy(t, e.config, e.token)
 			ns := e.namespace(t, "member")
@@ -110,6 +112,7 @@ func (e *environment) replication(t *testing.T, ns, resource string) func(v1alph
 }
 
 func TestASetThatIsMadeAgainAdoptsWhatWasOrphaned(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "adopt")
@@ -164,6 +167,7 @@ func TestASetThatIsMadeAgainAdoptsWhatWasOrphaned(t *testing.T) {
 }
 
 func TestZeroUnitsKeepEveryClaim(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "zero")

@@ -65,19 +65,23 @@ func (e *environment) checkPromises(t *testing.T, in func(namespace string) []*u
 		}
 	}
 	e.settled(t, ns, pods)
-	got := map[string]bool{}
-	for name := range e.snapshot(t, ns) {
-		if strings.HasPrefix(name, "controllerrevisions/") {
-			name = name[:strings.LastIndex(name, "-")]
+	// More than one controller makes them, each at its own pace.
+	eventually(t, "all that is promised, and nothing else", func(context.Context) error {
+		got := map[string]bool{}
+		for name := range e.snapshot(t, ns) {
+			if strings.HasPrefix(name, "controllerrevisions/") {
+				name = name[:strings.LastIndex(name, "-")]
+			}
+			if _, provided := e.provided.Load(ns + "/" + name); provided {
+				continue
+			}
+			got[name] = true
 		}
-		if e.provided[ns+"/"+name] {
-			continue
+		if d := cmp.Diff(want, got); d != "" {
+			return fmt.Errorf("objects (-promised +made):\n%s", d)
 		}
-		got[name] = true
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("objects (-promised +made):\n%s", d)
-	}
+		return nil
+	})
 	for _, check := range checks {
 		check(t)
 	}
@@ -366,7 +370,7 @@ func (e *environment) provideSecret(t *testing.T, objects []*unstructured.Unstru
 	if _, err := e.kube.CoreV1().Secrets(ns).Create(t.Context(), secret, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
-	e.provided[ns+"/secrets/"+name] = true
+	e.provided.Store(ns+"/secrets/"+name, true)
 }
 
 func (e *environment) provideConfigMap(t *testing.T, objects []*unstructured.Unstructured, ns, name string, data map[string]string) {
@@ -380,7 +384,7 @@ func (e *environment) provideConfigMap(t *testing.T, objects []*unstructured.Uns
 	if _, err := e.kube.CoreV1().ConfigMaps(ns).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}, Data: data}, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
-	e.provided[ns+"/configmaps/"+name] = true
+	e.provided.Store(ns+"/configmaps/"+name, true)
 }
 
 func brings(objects []*unstructured.Unstructured, kind, name string) bool {

@@ -39,6 +39,7 @@ func names(objects map[string]any, resource string) []string {
 }
 
 func TestASetScalesDownFromTheHighestOrdinalAndUpOntoWhatWasKept(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		retention v1alpha2.ClaimRetention
 		claims    []string
@@ -47,6 +48,7 @@ func TestASetScalesDownFromTheHighestOrdinalAndUpOntoWhatWasKept(t *testing.T) {
 		{v1alpha2.DeleteClaims, []string{"orders-0-data"}},
 	} {
 		t.Run(string(tc.retention), func(t *testing.T) {
+			t.Parallel()
 			e := require(t)
 			p := newProxy(t, e.config, e.token)
 			ns := e.namespace(t, "scale")
@@ -82,14 +84,18 @@ func TestASetScalesDownFromTheHighestOrdinalAndUpOntoWhatWasKept(t *testing.T) {
 
 			e.scale(t, ns, 3)
 			e.settled(t, ns, 3)
-			if d := diffObjects(want, e.snapshot(t, ns)); d != "" {
-				t.Errorf("after scaling down and up the objects differ (-before +after):\n%s", d)
-			}
+			eventually(t, "the objects from before", func(context.Context) error {
+				if d := diffObjects(want, e.snapshot(t, ns)); d != "" {
+					return fmt.Errorf("after scaling down and up the objects differ (-before +after):\n%s", d)
+				}
+				return nil
+			})
 		})
 	}
 }
 
 func TestADeletedSetLeavesTheUsersObjectsAndItsClaims(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "delete")

@@ -60,6 +60,7 @@ func buildChanged(t *testing.T) string {
 }
 
 func TestAnOperatorWithAnotherRendererRestartsNoPodAndUsesItForNewOnes(t *testing.T) {
+	t.Parallel()
 	e := require(t)
 	p := newProxy(t, e.config, e.token)
 	ns := e.namespace(t, "upgrade")

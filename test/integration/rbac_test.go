@@ -4,9 +4,11 @@
 package integration
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
-	"testing"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,25 +32,23 @@ var elsewhere = map[apiproxy.Call]string{
 	{Verb: "delete", Group: "apps", Resource: "controllerrevisions"}:      "a history longer than its limit (pkg/controller/unitset)",
 }
 
-// The last test of the package: what the operator's service account may do beside
-// what it did.
-func TestRBACGrantsWhatTheCodeCallsAndNothingElse(t *testing.T) {
-	require(t)
+// rbacGrantsWhatTheCodeCallsAndNothingElse returns what the operator's service account may
+// do and no test made it do, and the reverse. It is asked when all tests of this package
+// have run.
+func rbacGrantsWhatTheCodeCallsAndNothingElse() error {
 	everyCall.Lock()
 	called := everyCall.set.Clone()
 	everyCall.Unlock()
-	if called.Len() < 20 {
-		t.Skip("runs after the other tests of this package")
-	}
+	var problems []string
 	granted := sets.New[apiproxy.Call]()
 	files, err := filepath.Glob(filepath.Join(root, "artifacts", "rbac", "*.yaml"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	for _, f := range files {
 		objs, err := readObjects(f)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		for _, o := range objs {
 			if o.GetKind() != "ClusterRole" && o.GetKind() != "Role" {
@@ -56,14 +56,14 @@ func TestRBACGrantsWhatTheCodeCallsAndNothingElse(t *testing.T) {
 			}
 			var role rbacv1.ClusterRole
 			if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &role); err != nil {
-				t.Fatal(err)
+				return err
 			}
 			for _, r := range role.Rules {
 				for _, g := range r.APIGroups {
 					for _, res := range r.Resources {
 						for _, v := range r.Verbs {
 							if v == "*" || res == "*" || g == "*" {
-								t.Errorf("%s grants a wildcard: %+v", role.Name, r)
+								problems = append(problems, fmt.Sprintf("%s grants a wildcard: %+v", role.Name, r))
 							}
 							granted.Insert(apiproxy.Call{Verb: v, Group: g, Resource: res})
 						}
@@ -90,15 +90,15 @@ func TestRBACGrantsWhatTheCodeCallsAndNothingElse(t *testing.T) {
 		}
 	}
 	report := func(what string, s sets.Set[apiproxy.Call]) {
-		lines := []string{}
 		for c := range s {
-			lines = append(lines, c.Verb+" "+c.Resource+"."+c.Group)
-		}
-		slices.Sort(lines)
-		for _, l := range lines {
-			t.Errorf("%s: %s", what, l)
+			problems = append(problems, what+": "+c.Verb+" "+c.Resource+"."+c.Group)
 		}
 	}
 	report("called, not granted", called.Difference(granted))
 	report("granted, never called", unused)
+	if len(problems) == 0 {
+		return nil
+	}
+	slices.Sort(problems)
+	return errors.New(strings.Join(problems, "\n"))
 }
