@@ -258,16 +258,21 @@ func (v *victim) unchanged(t *testing.T, want string) {
 // network, and not with the donor's.
 func (v *victim) accounts(t *testing.T) {
 	t.Helper()
-	login := func(password string) (string, error) {
+	login := func(ctx context.Context, password string) (string, error) {
 		if v.kind == v1alpha1.UnitTypePostgreSQL {
-			return v.e.psql(t.Context(), opsNamespace, v.name, v.host(), "5432", v.admin, password, "SELECT 1")
+			return v.e.psql(ctx, opsNamespace, v.name, v.host(), "5432", v.admin, password, "SELECT 1")
 		}
-		return v.e.mysql(t.Context(), opsNamespace, v.name, "mysql", v.host(), "3306", v.admin, password, "SELECT 1")
+		return v.e.mysql(ctx, opsNamespace, v.name, "mysql", v.host(), "3306", v.admin, password, "SELECT 1")
 	}
-	if out, err := login(adminPassword); err != nil || strings.TrimSpace(out) != "1" {
-		t.Errorf("%s does not take its own administrator's password: %q, %v", v.name, out, err)
-	}
-	if _, err := login(donorPassword); err == nil {
+	// Its name leads to a new pod a moment after that is Ready.
+	eventually(t, patience, v.name+" to take its own administrator's password", func(ctx context.Context) error {
+		out, err := login(ctx, adminPassword)
+		if err == nil && strings.TrimSpace(out) != "1" {
+			err = fmt.Errorf("it answers %q", out)
+		}
+		return err
+	})
+	if _, err := login(t.Context(), donorPassword); err == nil {
 		t.Errorf("%s takes the password of the donor's administrator", v.name)
 	}
 }

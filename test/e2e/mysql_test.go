@@ -26,13 +26,15 @@ func TestMySQL(t *testing.T) {
 	t.Run("three servers accept the Secret's credentials from another pod", func(t *testing.T) {
 		for i := range g.units {
 			from := g.unit((i + 1) % g.units)
-			got, err := e.mysql(t.Context(), ns, from, "mysql", g.host(i), "3306", "root", e.secret(t, g, "root"), "SELECT @@hostname, @@version")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if want := g.unit(i) + "\t" + e.versions["mysql"]; !strings.HasPrefix(got, want) {
-				t.Errorf("%s answers %q, want %q", g.host(i), got, want)
-			}
+			want, password := g.unit(i)+"\t"+e.versions["mysql"], e.secret(t, g, "root")
+			// The names of new pods are resolved a moment after they are Ready.
+			eventually(t, patience, "root to log in on "+g.host(i), func(ctx context.Context) error {
+				got, err := e.mysql(ctx, ns, from, "mysql", g.host(i), "3306", "root", password, "SELECT @@hostname, @@version")
+				if err == nil && !strings.HasPrefix(got, want) {
+					err = fmt.Errorf("it answers %q, want %q", got, want)
+				}
+				return err
+			})
 		}
 	})
 

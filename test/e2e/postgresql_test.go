@@ -3,7 +3,11 @@
 
 package e2e
 
-import "testing"
+import (
+	"context"
+	"fmt"
+	"testing"
+)
 
 func TestPostgreSQL(t *testing.T) {
 	e := require(t)
@@ -15,13 +19,15 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("three servers accept the Secret's credentials from another pod", func(t *testing.T) {
 		for i := range g.units {
 			for _, user := range []string{"postgres", "monitor", "replication"} {
-				got, err := e.psql(t.Context(), ns, g.unit((i+1)%g.units), g.host(i), "5432", user, e.secret(t, g, user), "SELECT current_user")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got != user {
-					t.Errorf("%s answers %q, want %q", g.host(i), got, user)
-				}
+				password := e.secret(t, g, user)
+				// The names of new pods are resolved a moment after they are Ready.
+				eventually(t, patience, user+" to log in on "+g.host(i), func(ctx context.Context) error {
+					got, err := e.psql(ctx, ns, g.unit((i+1)%g.units), g.host(i), "5432", user, password, "SELECT current_user")
+					if err == nil && got != user {
+						err = fmt.Errorf("it answers %q", got)
+					}
+					return err
+				})
 			}
 		}
 	})
