@@ -13,5 +13,7 @@ export UNIT_OPERATOR_REQUIRE_CLUSTER=1
 # hack/test-servers.sh has those that start databases.
 export UNIT_OPERATOR_SERVERS=none
 say "running the tests"
-go test -timeout 25m ./... "$@"
+# The package that takes longest comes first: it waits for an operator most of the time,
+# and the others, which compute, run beside it. Nothing is printed before it has ended.
+go test -timeout 25m ./test/integration ./... "$@"
 (cd test/proxysql && GOWORK=off go test -timeout 5m ./... "$@")
