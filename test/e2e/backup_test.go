@@ -110,14 +110,32 @@ func (e *environment) comesBack(t *testing.T, r rows, unit, folder, want string)
 	}
 }
 
-func TestOperationsOfMySQL(t *testing.T)      { operations(t, mysqlRows) }
-func TestOperationsOfPostgreSQL(t *testing.T) { operations(t, postgresqlRows) }
+// TestOperations proves each action by what it leaves in servers. Each kind of server has
+// sets of its own; nothing here touches nodes, the operator or the API server, so the kinds
+// are beside each other.
+func TestOperations(t *testing.T) {
+	e := require(t)
+	e.ensureNamespace(t, opsNamespace)
+	var s store
+	if e.bed != "" {
+		s = e.startStore(t)
+		e.operationsNamespace(t, s)
+	}
+	for name, of := range map[string]func(*testing.T){
+		"MySQL":      func(t *testing.T) { operations(t, e, s, mysqlRows) },
+		"PostgreSQL": func(t *testing.T) { operations(t, e, s, postgresqlRows) },
+		"ProxySQL":   func(t *testing.T) { operationsOfProxySQL(t, e) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			of(t)
+		})
+	}
+}
 
 // operations proves each action by the rows that it brings back.
-func operations(t *testing.T, r rows) {
-	e := require(t)
-	s := e.startStore(t)
-	e.operationsNamespace(t, s)
+func operations(t *testing.T, e *environment, s store, r rows) {
+	requireBed(t) // has the store
 	e.smallSet(t, v1alpha2.UnitType(r.kind), r.set, r.admin, int32(1+len(backups)))
 	unit := r.unit(0)
 	e.sql(t, r.kind, unit, "", r.makeDatabase)

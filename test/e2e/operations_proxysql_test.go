@@ -10,9 +10,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 )
 
-func TestOperationsOfProxySQL(t *testing.T) {
-	e := require(t)
-	e.operationsNamespace(t, store{})
+func operationsOfProxySQL(t *testing.T, e *environment) {
 	e.smallSet(t, v1alpha2.UnitTypeProxySQL, "ops-proxy", "admin", 1)
 	const unit = "ops-proxy-0"
 	e.succeeds(t, "set", unit, v1alpha1.UnitTypeProxySQL, v1alpha1.ActionSetVariable, map[string]any{"variables": map[string]any{"mysql-max_connections": "777"}})
