@@ -44,6 +44,6 @@ else
 fi
 say "running test/e2e"
 # What runs beside something else waits for kubelets most of the time. The limit is well
-# beyond the budget in the Makefile: a slow machine is told of that one, where this one ends
+# beyond the budget in the Makefile: a slow machine is warned by that one, where this one ends
 # the test that happens to run, with the stacks of all goroutines in place of a result.
 go test ./test/e2e -count=1 -timeout 75m -parallel 8 -v "$@" 2>&1 | tee "$log"

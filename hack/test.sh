@@ -14,6 +14,6 @@ export UNIT_OPERATOR_REQUIRE_CLUSTER=1
 export UNIT_OPERATOR_SERVERS=none
 say "running the tests"
 # The package that takes longest comes first: it waits for an operator most of the time,
-# and the others, which compute, run beside it. Nothing is printed before it has ended.
+# and the others, which compute, run in parallel. Nothing is printed before it has ended.
 go test -timeout 25m ./test/integration ./... "$@"
 (cd test/proxysql && GOWORK=off go test -timeout 5m ./... "$@")

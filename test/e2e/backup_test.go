@@ -112,7 +112,7 @@ func (e *environment) comesBack(t *testing.T, r rows, unit, folder, want string)
 
 // TestOperations proves each action by what it leaves in servers. Each kind of server has
 // sets of its own; nothing here touches nodes, the operator or the API server, so the kinds
-// are beside each other.
+// run in parallel.
 func TestOperations(t *testing.T) {
 	e := require(t)
 	e.ensureNamespace(t, opsNamespace)

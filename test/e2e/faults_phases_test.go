@@ -7,8 +7,6 @@ import (
 	"context"
 	"flag"
 	"math/rand/v2"
-	"path/filepath"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -191,10 +189,6 @@ func allContainers(t *testing.T, v *victim, running volume) {
 		t.Fatal(err)
 	}
 	agentOnly(t, v, running)
-}
-
-func superviseProcess(argv []string) bool {
-	return filepath.Base(argv[0]) == "unit-agent" && slices.Contains(argv, "supervise")
 }
 
 // serverDoesNotStart kills each server that is started on the new data.

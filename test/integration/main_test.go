@@ -105,7 +105,7 @@ func run(m *testing.M) int {
 	return 0
 }
 
-// runInParallel lets so many tests run beside each other, unless the command line says how
+// runInParallel lets so many tests run in parallel, unless the command line says how
 // many: they wait for an operator most of the time. chosen says that somebody has chosen
 // which tests run.
 func runInParallel(tests int) (chosen bool) {
