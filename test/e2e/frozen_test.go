@@ -179,7 +179,7 @@ func TestAFenceIsProvenWhileTheVolumeOnItsNodeIsFrozen(t *testing.T) {
 			thaw := e.freeze(t, unit)
 			// An answer to what was sent before may come late; what is sent from now on must
 			// have none.
-			last := int(w.begun.Load())
+			last := w.begun.Load()
 			for before := -1; before != w.rows.count(); time.Sleep(time.Second) {
 				before = w.rows.count()
 			}
@@ -199,7 +199,7 @@ func TestAFenceIsProvenWhileTheVolumeOnItsNodeIsFrozen(t *testing.T) {
 				t.Error("the client's session has ended well")
 			}
 			rows := w.rows.count()
-			if rows > last {
+			if int64(rows) > last {
 				t.Errorf("row %d was acknowledged, after the volume was frozen at row %d", rows, last)
 			}
 			e.agentStatus(t, client, target, "it to be held", func(s *agentclient.Status) bool { return proven(s) && s.State == agentclient.StateHeld })
