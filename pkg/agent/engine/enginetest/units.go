@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
 
@@ -38,6 +40,22 @@ func (s *Server) Signal(signal syscall.Signal) {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(signal); err != nil {
 		s.t.Fatalf("%v: %v", signal, err)
+	}
+}
+
+// Freeze stops the server and returns when none of its threads runs: until then it may
+// answer.
+func (s *Server) Freeze() {
+	s.t.Helper()
+	s.Signal(syscall.SIGSTOP)
+	for {
+		switch err := unix.Waitid(unix.P_PID, s.Pid(), nil, unix.WSTOPPED|unix.WNOWAIT, nil); err {
+		case nil:
+			return
+		case unix.EINTR:
+		default:
+			s.t.Fatalf("waiting for the server to stop: %v", err)
+		}
 	}
 }
 

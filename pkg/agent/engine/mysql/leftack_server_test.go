@@ -24,6 +24,8 @@ func TestWhoHasLeftIsCountedForWhatWaitsOnRealServer(t *testing.T) {
 		b.follow(a)
 		c.follow(a)
 		a.exec("CREATE DATABASE d", "CREATE TABLE d.t (i INT PRIMARY KEY)")
+		b.untilTables("1")
+		c.untilTables("1")
 		waitFor := func(w int, members ...*member) {
 			t.Helper()
 			a.record.Durability.W, a.record.Durability.Members = w, nil

@@ -6,6 +6,7 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -106,9 +107,20 @@ func (m *member) open() {
 func (m *member) follow(source *member) {
 	m.t.Helper()
 	m.record = engine.RoleRecord{Role: engine.RoleReplica, Acknowledge: true, Upstream: source.upstream()}
-	if err := m.tryFollow(20*time.Second, ""); err != nil {
-		m.t.Fatalf("%s follows %s: %v", m.name, source.name, err)
-	}
+	m.followRecorded("")
+}
+
+// followRecorded asks again while it is told ErrNotYet, as the operator does. The receiver
+// is connected then, and may not have asked for the binary log yet.
+func (m *member) followRecorded(upstreamExecuted string) {
+	m.t.Helper()
+	waitFor(m.t, m.name+" to follow "+m.record.Upstream.Name, func() (bool, string) {
+		err := m.tryFollow(20*time.Second, upstreamExecuted)
+		if err != nil && !errors.Is(err, engine.ErrNotYet) {
+			m.t.Fatalf("%s follows %s: %v", m.name, m.record.Upstream.Name, err)
+		}
+		return err == nil, fmt.Sprint(err)
+	})
 }
 
 func (m *member) tryFollow(d time.Duration, upstreamExecuted string) error {
@@ -184,14 +196,39 @@ func (m *member) scalar(query string) string {
 	return scalar(m.t, db, query)
 }
 
-// until waits for a query's value.
+// until waits for a query's value, and for the table that it asks: a source acknowledges
+// what one replica has received, which it may not have applied, nor another received.
 func (m *member) until(query, want string) {
 	m.t.Helper()
+	db, err := m.e.Connect()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer db.Close()
 	waitFor(m.t, fmt.Sprintf("%s on %s to be %s", query, m.name, want), func() (bool, string) {
-		got := m.scalar(query)
-		return got == want, got
+		var got sql.NullString
+		err := db.QueryRowContext(m.t.Context(), query).Scan(&got)
+		var server *mysql.MySQLError
+		if errors.As(err, &server) && (server.Number == errUnknownDatabase || server.Number == errNoSuchTable) {
+			return false, err.Error()
+		}
+		if err != nil {
+			m.t.Fatalf("%s: %v", query, err)
+		}
+		return got.String == want, got.String
 	})
 }
+
+// untilTables waits until it has applied that the database d has so many tables.
+func (m *member) untilTables(n string) {
+	m.t.Helper()
+	m.until("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'd'", n)
+}
+
+const (
+	errUnknownDatabase = 1049
+	errNoSuchTable     = 1146
+)
 
 // waitFor something that no server announces.
 func waitFor(t *testing.T, what string, look func() (bool, string)) {

@@ -200,8 +200,9 @@ func TestInitializeOnRealServer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// The server may end the session before it has answered.
 			if _, err := db.ExecContext(t.Context(), "RESTART"); err != nil {
-				t.Fatal(err)
+				t.Log(err)
 			}
 			want, _ := e.RestartExitStatus()
 			if got := server.Exit(); got != want {

@@ -24,7 +24,7 @@ func TestAWaitingClientGetsAnErrorOnRealServer(t *testing.T) {
 		a.promote(b)
 		b.follow(a)
 		a.exec("CREATE DATABASE d", "CREATE TABLE d.t (i INT PRIMARY KEY)")
-		b.until("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'd'", "1")
+		b.untilTables("1")
 
 		i := 0
 		// round leaves a client waiting, stops the source as ways says, kills it, starts
@@ -187,7 +187,7 @@ func TestCloseOfAHungServerOnRealServer(t *testing.T) {
 		a.record = engine.RoleRecord{Role: engine.RoleSource, Open: true, Durability: engine.Durability{Mode: engine.DurabilityAsync}}
 		a.open()
 		a.tend()
-		a.server.Signal(syscall.SIGSTOP)
+		a.server.Freeze()
 		for what, ask := range map[string]func() bool{
 			"a close": func() bool {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -243,6 +243,8 @@ func TestAChangeOfTheModeMakesNoClientWaitBehindALongReadOnRealServer(t *testing
 		}
 		a.exec("KILL " + id)
 		<-read
+		// Its client is told before the statement has let go of the table.
+		a.until("SELECT COUNT(*) FROM information_schema.processlist WHERE id = "+id, "0")
 		if err := a.e.SetDurability(t.Context(), async); err != nil {
 			t.Error(err)
 		}
