@@ -74,8 +74,8 @@ func (b *Box) spawnInitialize(t *testing.T, start engine.Start) *exec.Cmd {
 }
 
 // CrashInitialize kills the agent and all it started at random moments of
-// Initialize, rounds times, and leaves a complete database that was made after
-// the last crash. After every crash there is nothing or a whole database.
+// Initialize, rounds times and until one was hit, and leaves a complete database that was
+// made after the last crash. After every crash there is nothing or a whole database.
 func (b *Box) CrashInitialize(t *testing.T, e engine.Engine, start engine.Start, rounds int) {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -90,7 +90,7 @@ func (b *Box) CrashInitialize(t *testing.T, e engine.Engine, start engine.Start,
 	takes := time.Since(begun)
 
 	crashed := 0
-	for range rounds {
+	for round := 0; round < rounds || crashed == 0; round++ {
 		if err := os.RemoveAll(env.DataDir()); err != nil {
 			t.Fatal(err)
 		}
@@ -112,6 +112,9 @@ func (b *Box) CrashInitialize(t *testing.T, e engine.Engine, start engine.Start,
 		Crash(t)
 		if <-ended != nil {
 			crashed++
+		} else {
+			// It was quicker than the one that was measured.
+			takes = delay
 		}
 		data, err := e.Inspect(t.Context())
 		if err != nil || (data.State != engine.DataNone && data.State != engine.DataComplete) {
@@ -124,9 +127,6 @@ func (b *Box) CrashInitialize(t *testing.T, e engine.Engine, start engine.Start,
 		if err := b.spawnInitialize(t, start).Wait(); err != nil {
 			t.Fatalf("initialising after a crash: %v", err)
 		}
-	}
-	if crashed == 0 {
-		t.Error("no crash hit an initialisation")
 	}
 	if data, err := e.Inspect(t.Context()); err != nil || data.State != engine.DataComplete {
 		t.Fatalf("in the end: %+v, %v", data, err)
