@@ -138,7 +138,7 @@ func TestMembersOfMySQL(t *testing.T) {
 			u2.gets(t, 3)
 		})
 		step("whoever waits for a GTID set learns when it is executed", func(t *testing.T) {
-			executed := u0.observe().MySQL.Executed
+			executed := u0.until("it answers", func(o *agentclient.Observation) bool { return o.Answered }).MySQL.Executed
 			u1.until("it has all", func(*agentclient.Observation) bool {
 				x, err := s.client.WaitExecuted(t.Context(), u1.target(), agentclient.WaitRequest{GTIDSet: executed, Timeout: time.Second})
 				must(t, err)
@@ -184,7 +184,7 @@ func TestMembersOfMySQL(t *testing.T) {
 			if !o.Answered || !o.ReadOnly || o.MySQL.Executed == "" {
 				t.Fatalf("got %+v", o)
 			}
-			if now := u0.observe().MySQL.Executed; now != o.MySQL.Executed {
+			if now := u0.until("it answers", func(o *agentclient.Observation) bool { return o.Answered }).MySQL.Executed; now != o.MySQL.Executed {
 				t.Errorf("it returned %s, and has %s", o.MySQL.Executed, now)
 			}
 			x, err := s.client.WaitExecuted(t.Context(), u1.target(), agentclient.WaitRequest{GTIDSet: o.MySQL.Executed, Timeout: agentclient.MaxWaitExecuted})
@@ -195,8 +195,8 @@ func TestMembersOfMySQL(t *testing.T) {
 		})
 		step("errant transactions are kept as evidence", func(t *testing.T) {
 			u2.isolate()
-			for _, statement := range []string{"SET GLOBAL super_read_only = OFF", "CREATE DATABASE errant", "FLUSH BINARY LOGS", "CREATE TABLE errant.gone (i INT)"} {
-				u2.root(t, statement)
+			for _, statement := range []string{"CREATE DATABASE errant", "FLUSH BINARY LOGS", "CREATE TABLE errant.gone (i INT)"} {
+				u2.errant(t, statement)
 			}
 			id := u2.observe().ServerID
 			r := agentclient.SaveErrantRequest{Fence: s.fence(), GTIDSet: id + ":1-2," + id + ":77"}
@@ -232,7 +232,7 @@ func TestMembersOfMySQL(t *testing.T) {
 			u0.promote(agentclient.Durability{Sync: true, W: 1, Members: []agentclient.DurabilityMember{{Name: u2.name, ServerID: u2.observe().ServerID}}})
 			waits := make(chan error, 1)
 			go func() { waits <- u0.write(4) }()
-			u0.until("a commit waits", func(o *agentclient.Observation) bool { return o.MySQL.SemiSync.WaitingSessions == 1 })
+			u0.until("a commit waits", func(o *agentclient.Observation) bool { return o.Answered && o.MySQL.SemiSync.WaitingSessions == 1 })
 			_, err := s.client.EnsureAccounts(t.Context(), u0.target(), accounts(s, "another"))
 			if !agentclient.IsUnavailable(err) || !strings.Contains(err.Error(), "acknowledgements") {
 				t.Errorf("accounts: %v", err)
