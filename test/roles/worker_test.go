@@ -296,15 +296,13 @@ func (d *driven) switchovers(t *testing.T, n int) {
 	}
 	stop()
 	writers.Wait()
-	var executed string
-	all[n%len(all)].until("it tells what it has", func(o *agentclient.Observation) bool {
-		if o.Answered {
-			executed = o.MySQL.Executed
-		}
-		return o.Answered
-	})
+	source := all[n%len(all)]
 	for i, m := range all {
-		m.until("it has all that the source has, and nothing else", func(o *agentclient.Observation) bool { return o.Answered && o.MySQL.Executed == executed })
+		m.until("it has all that the source has, and nothing else", func(o *agentclient.Observation) bool {
+			// Asked each time: a write may be committed after its client has left.
+			at := source.observe()
+			return o.Answered && at.Answered && o.MySQL.Executed == at.MySQL.Executed
+		})
 		if len(acknowledged[i]) == 0 {
 			t.Errorf("%s acknowledged nothing in %d switchovers", m.name, n)
 		}
