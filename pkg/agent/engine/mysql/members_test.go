@@ -225,10 +225,7 @@ func (m *member) untilTables(n string) {
 	m.until("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'd'", n)
 }
 
-const (
-	errUnknownDatabase = 1049
-	errNoSuchTable     = 1146
-)
+const errUnknownDatabase = 1049
 
 // waitFor something that no server announces.
 func waitFor(t *testing.T, what string, look func() (bool, string)) {
