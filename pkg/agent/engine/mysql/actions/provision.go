@@ -164,8 +164,8 @@ func (a provision) mayProvision(ctx context.Context, from *session, p *operation
 // copyDonor clones, and gives up when the donor's commits wait for acknowledgements:
 // CLONE waits for every commit that is under way, and the one that is to acknowledge them
 // may be the one that is being made.
-func (a provision) copyDonor(ctx context.Context, op operations.Op, from, s *session, donor *operation.Clone, password, into string, r room) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (a provision) copyDonor(whole context.Context, op operations.Op, from, s *session, donor *operation.Clone, password, into string, r room) error {
+	ctx, cancel := context.WithCancelCause(whole)
 	defer cancel(nil)
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -179,9 +179,25 @@ func (a provision) copyDonor(ctx context.Context, op operations.Op, from, s *ses
 	err := clone(a).cloneInstance(ctx, op, s, donor, password, into, r)
 	if cause := context.Cause(ctx); err != nil && cause != nil && operations.ReasonOf(cause) == reasonDonorBlocked {
 		err = cause
+		op.Progress("waiting for the server to end the copy", 0, 0)
+		untilEnded(whole, a.endClones, lookInterval)
 	}
 	cancel(nil)
 	return err
+}
+
+// untilEnded returns when end has succeeded, or the operation ends: what a CLONE writes
+// must not be removed while it runs, however long the server takes to end it.
+func untilEnded(ctx context.Context, end func(context.Context) error, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for end(ctx) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // asking is how the donor is asked while CLONE runs, which may be for hours: a session that

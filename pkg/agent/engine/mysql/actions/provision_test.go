@@ -4,6 +4,8 @@
 package actions
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -48,4 +50,23 @@ func TestAnInterruptedProvisionIsBegunAnewUntilItsCopyIsWhole(t *testing.T) {
 			t.Errorf("in phase %q: %s, want %s", phase, got, want)
 		}
 	}
+}
+
+// What a copy has written is removed next: not while the server may still write it.
+func TestACopyThatIsGivenUpForItsDonorIsWaitedFor(t *testing.T) {
+	asked := 0
+	untilEnded(t.Context(), func(context.Context) error {
+		if asked++; asked < 3 {
+			return errors.New("the server lets nobody in")
+		}
+		return nil
+	}, time.Millisecond)
+	if asked != 3 {
+		t.Errorf("asked %d times whether a copy runs, want until none does", asked)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	untilEnded(ctx, func(context.Context) error {
+		cancel()
+		return errors.New("the operation is cancelled, and its Abandon waits")
+	}, time.Hour)
 }
