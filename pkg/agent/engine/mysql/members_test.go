@@ -110,7 +110,7 @@ func (m *member) follow(source *member) {
 	m.followRecorded("")
 }
 
-// followRecorded asks again while it is told ErrNotYet, as the operator does. The receiver
+// followRecorded asks again on ErrNotYet, as the operator does. The receiver
 // is connected then, and may not have asked for the binary log yet.
 func (m *member) followRecorded(upstreamExecuted string) {
 	m.t.Helper()

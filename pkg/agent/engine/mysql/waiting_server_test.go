@@ -243,7 +243,7 @@ func TestAChangeOfTheModeMakesNoClientWaitBehindALongReadOnRealServer(t *testing
 		}
 		a.exec("KILL " + id)
 		<-read
-		// Its client is told before the statement has let go of the table.
+		// Its client is notified before the statement has let go of the table.
 		a.until("SELECT COUNT(*) FROM information_schema.processlist WHERE id = "+id, "0")
 		if err := a.e.SetDurability(t.Context(), async); err != nil {
 			t.Error(err)

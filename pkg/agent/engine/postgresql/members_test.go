@@ -123,7 +123,7 @@ func (m *member) promote(record engine.RoleRecord) {
 	}
 }
 
-// follow asks again while it is told ErrNotYet, as the operator does: a server that has
+// follow asks again on ErrNotYet, as the operator does: a server that has
 // just started replays its own WAL first.
 func (m *member) follow(source *member) {
 	m.t.Helper()

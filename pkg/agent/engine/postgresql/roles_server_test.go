@@ -123,7 +123,7 @@ func TestRolesOnRealServer(t *testing.T) {
 			if err := a.e.Close(ctx); err != nil {
 				t.Error(err)
 			}
-			// The connection is told to end, and takes its time. That of a standby which has
+			// The connection is asked to end, and takes its time. That of a standby which has
 			// answered too late was ended too, and is made again.
 			a.eventually("it is connected", func() bool {
 				return a.value("SELECT string_agg(application_name || ' ' || state, ', ') FROM pg_stat_replication") == "set-b streaming"
