@@ -8,12 +8,12 @@ LDFLAGS := -s -w -X github.com/upmio/unit-operator/pkg/version.Version=$(VERSION
 
 # What each suite may take, in seconds on two cores, apart from what a machine builds
 # once (some 20 minutes, see hack/budget.sh). They are ceilings for a slow
-# machine, which needs some 80 minutes for all of them and a quick one 50. make ci fails if
+# machine, which needs some 80 minutes for all of them and a quick one 45. make ci fails if
 # one takes longer.
 BUDGET_VERIFY ?= 300
-BUDGET_TEST ?= 1200
+BUDGET_TEST ?= 800
 BUDGET_TEST_SERVERS ?= 2000
-BUDGET_E2E ?= 2700
+BUDGET_E2E ?= 2100
 
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
 
