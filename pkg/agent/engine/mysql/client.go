@@ -50,6 +50,21 @@ func (e *Engine) openWith(variables map[string]string) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
+// Disconnect ends the connections that are kept for queries that follow; the next one
+// connects again.
+func (e *Engine) Disconnect() {
+	e.mu.Lock()
+	kept := []*sql.DB{e.db, e.controlDB}
+	e.db, e.controlDB = nil, nil
+	e.mu.Unlock()
+	for _, db := range kept {
+		if db != nil {
+			// The server ends what the connections had; there is nothing to be done about it.
+			_ = db.Close()
+		}
+	}
+}
+
 // Check implements engine.Engine.
 func (e *Engine) Check(ctx context.Context) error {
 	db, err := e.pool()

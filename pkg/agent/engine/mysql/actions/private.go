@@ -25,7 +25,10 @@ const (
 	// privateWait bounds the start of a private server: recovery of large redo takes
 	// long, and a start that hangs is to end some time.
 	privateWait = time.Hour
-	// privateStop bounds its end.
+	// restWait bounds how long a server may take to come to rest before it is stopped: as
+	// long as what that spares.
+	restWait = 2 * time.Second
+	// privateStop bounds the end of a private server.
 	privateStop = 10 * time.Minute
 )
 
@@ -190,6 +193,10 @@ func (p *private) await(ctx context.Context) error {
 // stop ends the server in an orderly way: what it leaves needs no recovery.
 func (p *private) stop() error {
 	defer os.RemoveAll(p.dir)
+	// A mysqld that shuts down sleeps for two seconds if anybody is connected, though idle,
+	// or has just gone and not been cleared away yet.
+	p.engine.Disconnect()
+	awaitRest(p.cmd.Process.Pid, restWait)
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

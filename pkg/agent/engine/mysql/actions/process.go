@@ -4,9 +4,15 @@
 package actions
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 )
@@ -38,4 +44,30 @@ func (u unit) version(ctx context.Context, op operations.Op, name string) string
 	}
 	_, version, _ := strings.Cut(strings.TrimSpace(string(out)), "  ")
 	return strings.TrimSpace(name + " " + strings.TrimSpace(version))
+}
+
+// restPause is between two looks at whether a process is at rest, which nothing announces.
+const restPause = 2 * time.Millisecond
+
+// awaitRest waits until no thread of a process runs or is about to, for a while: it has
+// done then what it was asked for.
+func awaitRest(pid int, atMost time.Duration) {
+	tick := time.NewTicker(restPause)
+	defer tick.Stop()
+	for end := time.Now().Add(atMost); !atRest(pid) && time.Now().Before(end); {
+		<-tick.C
+	}
+}
+
+// atRest says whether no thread of a process runs, waits for a processor or for a disk.
+func atRest(pid int) bool {
+	// The pattern is well-formed, which is the only error there is.
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	return !slices.ContainsFunc(threads, func(path string) bool {
+		// A thread that has ended meanwhile has no file.
+		stat, _ := os.ReadFile(path)
+		// The state follows the name, which is in parentheses and may have others in it.
+		state := bytes.TrimSpace(stat[bytes.LastIndexByte(stat, ')')+1:])
+		return bytes.HasPrefix(state, []byte("R")) || bytes.HasPrefix(state, []byte("D"))
+	})
 }
