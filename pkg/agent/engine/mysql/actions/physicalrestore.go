@@ -113,13 +113,8 @@ func (u unit) unpack(ctx context.Context, op operations.Op, from source, m *back
 // that it can: what continues it is replayed, it follows nobody, its accounts are the
 // unit's. It returns the GTIDs that the data has.
 func (u unit) ready(ctx context.Context, op operations.Op, data string, from source, increments []*backup.Manifest) (string, error) {
-	if len(increments) > 0 {
-		if err := u.replay(ctx, op, beside{data: data}, from, increments); err != nil {
-			return "", err
-		}
-	}
 	op.Progress("starting a private server on the new data", 0, 0)
-	p, err := u.startPrivate(ctx, op, beside{data: data})
+	p, err := u.serverOf(ctx, op, beside{data: data}, from, increments)
 	if err != nil {
 		return "", err
 	}
@@ -129,6 +124,15 @@ func (u unit) ready(ctx context.Context, op operations.Op, data string, from sou
 		return "", err
 	}
 	return executed, p.stop()
+}
+
+// serverOf is a private server on data that was unpacked, after it has replayed what
+// continues it: that it is the one that has spares a stop and a start.
+func (u unit) serverOf(ctx context.Context, op operations.Op, b beside, from source, increments []*backup.Manifest) (*private, error) {
+	if len(increments) > 0 {
+		return u.replay(ctx, op, b, from, increments)
+	}
+	return u.startPrivate(ctx, op, b)
 }
 
 func (u unit) settle(ctx context.Context, p *private) (string, error) {

@@ -21,14 +21,15 @@ import (
 var replayArgs = []string{"--relay-log=relay", "--relay-log-recovery=OFF", "--server-id=4294967295"}
 
 // replay applies binary logs by the server's own applier: they are put in the place of
-// its relay logs. Transactions that the data has already are skipped by their GTIDs.
-func (u unit) replay(ctx context.Context, op operations.Op, b beside, from source, increments []*backup.Manifest) error {
+// its relay logs. Transactions that the data has already are skipped by their GTIDs. It
+// returns the server that has applied them.
+func (u unit) replay(ctx context.Context, op operations.Op, b beside, from source, increments []*backup.Manifest) (*private, error) {
 	p, err := u.startPrivate(ctx, op, b, replayArgs...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := onPrivate(ctx, p, func(s *session) error { return openChannel(ctx, s) }); err != nil {
-		return err
+		return nil, err
 	}
 	return u.applyLogs(ctx, op, b, from, increments)
 }
@@ -46,16 +47,17 @@ func openChannel(ctx context.Context, s *session) error {
 	return err
 }
 
-// applyLogs applies binary logs to data whose server has the channel for them.
-func (u unit) applyLogs(ctx context.Context, op operations.Op, b beside, from source, increments []*backup.Manifest) error {
+// applyLogs applies binary logs to data whose server has the channel for them, and returns
+// the server that has done so.
+func (u unit) applyLogs(ctx context.Context, op operations.Op, b beside, from source, increments []*backup.Manifest) (*private, error) {
 	if err := u.placeRelayLogs(ctx, op, b.data, from, increments); err != nil {
-		return err
+		return nil, err
 	}
 	p, err := u.startPrivate(ctx, op, b, replayArgs...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return onPrivate(ctx, p, func(s *session) error {
+	if err := doPrivate(ctx, p, func(s *session) error {
 		err := s.exec(ctx, "CHANGE REPLICATION SOURCE TO RELAY_LOG_FILE = 'relay.000001', RELAY_LOG_POS = 4", "START REPLICA SQL_THREAD")
 		if number(err) == errParse {
 			err = s.exec(ctx, "CHANGE MASTER TO RELAY_LOG_FILE = 'relay.000001', RELAY_LOG_POS = 4", "START SLAVE SQL_THREAD")
@@ -71,11 +73,22 @@ func (u unit) applyLogs(ctx context.Context, op operations.Op, b beside, from so
 			return err
 		}
 		return settleEvents(ctx, s, last.Properties[propertyEvents])
-	})
+	}); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // onPrivate does something on a private server and stops it.
 func onPrivate(ctx context.Context, p *private, do func(*session) error) error {
+	if err := doPrivate(ctx, p, do); err != nil {
+		return err
+	}
+	return p.stop()
+}
+
+// doPrivate does something on a private server, which goes on running unless that fails.
+func doPrivate(ctx context.Context, p *private, do func(*session) error) error {
 	s, err := openSession(ctx, p.engine, false)
 	if err == nil {
 		err = do(s)
@@ -83,9 +96,8 @@ func onPrivate(ctx context.Context, p *private, do func(*session) error) error {
 	}
 	if err != nil {
 		p.kill()
-		return err
 	}
-	return p.stop()
+	return err
 }
 
 // placeRelayLogs writes the files of the backups as relay.000001 and so on.

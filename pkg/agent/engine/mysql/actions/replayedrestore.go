@@ -71,7 +71,11 @@ func (a restore) throughScratch(ctx context.Context, op operations.Op, p *operat
 		if err := a.clearSide(); err != nil {
 			return err
 		}
-		return a.scratchOf(ctx, op, b, chain, from)
+		p, err := a.scratchOf(ctx, op, b, chain, from)
+		if err != nil {
+			return err
+		}
+		return p.stop()
 	}); err != nil {
 		return nil, err
 	}
@@ -79,12 +83,16 @@ func (a restore) throughScratch(ctx context.Context, op operations.Op, p *operat
 }
 
 // scratchOf a chain of logical backups is a server that holds what they do.
-func (u unit) scratchOf(ctx context.Context, op operations.Op, b beside, chain []*backup.Manifest, from source) error {
+func (u unit) scratchOf(ctx context.Context, op operations.Op, b beside, chain []*backup.Manifest, from source) (*private, error) {
 	if err := u.makeScratch(ctx, op, b); err != nil {
-		return err
+		return nil, err
 	}
-	if err := u.loadScratch(ctx, op, b, chain[0], from); err != nil || len(chain) == 1 {
-		return err
+	p, err := u.loadScratch(ctx, op, b, chain[0], from)
+	if err != nil || len(chain) == 1 {
+		return p, err
+	}
+	if err := p.stop(); err != nil {
+		return nil, err
 	}
 	return u.applyLogs(ctx, op, b, from, chain[1:])
 }
@@ -107,13 +115,13 @@ func (u unit) makeScratch(ctx context.Context, op operations.Op, b beside) error
 }
 
 // loadScratch loads a dump, whose transactions then count as executed: the applier
-// skips them.
-func (u unit) loadScratch(ctx context.Context, op operations.Op, b beside, full *backup.Manifest, from source) error {
+// skips them. It returns the server that has it.
+func (u unit) loadScratch(ctx context.Context, op operations.Op, b beside, full *backup.Manifest, from source) (*private, error) {
 	p, err := u.startPrivate(ctx, op, b, replayArgs...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return onPrivate(ctx, p, func(s *session) error {
+	if err := doPrivate(ctx, p, func(s *session) error {
 		on := u.on(p)
 		if err := u.copyTimeZones(ctx, op, on); err != nil {
 			return err
@@ -139,7 +147,10 @@ func (u unit) loadScratch(ctx context.Context, op operations.Op, b beside, full 
 			}
 		}
 		return openChannel(ctx, s)
-	})
+	}); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // loadFromScratch copies the databases that are wanted from the server alongside to the

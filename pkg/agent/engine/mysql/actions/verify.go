@@ -198,11 +198,7 @@ func (u unit) verifyBackup(ctx context.Context, op operations.Op, m *backup.Mani
 	}
 	var restored backup.Sums
 	err = r.Watched(ctx, func(ctx context.Context) error {
-		if err := u.restoreBeside(ctx, op, b, chain, from); err != nil {
-			return err
-		}
-		op.Progress("starting a private server on what was restored", 0, 0)
-		p, err := u.startPrivate(ctx, op, b)
+		p, err := u.restoreBeside(ctx, op, b, chain, from)
 		if err != nil {
 			return err
 		}
@@ -225,12 +221,14 @@ func (u unit) verifyBackup(ctx context.Context, op operations.Op, m *backup.Mani
 	return verdict, withReason(err)
 }
 
-func (u unit) restoreBeside(ctx context.Context, op operations.Op, b beside, chain []*backup.Manifest, from source) error {
+// restoreBeside returns the private server that has what was restored.
+func (u unit) restoreBeside(ctx context.Context, op operations.Op, b beside, chain []*backup.Manifest, from source) (*private, error) {
 	if b.scratch {
 		return u.scratchOf(ctx, op, b, chain, from)
 	}
-	if err := u.unpack(ctx, op, from, chain[0], b.data); err != nil || len(chain) == 1 {
-		return err
+	if err := u.unpack(ctx, op, from, chain[0], b.data); err != nil {
+		return nil, err
 	}
-	return u.replay(ctx, op, b, from, chain[1:])
+	op.Progress("starting a private server on what was restored", 0, 0)
+	return u.serverOf(ctx, op, b, from, chain[1:])
 }
