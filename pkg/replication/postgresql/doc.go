@@ -1,13 +1,20 @@
 // Copyright 2026 The unit-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package postgresql is what decides about a PostgreSQL primary and its standbys, as far
-// as it is built: the steps by which durability changes (rule.go), which slots are kept
-// (slots.go), who may be promoted after the primary failed (election.go), who may be opened
-// (opening.go), and what becomes of a member that comes back (rejoin.go). All of it judges
-// a View (view.go) by the lineage of the recorded primary (lineage.go); positions and
-// histories are the business of package wal, texts of settings that of package settings.
-// No controller uses it yet, and there is no Decide that calls the parts in order.
+// Package postgresql decides what is done to a PostgreSQL primary and its standbys,
+// asynchronous or synchronous: Decide is a pure function from what was observed of all
+// members, and what is recorded, to a plan. It adopts the first primary (adopt.go), keeps
+// the recorded one and its standbys what they should be (converge.go, quorum.go,
+// provision.go), and answers requests to let a member go (evacuation.go). States and their
+// reasons are in states.go. It rests on what is judged for itself: the steps by which
+// durability changes (rule.go), which slots are kept (slots.go), who may be promoted after
+// the primary failed (election.go), who may be opened (opening.go), and what becomes of a
+// member that comes back (rejoin.go). All of it judges a View (view.go) by the lineage of the
+// recorded primary (lineage.go); positions and histories are the business of package wal,
+// texts of settings that of package settings.
+//
+// No controller uses it yet. There is no switchover and no failover: the role of a primary
+// passes to nobody.
 //
 // It is pure, as package topology is.
 //

@@ -160,7 +160,12 @@ func (v *View) held(e v1alpha1.ReplicationDurabilityEntry, mem topology.Memory) 
 // has: the member has stored the WAL up to a position of the primary.
 func (v *View) has(m *Member, p wal.Position) bool {
 	b, ok := m.stored()
-	if !ok || v.StandingOf(b) != StandingCurrent || b.End < p.LSN {
+	return ok && v.reaches(b, p)
+}
+
+// reaches: the WAL has come to a position of the primary.
+func (v *View) reaches(b wal.Branch, p wal.Position) bool {
+	if v.StandingOf(b) != StandingCurrent || b.End < p.LSN {
 		return false
 	}
 	end, ok := b.History.End(p.Timeline)

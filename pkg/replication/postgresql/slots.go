@@ -20,10 +20,8 @@ func (v *View) Slots() (create, drop []string) {
 		return nil, nil
 	}
 	wanted := map[string]bool{}
-	for i := range v.Members {
-		if m := &v.Members[i]; m != s && (!m.leaves() || v.counts(m.Name)) {
-			wanted[settings.SlotName(m.Name)] = true
-		}
+	for _, name := range v.slotted(s) {
+		wanted[settings.SlotName(name)] = true
 	}
 	there := map[string]bool{}
 	for _, slot := range s.Server.Slots {
@@ -40,6 +38,16 @@ func (v *View) Slots() (create, drop []string) {
 	slices.Sort(create)
 	slices.Sort(drop)
 	return create, drop
+}
+
+// slotted are the members for which a primary keeps WAL.
+func (v *View) slotted(s *Member) (names []string) {
+	for i := range v.Members {
+		if m := &v.Members[i]; m != s && (!m.leaves() || v.counts(m.Name)) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }
 
 // counts: an entry of the recorded durability names the member.

@@ -4,6 +4,8 @@
 package postgresql
 
 import (
+	"time"
+
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/replication/postgresql/settings"
 	"github.com/upmio/unit-operator/pkg/replication/postgresql/wal"
@@ -16,16 +18,35 @@ type View struct {
 	Recorded topology.Recorded
 	// Members in their order.
 	Members []Member
+	Memory  topology.Memory
+	Now     time.Time
+	// LeaseFresh: the lease was renewed lately enough to begin something that could wait.
+	LeaseFresh bool
 }
 
 // Member is a member and what was observed of it.
 type Member struct {
 	topology.Member
-	// Seen is nil while its agent has not answered.
-	Seen *topology.Observed
+	// Seen is nil while its agent has not answered; Trouble says why not.
+	Seen    *topology.Observed
+	Trouble string
 	// Server is nil while neither the server nor, of one that is stopped, its control file
 	// has answered.
 	Server *Server
+	// Refusals of the calls that were made in this pass and failed.
+	Refusals []topology.Refusal
+	// Provision is how the copy of a donor goes; nil: none was asked about in this pass.
+	Provision *Provision
+
+	// kept: its removal is asked for and it stays, for it is the last that acknowledges.
+	kept bool
+}
+
+// Provision is the operation that makes a member a copy of a donor.
+type Provision struct {
+	// Running, or else Failed with Reason and Message, or done.
+	Running, Failed bool
+	Reason, Message string
 }
 
 // Server is what a PostgreSQL says of its replication. Its system identifier is the
@@ -83,7 +104,8 @@ type Slot struct {
 	Lost bool
 }
 
-// Control is what the control file of a stopped server says.
+// Control is what the control file of a stopped server says. Its History is that of the
+// file's timeline.
 type Control struct {
 	// ShutDown cleanly, as a primary or as a standby.
 	ShutDown bool
@@ -102,6 +124,19 @@ func (m *Member) answers() bool {
 
 // primary: it answers, and is not in recovery.
 func (m *Member) primary() bool { return m.answers() && m.Server.Primary }
+
+// receiving: it is a standby that is connected to another server.
+func (m *Member) receiving() bool { return m.answers() && m.Server.Receiver != nil }
+
+// refused says why a call of this kind failed in this pass; ok is false if none did.
+func (m *Member) refused(kind topology.StepKind) (string, bool) {
+	for _, r := range m.Refusals {
+		if r.Kind == kind {
+			return r.Message, true
+		}
+	}
+	return "", false
+}
 
 // stored is the WAL that the member has for good; ok is false while that is not known. A
 // control file is no answer: it is a lower bound of a server that crashed.
@@ -127,7 +162,9 @@ func (m *Member) applied() (b wal.Branch, ok bool) {
 }
 
 // leaves: it is to be no member any more.
-func (m *Member) leaves() bool { return m.Leaving || m.Evacuate == v1alpha1.EvacuationRemove }
+func (m *Member) leaves() bool {
+	return m.Leaving || m.Evacuate == v1alpha1.EvacuationRemove && !m.kept
+}
 
 // stays: it is to be a standby that may acknowledge and be promoted.
 func (m *Member) stays() bool { return !m.Isolated && !m.leaves() }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -54,9 +55,11 @@ func entry(w int32, members ...string) v1alpha1.ReplicationDurabilityEntry {
 // others stream, and W is half of them.
 func healthy(n int) View {
 	v := View{
-		Request: topology.Request{UID: "replication", Sync: true},
+		Now: testNow, LeaseFresh: true,
+		Request: topology.Request{UID: "replication", Sync: true, Source: "u0"},
 		Recorded: topology.Recorded{
-			Source: "u0", Epoch: 7, Data: v1alpha1.ReplicationData{SystemID: testSystem, Timeline: 2, BeginLSN: promoted.String()},
+			Source: "u0", Epoch: 7, LastTransition: &v1alpha1.ReplicationTransition{To: "u0", At: metav1.NewTime(testNow.Add(-time.Hour)), Requested: "u0"},
+			Data:       v1alpha1.ReplicationData{SystemID: testSystem, Timeline: 2, BeginLSN: promoted.String()},
 			Durability: []v1alpha1.ReplicationDurabilityEntry{entry(topology.Durability{}.Waits(n-1), unitNames(n)[1:]...)},
 		},
 	}
@@ -82,8 +85,10 @@ func healthy(n int) View {
 		} else {
 			m.Server.Received, m.Server.Replayed = written, written
 			m.Server.Receiver = &Receiver{Host: "u0", Port: 5432}
+			m.Seen.Record.Upstream = topology.Upstream{Name: "u0", Host: "u0", Port: 5432, ServerID: testSystem}
 		}
 		v.Members = append(v.Members, m)
+		v.Recorded.Members = append(v.Recorded.Members, v1alpha1.ReplicationMemberStatus{Name: name, UnitUID: m.UnitUID, PodUID: pod, ServerID: testSystem})
 	}
 	return v
 }
@@ -99,13 +104,15 @@ func with(v View, edits ...edit) View {
 
 func member(i int, e func(m *Member)) edit { return func(v *View) { e(&v.Members[i]) } }
 
-// away: its agent does not answer.
-func away(i int) edit { return member(i, func(m *Member) { m.Seen, m.Server = nil, nil }) }
+// away: its agent does not answer, and no kubelet speaks for it.
+func away(i int) edit {
+	return member(i, func(m *Member) { m.Seen, m.Server, m.Trouble, m.PodReady = nil, nil, "no answer", false })
+}
 
 // standbyAt has received and replayed up to a position of a history.
 func standbyAt(i int, h wal.History, at wal.LSN) edit {
 	return member(i, func(m *Member) {
-		m.Seen.ReadOnly = true
+		m.Seen.Answered, m.Seen.ReadOnly = true, true
 		m.Server = &Server{History: h, Received: at, Replayed: at, Hints: true}
 	})
 }
@@ -113,7 +120,7 @@ func standbyAt(i int, h wal.History, at wal.LSN) edit {
 // primaryAt has written up to a position of a history.
 func primaryAt(i int, h wal.History, at wal.LSN) edit {
 	return member(i, func(m *Member) {
-		m.Seen.ReadOnly = false
+		m.Seen.Answered, m.Seen.ReadOnly = true, false
 		m.Server = &Server{Primary: true, History: h, Written: at, Hints: true}
 	})
 }

@@ -116,6 +116,10 @@ type Step struct {
 	// Rule and Open of a source.
 	Rule Rule
 	Open bool
+	// Slots are the members for which a PostgreSQL source keeps WAL, those of Rule included.
+	Slots []string
+	// Timeline that a PostgreSQL begins if it is promoted; 0: it is not to be.
+	Timeline int64
 	// ServerID expected of the member; empty: not checked.
 	ServerID   string
 	Generation int64
