@@ -47,6 +47,9 @@ func (d *decision) decide() {
 	switch {
 	case d.Request.Hibernated:
 		d.state(Hibernated, ReasonHibernated, "the set has no units; who was the primary is recorded, and is started first when it has units again")
+	case d.Recorded.Operation != nil:
+		// One that has begun is ended, paused or not: a primary may be stopped for it.
+		d.operate()
 	case d.Request.Paused:
 		d.mem.FailingSince = time.Time{}
 		d.state(Paused, ReasonPaused, "nothing is changed while the annotation paused says so; new pods get the roles that are recorded")
@@ -66,12 +69,14 @@ func (d *decision) decide() {
 	}
 }
 
-// keep the recorded primary and its standbys what they should be.
+// keep the recorded primary and its standbys what they should be, or begin to replace it.
 func (d *decision) keep() {
 	if d.demoteStrays(nil) {
 		return
 	}
-	d.demand()
+	if d.demand() {
+		return
+	}
 	d.converge()
 }
 

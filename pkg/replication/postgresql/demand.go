@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// demand says how the primary fails, and since when; nobody else takes its place by that.
-func (d *decision) demand() {
+// demand begins a switchover if one is due and possible; else it says what is waited for,
+// or how the primary fails. It reports whether it did begin one.
+func (d *decision) demand() bool {
 	s := d.source
 	failing := s == nil || !s.answers() || d.lost(s)
 	stopped := failing && s != nil && !s.answers() && s.StoppedByUser
@@ -19,7 +20,7 @@ func (d *decision) demand() {
 	d.mem.Stopped = stopped
 	if !failing {
 		d.mem.FailingSince, d.mem.AwaySince = time.Time{}, time.Time{}
-		return
+		return d.demandSwitchover()
 	}
 	if d.mem.FailingSince.IsZero() {
 		d.mem.FailingSince, d.mem.AwaySince = d.Now, time.Time{}
@@ -38,6 +39,7 @@ func (d *decision) demand() {
 	}
 	d.requeue(workInterval)
 	d.sayFailing()
+	return false
 }
 
 // agentAway remembers since when the primary's agent says nothing.

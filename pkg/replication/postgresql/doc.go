@@ -13,8 +13,10 @@
 // recorded primary (lineage.go); positions and histories are the business of package wal,
 // texts of settings that of package settings.
 //
-// No controller uses it yet. There is no switchover and no failover: the role of a primary
-// passes to nobody.
+// A switchover (switchover.go, promotion.go) passes the role of the primary on in order.
+//
+// No controller uses it yet, and there is no failover: nobody takes the place of a primary
+// that fails.
 //
 // It is pure, as package topology is.
 //

@@ -16,6 +16,9 @@ func (d *decision) evacuation(m *Member) *v1alpha1.MemberEvacuation {
 	answer := func(state v1alpha1.EvacuationState, reason, message string) *v1alpha1.MemberEvacuation {
 		return &v1alpha1.MemberEvacuation{Request: m.Evacuate, State: state, Reason: reason, Message: message}
 	}
+	if op := d.Recorded.Operation; op != nil && (op.To == m.Name || op.From == m.Name) {
+		return answer(v1alpha1.EvacuationInProgress, string(InOperation), describe(op))
+	}
 	if d.Recorded.Source == m.Name || d.Recorded.Source == "" {
 		return d.evacuationOfSource(m, answer)
 	}
@@ -38,6 +41,9 @@ func (d *decision) evacuationOfSource(m *Member, answer answerFunc) *v1alpha1.Me
 		return answer(v1alpha1.EvacuationRefused, ReasonOnlyMember, "it is the primary and there is no other member: add one, or delete the replication")
 	}
 	message := "another member becomes the primary first"
+	if d.plan.State == SwitchoverDue {
+		message = d.plan.Message
+	}
 	return answer(v1alpha1.EvacuationInProgress, ReasonNoCandidate, message)
 }
 

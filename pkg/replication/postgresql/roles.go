@@ -159,7 +159,11 @@ func (d *decision) promoteSource(r topology.Rule) bool {
 		d.notInForce = s.Name + " is the recorded primary and is not opened: " + why
 		return false
 	}
-	return d.step(s, d.promotion(s, r, d.NextTimeline()))
+	timeline := d.NextTimeline()
+	if d.promoting(s.Name) && d.Standing(s) == StandingBefore {
+		timeline = wal.Timeline(d.Recorded.Data.Timeline) //nolint:gosec // What promoting reads is a timeline.
+	}
+	return d.step(s, d.promotion(s, r, timeline))
 }
 
 // promotion is the call by which a member becomes the primary, or is given another rule.

@@ -13,6 +13,8 @@ const (
 	Paused topology.State = "Paused"
 	// Blind: no agent answers. That is no evidence about any server.
 	Blind topology.State = "Blind"
+	// InOperation: a switchover is under way.
+	InOperation topology.State = "InOperation"
 	// Uninitialised: there is no primary yet.
 	Uninitialised topology.State = "Uninitialised"
 	// SplitBrain: more than one member is a primary; those that are not the recorded one are
@@ -26,6 +28,8 @@ const (
 	SourceUnreachable topology.State = "SourceUnreachable"
 	// SourceFailed: the primary does not serve.
 	SourceFailed topology.State = "SourceFailed"
+	// SwitchoverDue: another primary is asked for, and the reason says why it waits.
+	SwitchoverDue topology.State = "SwitchoverDue"
 	// WritesBlocked: commits wait for members that are not there.
 	WritesBlocked topology.State = "WritesBlocked"
 	// SyncDegraded: commits are not waited for although they should be.
@@ -64,6 +68,12 @@ const (
 	ReasonOnlyMember      = "OnlyMember"
 	ReasonDurability      = "DurabilityNeedsIt"
 	ReasonSourceFailed    = "SourceFailed"
+	ReasonTargetUnfit     = "TargetUnfit"
+	ReasonLeaseOld        = "LeaseNotRenewed"
+	ReasonRequested       = "Requested"
+	ReasonEvacuated       = "Evacuated"
+	ReasonNotFenced       = "FenceNotProven"
+	ReasonDataLossRisk    = "DataLossRisk"
 )
 
 // Reasons of events.
@@ -72,4 +82,10 @@ const (
 	EventDurabilityChanged = "DurabilityChanged"
 	EventDurabilityRevoked = "DurabilityRevoked"
 	EventTimeline          = "TimelineBegun"
+	EventSwitchoverStarted = "SwitchoverStarted"
+	EventSwitchoverDone    = "SwitchoverSucceeded"
+	EventSwitchoverBack    = "SwitchoverTakenBack"
+	EventCommitted         = "SourceChanged"
+	EventResumed           = "OperationResumed"
+	EventOpeningFailed     = "PromotionFailed"
 )

@@ -1,0 +1,218 @@
+// Copyright 2026 The unit-operator Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package postgresql
+
+import (
+	"time"
+
+	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
+	"github.com/upmio/unit-operator/pkg/replication/postgresql/wal"
+	"github.com/upmio/unit-operator/pkg/replication/topology"
+)
+
+// opening follows the commit: the former primary is fenced, also if another process
+// committed; the new one is promoted with its rule in force, and the timeline that it began
+// is recorded; the others follow it.
+func (d *decision) opening() {
+	op := d.Recorded.Operation
+	from, to := d.Member(op.From), d.Member(op.To)
+	if to == nil {
+		d.end(EventOpeningFailed, true, "%s, which was made the primary, is no member any more", op.To)
+		return
+	}
+	if d.openingFails(from, to) || !d.fencedAgain(from, to) || !d.complete(from, to) {
+		return
+	}
+	if d.recordSourcePod(to) || d.recordPromotion(to) || d.demoteStrays(to) {
+		return
+	}
+	r, rule := d.ours(to), d.recordedRule()
+	if !d.serves(to) || !r.Rule.Equal(rule) {
+		if !d.promoteSource(rule) {
+			d.plan.Message += "; " + d.whyNotPromoted(to)
+		}
+		return
+	}
+	if d.sendFollowers(to) {
+		return
+	}
+	d.succeed()
+}
+
+func (d *decision) whyNotPromoted(to *Member) string {
+	if d.notInForce != "" {
+		return d.notInForce
+	}
+	return d.whyNot(to, topology.StepPromote)
+}
+
+// succeed ends the operation: the new primary is open.
+func (d *decision) succeed() {
+	op := d.Recorded.Operation
+	begun, took := d.mem.Begun, ""
+	if begun.IsZero() && op.StartedAt != nil {
+		// Another process has begun it, and the API keeps whole seconds.
+		begun = op.StartedAt.Time
+	}
+	if !begun.IsZero() {
+		took = ", " + lasting(d.Now.Sub(begun)) + " after it was begun"
+	}
+	d.mem.NotBefore, d.mem.Refusal = d.Now, ""
+	d.mem.FailingSince, d.mem.BlockedSince = time.Time{}, time.Time{}
+	d.mem = unsettled(d.mem)
+	d.end(EventSwitchoverDone, false, "%s is the primary and open%s", op.To, took)
+}
+
+// openingFails ends the operation if the new primary's server never came to be promoted: it
+// is judged as any primary that fails, behind a fence of the former one.
+func (d *decision) openingFails(from, to *Member) bool {
+	if to.answers() && !d.lost(to) {
+		return false
+	}
+	why := to.Name + " has other data than it had, or none"
+	if !to.answers() {
+		why = to.Name + " does not answer: " + waitingFor(to)
+	}
+	d.plan.Message += "; " + why
+	if to.answers() || d.expired() {
+		if d.fencedAgain(from, to) {
+			d.end(EventOpeningFailed, true, "%s is the primary and was not promoted (%s): it is judged as any primary that fails", to.Name, why)
+		}
+	}
+	return true
+}
+
+// fencedAgain: this process has seen the former primary fenced in the operation's epoch.
+// Whoever committed may have taken the commit back, not knowing that it was recorded.
+func (d *decision) fencedAgain(from, to *Member) bool {
+	op := d.Recorded.Operation
+	switch r := d.ours(to); {
+	case d.mem.Fenced != "":
+		return true
+	case r != nil && r.Role == topology.RoleSource:
+		// Nobody promotes it before the commit is known to be recorded, and nobody takes
+		// it back after that.
+		d.mem.Fenced = op.Fence.How
+		return true
+	case from != nil && d.stop(from):
+		return false
+	}
+	if how := d.proof(from); how != "" {
+		d.mem.Fenced = how
+		return true
+	}
+	d.waitOpening(ReasonNotFenced, "waiting for the proof that "+op.From+" acknowledges nothing any more: for its agent to answer, or the end of the pod that was the primary, such as by the taint out-of-service of its node")
+	return false
+}
+
+// stop the former primary: one that answers is demoted, the server of one that does not is
+// held down, unless it is being started as a standby.
+func (d *decision) stop(from *Member) bool {
+	if d.proof(from) != "" {
+		return false
+	}
+	if from.answers() {
+		return d.step(from, topology.Step{Kind: topology.StepDemote, Why: "it is being replaced as the primary"})
+	}
+	if d.demoted(from) && !d.expired() {
+		d.observe(from, "it is started as a standby")
+		return true
+	}
+	if from.reachable() && (!from.Seen.Held(topology.HoldFence) || from.Seen.Epoch < d.Recorded.Operation.Epoch) {
+		return d.step(from, topology.Step{Kind: topology.StepHold, Why: "it is being replaced as the primary"})
+	}
+	return false
+}
+
+// waitOpening says what the new primary is waited for with.
+func (d *decision) waitOpening(reason, message string) {
+	d.plan.Reason = reason
+	d.plan.Message += "; " + message
+}
+
+// complete: the new primary has all that the former one had when it was fenced. Since the
+// commit of a switchover that may have been a primary again, and acknowledged more.
+func (d *decision) complete(from, to *Member) bool {
+	if r := d.ours(to); r != nil && r.Role == topology.RoleSource || d.mem.Committed {
+		return true
+	}
+	b, ok := to.stored()
+	if !ok {
+		d.observe(to, "it has to say how far it has WAL")
+		return false
+	}
+	if why := d.asksFormer(from, to); why != "" {
+		d.waitOpening(ReasonDataLossRisk, why)
+		return false
+	}
+	return !d.recordBegin(to, b)
+}
+
+// asksFormer says why the new primary may lack what the former one has, which is asked for
+// it as a standby; empty: it has all.
+func (d *decision) asksFormer(from, to *Member) string {
+	switch {
+	case from != nil && from.Seen.Held(topology.HoldFence):
+		d.letStart(from)
+	case from != nil && from.answers() && d.proof(from) == v1alpha1.FenceClosed:
+		lacks := lacking(to, from)
+		if lacks != "" {
+			d.observe(to, "it has to receive the rest")
+			d.observe(from, "how far it has WAL is known once it has replayed that")
+		}
+		return lacks
+	case from != nil && d.demoted(from):
+		d.observe(from, "it is started as a standby")
+	}
+	return d.Recorded.Operation.From + " may have acknowledged commits after " + to.Name + " was made the primary: waiting for its server, which is started as a standby to be asked"
+}
+
+// recordBegin records where the promotion will begin, if the new primary has received more
+// than it had at the commit: it is promoted from there, to a number that nobody has.
+func (d *decision) recordBegin(to *Member, b wal.Branch) bool {
+	if standing := d.StandingOf(b); standing != StandingBeyond && standing != StandingApart {
+		return false
+	}
+	next := d.Recorded.Clone()
+	timeline := d.NextTimeline()
+	setTimeline(&next.Data, timeline, b.End)
+	next.Operation.TargetPosition = b.End.String()
+	next.Durability = topology.Appended(next.Durability, d.entryAfter(to, timeline))
+	d.change(topology.ChangeData, next, "", "")
+	return true
+}
+
+// recordPromotion records the timeline that the new primary has begun: of which number, and
+// where. That may be before all that it had received, whose end was half a record.
+func (d *decision) recordPromotion(to *Member) bool {
+	r := d.ours(to)
+	if !to.primary() || r == nil || r.Role != topology.RoleSource || to.Server.History.IsZero() {
+		return false
+	}
+	history, data := to.Server.History, d.Recorded.Data
+	begin, _ := history.Begin(history.Timeline())
+	next := d.Recorded.Clone()
+	if _, recorded, err := d.View.promotion(); err != nil || begin > recorded && d.Standing(to) != StandingCurrent {
+		return false
+	}
+	setTimeline(&next.Data, history.Timeline(), begin)
+	if next.Data.Timeline == data.Timeline && next.Data.BeginLSN == data.BeginLSN {
+		return false
+	}
+	d.change(topology.ChangeData, next, EventTimeline, "%s has begun timeline %d at %s", to.Name, history.Timeline(), begin)
+	return true
+}
+
+// sendFollowers has all others follow the new primary that can, at the same time.
+func (d *decision) sendFollowers(to *Member) bool {
+	asked := false
+	for i := range d.Members {
+		m := &d.Members[i]
+		if m == to || !m.answers() || !m.stays() || len(m.Seen.Holds) > 0 || d.Rejoin(m.Name).Way != WayFollow || d.inForce(m) {
+			continue
+		}
+		asked = d.step(m, d.follow(m, to)) || asked
+	}
+	return asked
+}
