@@ -75,6 +75,7 @@ func (v *View) lossRisk(voters []string) string {
 	if !v.Request.Sync {
 		return ""
 	}
+	arrived := v.arrived(voters)
 	for _, e := range v.Recorded.Durability {
 		if v.committed(e, voters) {
 			continue
@@ -86,7 +87,7 @@ func (v *View) lossRisk(voters []string) string {
 		// made the commits.
 		named := topology.Voters{}
 		for _, was := range e.Members {
-			if m := v.Member(was.Name); m != nil && voter(voters, m) && m.answers() && sameUnit(was, m) {
+			if m := v.Member(was.Name); m != nil && voter(voters, m) && sameUnit(was, m) && (v.continues(m) || v.gaveUp(m) && arrived) {
 				named[was.Name] = ""
 			}
 		}
@@ -142,13 +143,37 @@ func (v *View) top(voters []string) *Member {
 	return nil
 }
 
+// continues: the member's WAL is known, and none of it was given up by the recorded promotion.
+func (v *View) continues(m *Member) bool {
+	standing := v.Standing(m)
+	return standing == StandingCurrent || standing == StandingBefore
+}
+
+// gaveUp: the member has WAL that the recorded promotion gave up. It is not promoted, and has
+// acknowledged nothing since that promotion; what it acknowledged before that is on whoever
+// has come to it.
+func (v *View) gaveUp(m *Member) bool {
+	standing := v.Standing(m)
+	return standing == StandingBeyond || standing == StandingApart
+}
+
+// arrived: one of the voters has come to the recorded promotion.
+func (v *View) arrived(voters []string) bool {
+	for i := range v.Members {
+		if m := &v.Members[i]; voter(voters, m) && !m.primary() && v.Standing(m) == StandingCurrent {
+			return true
+		}
+	}
+	return false
+}
+
 // unable says why the member may not be promoted; empty: it may.
 func (v *View) unable(m *Member) string {
-	switch standing := v.Standing(m); {
+	switch {
 	case !m.answers():
 		return "it does not answer"
-	case standing != StandingCurrent && standing != StandingBefore:
-		return "its WAL is " + strings.ToLower(string(standing)) + " what the recorded primary has written"
+	case !v.continues(m):
+		return "its WAL is " + strings.ToLower(string(v.Standing(m))) + " what the recorded primary has written"
 	case m.primary():
 		return "it is a primary already, and not the recorded one"
 	case !m.stays():

@@ -5,6 +5,7 @@ package postgresql
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -48,7 +49,7 @@ func (v *View) Durability(want topology.Rule, mem topology.Memory, now time.Time
 	case v.broken(list):
 		return DurabilityStep{Record: []v1alpha1.ReplicationDurabilityEntry{v.entry(topology.Rule{})}, Revoked: true}, unsettled(mem)
 	case !v.madeBy(last) || !topology.RuleOf(last).Equal(want):
-		promised := topology.Promising(list, next)
+		promised := promising(list, next)
 		if len(promised) > maxEntries {
 			return DurabilityStep{}, mem
 		}
@@ -61,6 +62,35 @@ func (v *View) Durability(want topology.Rule, mem topology.Memory, now time.Time
 		return DurabilityStep{Record: list[len(list)-1:]}, mem
 	}
 	return DurabilityStep{}, mem
+}
+
+// promising is the list with what the primary promises next. Walsenders read the next rule
+// one after the other: meanwhile each lets commits go by the number that it has read itself,
+// and counts whoever any of them takes for one that is waited for. An entry says so, where
+// none does.
+func promising(list []v1alpha1.ReplicationDurabilityEntry, next v1alpha1.ReplicationDurabilityEntry) []v1alpha1.ReplicationDurabilityEntry {
+	mixed := next
+	mixed.Members = slices.Clone(next.Members)
+	for _, e := range list {
+		if e.Source != next.Source || e.Timeline != next.Timeline {
+			continue
+		}
+		mixed.W = min(mixed.W, e.W)
+		for _, m := range e.Members {
+			if !topology.RuleOf(mixed).Has(m.Name) {
+				mixed.Members = append(mixed.Members, m)
+			}
+		}
+	}
+	promised := topology.Promising(list, next)
+	said := func(e v1alpha1.ReplicationDurabilityEntry) bool {
+		return e.Source == mixed.Source && e.Timeline == mixed.Timeline && e.W <= mixed.W &&
+			!slices.ContainsFunc(mixed.Members, func(m v1alpha1.DurabilityMember) bool { return !slices.Contains(e.Members, m) })
+	}
+	if mixed.W > 0 && !slices.ContainsFunc(promised, said) {
+		promised = slices.Insert(promised, len(promised)-1, mixed)
+	}
+	return promised
 }
 
 // entry for the primary's timeline and a rule. Members are known by their units: they share
