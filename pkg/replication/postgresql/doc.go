@@ -13,10 +13,15 @@
 // recorded primary (lineage.go); positions and histories are the business of package wal,
 // texts of settings that of package settings.
 //
-// A switchover (switchover.go, promotion.go) passes the role of the primary on in order.
+// An operation (operation.go) passes the role of the primary on: in order (switchover.go), or
+// behind a fence where the primary fails (failover.go; demand.go says when). Up to the commit
+// it can be taken back; after it the new primary is promoted (promotion.go). Whoever takes
+// over continues from what is recorded and observed.
 //
-// No controller uses it yet, and there is no failover: nobody takes the place of a primary
-// that fails.
+// No controller uses it yet. What it does not know: a replacement of the primary's data on
+// request, such as a restore. What it asks for and agents do not do yet: to begin a timeline
+// of a given number, to keep slots for members that are not waited for, to report histories
+// and what walsenders have read, and to copy a member.
 //
 // It is pure, as package topology is.
 //
@@ -30,4 +35,7 @@
 //     entry goes only when enough members have what was acknowledged under it.
 //   - A member that must lose WAL to follow is rewound or copied, never told to follow; one
 //     with another database is neither.
+//   - A member is promoted only when it is the recorded primary: the promotion is recorded
+//     before it begins, with a number that no other one had.
+//   - Up to the commit an operation can be taken back, and is when its time is over.
 package postgresql

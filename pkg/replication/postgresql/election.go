@@ -101,15 +101,26 @@ func (v *View) lossRisk(voters []string) string {
 	return ""
 }
 
-// committed: the recorded primary is itself one of the voters, as a standby after a crash,
-// and made the entry's commits: it has them all.
+// committed: who made the entry's commits is itself one of the voters, and has them all: the
+// recorded primary as a standby after a crash, or its predecessor, which was stopped with
+// what was recorded then.
 func (v *View) committed(e v1alpha1.ReplicationDurabilityEntry, voters []string) bool {
-	s := v.Source()
-	if s == nil || !voter(voters, s) || s.Seen == nil || e.Source != s.Seen.ServerID {
+	if s := v.Source(); s != nil && voter(voters, s) && s.Seen != nil && e.Source == s.Seen.ServerID {
+		if b, ok := s.stored(); ok && v.StandingOf(b) == StandingCurrent && int64(b.Position().Timeline) >= e.Timeline {
+			return true
+		}
+	}
+	last := v.Recorded.LastTransition
+	if last == nil || last.To != v.Recorded.Source || e.Timeline >= v.Recorded.Data.Timeline {
 		return false
 	}
-	b, ok := s.stored()
-	return ok && v.StandingOf(b) == StandingCurrent && int64(b.Position().Timeline) >= e.Timeline
+	former := v.Member(last.From)
+	if former == nil || !voter(voters, former) || !v.continues(former) || e.Source != former.Seen.ServerID {
+		return false
+	}
+	_, begin, err := v.promotion()
+	b, _ := former.stored()
+	return err == nil && b.End >= begin
 }
 
 // top is the voter that has all that any other has on the recorded lineage; nil: there is
@@ -180,12 +191,8 @@ func (v *View) unable(m *Member) string {
 		return "it is isolated, or leaves"
 	case m.Priority == 0:
 		return "its priority is 0"
-	case m.Seen.Busy != "":
-		return "its data is being replaced"
-	case m.PodTerminating:
-		return "its pod is being deleted"
 	}
-	return ""
+	return v.incapable(m)
 }
 
 func (v *View) whyNone(voters []string) string {

@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// switchoverTime is how long a switchover may take before it is taken back, or waited
-	// for no longer.
+	// switchoverTime and failoverTime are how long an operation may take before it is taken
+	// back, or waited for no longer.
 	switchoverTime = 60 * time.Second
+	failoverTime   = 60 * time.Second
 	// closedMost is how long the primary may be stopped before the switchover is taken back:
 	// it is stopped cleanly, and started as a standby, within that.
 	closedMost = 15 * time.Second
@@ -33,21 +34,32 @@ type cause struct {
 	reason string
 	// to is the member that is asked for; empty: the best one.
 	to string
+	// forced: acknowledged commits may be lost.
+	forced bool
 }
 
 // begin records an operation, before its first call.
 func (d *decision) begin(t v1alpha1.ReplicationOperationType, phase string, c cause, within time.Duration) {
 	to := d.Recorded.Clone()
 	to.Epoch = d.highestEpoch() + 1
+	kind, event := "switchover", EventSwitchoverStarted
+	message := fmt.Sprintf("%s is to become the primary in place of %s (%s)", c.to, d.Recorded.Source, c.reason)
+	if t == v1alpha1.OperationFailover {
+		kind, event = "failover", EventFailoverStarted
+		message = fmt.Sprintf("%s is to be replaced as the primary (%s)", d.Recorded.Source, c.reason)
+	}
 	now := stamp(d.Now)
 	to.Operation = &v1alpha1.ReplicationOperation{
 		// The reason is part of the identity, so that whoever resumes it knows it.
-		ID: fmt.Sprintf("switchover-%d-%s", to.Epoch, c.reason), Type: t, Phase: phase, From: d.Recorded.Source, To: c.to, Epoch: to.Epoch,
+		ID: fmt.Sprintf("%s-%d-%s", kind, to.Epoch, c.reason), Type: t, Phase: phase, From: d.Recorded.Source, To: c.to, Epoch: to.Epoch,
 		StartedAt: &now, Deadline: new(stamp(d.Now.Add(within))),
 	}
-	message := fmt.Sprintf("%s is to become the primary in place of %s (%s)", c.to, d.Recorded.Source, c.reason)
+	if c.forced {
+		to.Operation.Fence = &v1alpha1.ReplicationFence{How: v1alpha1.FenceForced, At: &now}
+	}
 	d.plan.State, d.plan.Reason, d.plan.Message = InOperation, phase, message
-	d.change(topology.ChangeBegin, to, EventSwitchoverStarted, "%s", message)
+	d.change(topology.ChangeBegin, to, event, "%s", message)
+	d.plan.Change.Warning = t == v1alpha1.OperationFailover
 	d.mem.Own(to.Operation)
 	d.mem.Begun = d.Now
 }
@@ -72,6 +84,8 @@ func (d *decision) operate() {
 	switch op.Phase {
 	case topology.PhaseOpening:
 		d.opening()
+	case topology.PhaseFencing:
+		d.fencing()
 	default:
 		d.preparing()
 	}
@@ -79,8 +93,11 @@ func (d *decision) operate() {
 
 // describe an operation in words.
 func describe(op *v1alpha1.ReplicationOperation) string {
-	if op.Phase == topology.PhaseOpening {
+	switch {
+	case op.Phase == topology.PhaseOpening:
 		return op.To + " is the primary and is being promoted"
+	case op.Type == v1alpha1.OperationFailover:
+		return op.From + " is being replaced as the primary"
 	}
 	return "the primary's role passes from " + op.From + " to " + op.To
 }
@@ -161,6 +178,7 @@ func (d *decision) commit(to *Member, how v1alpha1.FenceProof, position wal.Posi
 	setPod(&next, to)
 	answerEvacuation(&next, to)
 	d.change(topology.ChangeCommit, next, EventCommitted, "%s is the primary now, %s was before (%s; its fence: %s)", to.Name, op.From, reasonOf(op), how)
+	d.plan.Change.Warning = op.Type == v1alpha1.OperationFailover
 	d.mem.Fenced, d.mem.Committed = how, true
 }
 
@@ -172,7 +190,8 @@ func later(a, b time.Time) time.Time {
 }
 
 // entryAfter is what the new primary promises on its timeline: it waits for those that its
-// predecessor waited for, and for the predecessor if that continues as a standby.
+// predecessor waited for, and for the predecessor if that continues as a standby. After a
+// failover that counts only if there is nobody else: it has to prove itself first.
 func (d *decision) entryAfter(to *Member, timeline wal.Timeline) v1alpha1.ReplicationDurabilityEntry {
 	e := v1alpha1.ReplicationDurabilityEntry{Source: d.Recorded.Data.SystemID, Timeline: int64(timeline)}
 	if !d.Request.Sync {
@@ -185,7 +204,7 @@ func (d *decision) entryAfter(to *Member, timeline wal.Timeline) v1alpha1.Replic
 		switch {
 		case m == to || !m.stays() || m.reachable() && m.Seen.Pristine || d.foreign(m):
 		case m.Name == op.From:
-			if !m.PodTerminating {
+			if !m.PodTerminating && op.Type != v1alpha1.OperationFailover {
 				e.Members = append(e.Members, durabilityMember(m))
 			}
 		case in && sameUnit(was, m):

@@ -4,6 +4,7 @@
 package postgresql
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -50,6 +51,10 @@ func (d *decision) whyNotPromoted(to *Member) string {
 // succeed ends the operation: the new primary is open.
 func (d *decision) succeed() {
 	op := d.Recorded.Operation
+	event := EventSwitchoverDone
+	if op.Type == v1alpha1.OperationFailover {
+		event = EventFailoverDone
+	}
 	begun, took := d.mem.Begun, ""
 	if begun.IsZero() && op.StartedAt != nil {
 		// Another process has begun it, and the API keeps whole seconds.
@@ -61,11 +66,12 @@ func (d *decision) succeed() {
 	d.mem.NotBefore, d.mem.Refusal = d.Now, ""
 	d.mem.FailingSince, d.mem.BlockedSince = time.Time{}, time.Time{}
 	d.mem = unsettled(d.mem)
-	d.end(EventSwitchoverDone, false, "%s is the primary and open%s", op.To, took)
+	d.end(event, false, "%s is the primary and open%s", op.To, took)
 }
 
-// openingFails ends the operation if the new primary's server never came to be promoted: it
-// is judged as any primary that fails, behind a fence of the former one.
+// openingFails abandons the new primary if its server never came to be promoted: the former
+// one takes the role back, behind a fence as any other, or the new one is judged as any
+// primary that fails.
 func (d *decision) openingFails(from, to *Member) bool {
 	if to.answers() && !d.lost(to) {
 		return false
@@ -75,7 +81,13 @@ func (d *decision) openingFails(from, to *Member) bool {
 		why = to.Name + " does not answer: " + waitingFor(to)
 	}
 	d.plan.Message += "; " + why
+	if d.forceOpening() {
+		return true
+	}
 	if to.answers() || d.expired() {
+		if from != nil && from.answers() && reasonOf(d.Recorded.Operation) != ReasonTakenBack && d.beginFailover(cause{reason: ReasonTakenBack, to: from.Name}) {
+			return true
+		}
 		if d.fencedAgain(from, to) {
 			d.end(EventOpeningFailed, true, "%s is the primary and was not promoted (%s): it is judged as any primary that fails", to.Name, why)
 		}
@@ -96,11 +108,24 @@ func (d *decision) fencedAgain(from, to *Member) bool {
 		d.mem.Fenced = op.Fence.How
 		return true
 	case from != nil && d.stop(from):
+		// Also by force: one that can be stopped is.
 		return false
+	case op.Fence != nil && op.Fence.How == v1alpha1.FenceForced:
+		d.mem.Fenced = v1alpha1.FenceForced
+		return true
 	}
 	if how := d.proof(from); how != "" {
 		d.mem.Fenced = how
 		return true
+	}
+	if former := d.promisesBefore(); d.Request.Sync && len(former) > 0 {
+		if d.callVotes(from) {
+			return false
+		}
+		if d.silenced(former, d.voters()) {
+			d.mem.Fenced = v1alpha1.FenceQuorum
+			return true
+		}
 	}
 	d.waitOpening(ReasonNotFenced, "waiting for the proof that "+op.From+" acknowledges nothing any more: for its agent to answer, or the end of the pod that was the primary, such as by the taint out-of-service of its node")
 	return false
@@ -125,16 +150,55 @@ func (d *decision) stop(from *Member) bool {
 	return false
 }
 
-// waitOpening says what the new primary is waited for with.
-func (d *decision) waitOpening(reason, message string) {
-	d.plan.Reason = reason
-	d.plan.Message += "; " + message
+// promisesBefore are those of the former primary: all but those of the timeline that the
+// recorded promotion begins.
+func (d *decision) promisesBefore() (list []v1alpha1.ReplicationDurabilityEntry) {
+	for _, e := range d.Recorded.Durability {
+		if e.Timeline != d.Recorded.Data.Timeline {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
-// complete: the new primary has all that the former one had when it was fenced. Since the
-// commit of a switchover that may have been a primary again, and acknowledged more.
+// waitOpening says what the new primary is waited for with, and what a person can do,
+// unless a person has done it.
+func (d *decision) waitOpening(reason, message string) {
+	if d.forceOpening() {
+		return
+	}
+	op := d.Recorded.Operation
+	d.plan.Reason = reason
+	d.plan.Message += fmt.Sprintf("; %s; a person may accept the loss of what only %s had by the annotation unit-operator.io/force-promote: %s/%d",
+		message, op.From, op.To, d.Recorded.Epoch)
+	if reason == ReasonNotFenced {
+		d.plan.Message += "; make sure that " + op.From + " takes no writes"
+	}
+}
+
+// forceOpening: a person accepts the loss, at this epoch. No more proof is waited for, or
+// another member is promoted instead.
+func (d *decision) forceOpening() bool {
+	op := d.Recorded.Operation
+	switch {
+	case d.Request.Force == "" || d.Request.ForceEpoch != d.Recorded.Epoch:
+		return false
+	case d.Request.Force != op.To:
+		return d.beginFailover(cause{reason: ReasonForced, to: d.Request.Force, forced: true})
+	}
+	to, now := d.Recorded.Clone(), stamp(d.Now)
+	to.Epoch = d.highestEpoch() + 1
+	to.Operation.Epoch, to.Operation.Fence = to.Epoch, &v1alpha1.ReplicationFence{How: v1alpha1.FenceForced, At: &now}
+	d.warn(topology.ChangeResume, to, EventResumed, "%s is promoted by force: what only %s had is lost", op.To, op.From)
+	d.mem.Own(to.Operation)
+	return true
+}
+
+// complete: the new primary has all that the former one had when it was fenced. This is
+// asked where another process committed: since the commit of a switchover the former primary
+// may have been one again, and a quorum fences one that runs.
 func (d *decision) complete(from, to *Member) bool {
-	if r := d.ours(to); r != nil && r.Role == topology.RoleSource || d.mem.Committed {
+	if to.primary() {
 		return true
 	}
 	b, ok := to.stored()
@@ -142,19 +206,27 @@ func (d *decision) complete(from, to *Member) bool {
 		d.observe(to, "it has to say how far it has WAL")
 		return false
 	}
-	if why := d.asksFormer(from, to); why != "" {
-		d.waitOpening(ReasonDataLossRisk, why)
-		return false
+	r := d.ours(to)
+	if (r == nil || r.Role != topology.RoleSource) && !d.mem.Committed && d.mem.Fenced != v1alpha1.FenceForced {
+		if why := d.asksFormer(from, to); why != "" {
+			d.waitOpening(ReasonDataLossRisk, why)
+			return false
+		}
 	}
 	return !d.recordBegin(to, b)
 }
 
-// asksFormer says why the new primary may lack what the former one has, which is asked for
-// it as a standby; empty: it has all.
-func (d *decision) asksFormer(from, to *Member) string {
+// asksFormer says why the new primary may lack what was acknowledged; empty: it has all. The
+// former primary is asked for that as a standby, or else those that it waited for.
+func (d *decision) asksFormer(from, to *Member) (why string) {
+	op := d.Recorded.Operation
+	why = op.From + " may have acknowledged commits after " + to.Name + " was made the primary: waiting for its server, which is started as a standby to be asked"
 	switch {
+	case op.Type == v1alpha1.OperationFailover && d.mem.Fenced != v1alpha1.FenceQuorum:
+		return ""
 	case from != nil && from.Seen.Held(topology.HoldFence):
 		d.letStart(from)
+		return why
 	case from != nil && from.answers() && d.proof(from) == v1alpha1.FenceClosed:
 		lacks := lacking(to, from)
 		if lacks != "" {
@@ -164,8 +236,24 @@ func (d *decision) asksFormer(from, to *Member) string {
 		return lacks
 	case from != nil && d.demoted(from):
 		d.observe(from, "it is started as a standby")
+		return why
+	case !d.Request.Sync:
+		return ""
+	case d.callVotes(from):
+		return op.From + " may have acknowledged commits after " + to.Name + " was made the primary: those that it waited for are asked"
 	}
-	return d.Recorded.Operation.From + " may have acknowledged commits after " + to.Name + " was made the primary: waiting for its server, which is started as a standby to be asked"
+	voters, former := d.voters(), d.promisesBefore()
+	if !d.silenced(former, voters) {
+		return why + ", or for those that it waited for"
+	}
+	for _, e := range former {
+		for _, was := range e.Members {
+			if m := d.Member(was.Name); m != nil && m != to && voter(voters, m) && lacking(to, m) != "" {
+				return lacking(to, m)
+			}
+		}
+	}
+	return ""
 }
 
 // recordBegin records where the promotion will begin, if the new primary has received more

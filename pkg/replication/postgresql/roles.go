@@ -160,8 +160,8 @@ func (d *decision) promoteSource(r topology.Rule) bool {
 		return false
 	}
 	timeline := d.NextTimeline()
-	if d.promoting(s.Name) && d.Standing(s) == StandingBefore {
-		timeline = wal.Timeline(d.Recorded.Data.Timeline) //nolint:gosec // What promoting reads is a timeline.
+	if d.Standing(s) == StandingBefore {
+		timeline = wal.Timeline(d.Recorded.Data.Timeline) //nolint:gosec // One that is recorded was read as one.
 	}
 	return d.step(s, d.promotion(s, r, timeline))
 }

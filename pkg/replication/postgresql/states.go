@@ -13,7 +13,7 @@ const (
 	Paused topology.State = "Paused"
 	// Blind: no agent answers. That is no evidence about any server.
 	Blind topology.State = "Blind"
-	// InOperation: a switchover is under way.
+	// InOperation: a switchover or a failover is under way.
 	InOperation topology.State = "InOperation"
 	// Uninitialised: there is no primary yet.
 	Uninitialised topology.State = "Uninitialised"
@@ -70,6 +70,11 @@ const (
 	ReasonSourceFailed    = "SourceFailed"
 	ReasonTargetUnfit     = "TargetUnfit"
 	ReasonLeaseOld        = "LeaseNotRenewed"
+	ReasonNotEnabled      = "FailoverNotEnabled"
+	ReasonTooSoon         = "FailoverTooSoon"
+	ReasonDelay           = "WaitingForDelay"
+	ReasonForced          = "Forced"
+	ReasonTakenBack       = "TakenBack"
 	ReasonRequested       = "Requested"
 	ReasonEvacuated       = "Evacuated"
 	ReasonNotFenced       = "FenceNotProven"
@@ -85,6 +90,9 @@ const (
 	EventSwitchoverStarted = "SwitchoverStarted"
 	EventSwitchoverDone    = "SwitchoverSucceeded"
 	EventSwitchoverBack    = "SwitchoverTakenBack"
+	EventFailoverStarted   = "FailoverStarted"
+	EventFailoverDone      = "FailoverSucceeded"
+	EventFailoverRefused   = "FailoverRefused"
 	EventCommitted         = "SourceChanged"
 	EventResumed           = "OperationResumed"
 	EventOpeningFailed     = "PromotionFailed"

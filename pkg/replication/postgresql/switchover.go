@@ -93,7 +93,7 @@ func (d *decision) unsuited(m *Member) string {
 }
 
 // incapable says why a member cannot be a primary whatever its WAL; empty: it can.
-func (d *decision) incapable(m *Member) string {
+func (v *View) incapable(m *Member) string {
 	switch {
 	case m.Isolated:
 		return "it is isolated"
@@ -272,14 +272,14 @@ func (d *decision) reopen(from *Member, timeline wal.Timeline) bool {
 	return d.step(from, step)
 }
 
-// takeBackUnknown makes the old primary one again after a commit whose outcome is not known,
-// by calls to agents alone. What was recorded is read again after that, and whoever
+// takeBackUnknown makes the old primary one again after a switchover's commit whose outcome
+// is not known, by calls to agents alone. What was recorded is read again after that, and whoever
 // continues begins with the fence. The number of its timeline is none that the commit has.
 func (d *decision) takeBackUnknown() {
 	op := d.Recorded.Operation
 	from := d.Member(op.From)
-	d.plan.Message += "; the commit was not confirmed within its time, so that the old primary is promoted again"
-	if from != nil && from.reachable() && !d.serves(from) {
+	d.plan.Message += "; the commit was not confirmed within its time"
+	if op.Type == v1alpha1.OperationSwitchover && from != nil && from.reachable() && !d.serves(from) {
 		if !d.reopen(from, d.NextTimeline()+1) {
 			d.requeue(askPause)
 		}

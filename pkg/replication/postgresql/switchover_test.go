@@ -218,22 +218,48 @@ func TestSwitchoverOpening(t *testing.T) {
 		"it has another pod":                                                  {committed(member(1, func(m *Member) { m.PodUID, m.Seen.PodUID = "pod-new", "pod-new" })), "InOperation/Opening save SourcePod switchover-8-Requested u0->u1", "", ""},
 		"it left":                                                             {committed(func(v *View) { v.Members = append(v.Members[:1:1], v.Members[2:]...) }), "InOperation/Opening save End", "", ""},
 		"it does not answer: it is waited for":                                {committed(serverDown(1)), "InOperation/Opening", topology.PhaseOpening, "u1 does not answer"},
-		"not for ever":                                                        {committed(serverDown(1), late), "InOperation/Opening save End", "", ""},
-		"it has another database":                                             {committed(member(1, func(m *Member) { m.Seen.ServerID = "1" })), "InOperation/Opening save End", "", ""},
+		"not for ever":                                                        {committed(serverDown(1), late, away(0)), "InOperation/Opening save End", "", ""},
+		"it has another database":                                             {committed(member(1, func(m *Member) { m.Seen.ServerID = "1" }), away(0)), "InOperation/Opening save End", "", ""},
 
-		"another process: the old primary is asked to be none first": {committed(byAnother, isolatedAt(0, 8)), "InOperation/Opening Demote(u0)", "", ""},
-		"it is: the new one is promoted":                             {committed(byAnother), "InOperation/Opening Promote(u1 w=1 timeline=3 open)", "", ""},
-		"the new one was asked to be the primary: nothing is asked":  {committed(byAnother, away(0), promotedAt(onThree), followsNew(2)), "InOperation/Opening save End", "", ""},
-		"the old one is a primary again, and is stopped again":       {committed(byAnother, primaryAt(0, again, written+50), followsAgain(1), followsAgain(2)), "InOperation/Opening Demote(u0)", "", ""},
-		"what it wrote then has to be on the new one":                {committed(byAnother, stands(0, again, written+50), isolatedAt(0, 9)), "InOperation/DataLossRisk Observe(u1) Observe(u0)", ReasonDataLossRisk, "u0 has WAL up to 0/802 of timeline 4"},
-		"it is: the promotion is recorded from there":                {committed(byAnother, stands(0, again, written+50), isolatedAt(0, 9), standbyAt(1, again, written+50)), "InOperation/Opening save Data u1 5@0/802", "", ""},
-		"it is held down: it is started as a standby":                {committed(byAnother, serverDown(0), held(0, 9)), "InOperation/DataLossRisk Unhold(u0)", ReasonDataLossRisk, "to be asked"},
-		"it is being started":                                        {committed(byAnother, serverDown(0)), "InOperation/Opening Observe(u0)", "", ""},
-		"it does not start: it is held down":                         {committed(byAnother, serverDown(0), late), "InOperation/Opening Hold(u0)", "", ""},
-		"it cannot be reached":                                       {committed(byAnother, away(0)), "InOperation/FenceNotProven", ReasonNotFenced, "out-of-service"},
-		"its pod has ended: what it wrote last is not known":         {committed(byAnother, away(0), member(0, func(m *Member) { m.PodUID, m.EndedPodUID = "", "pod-u0" })), "InOperation/DataLossRisk", ReasonDataLossRisk, "may have acknowledged commits"},
-		"the new one does not say yet how far it has WAL":            {committed(byAnother, member(1, func(m *Member) { m.Server.Received = wal.None })), "InOperation/Opening Observe(u1)", "", ""},
+		"another process: the old primary is asked to be none first":   {committed(byAnother, isolatedAt(0, 8)), "InOperation/Opening Demote(u0)", "", ""},
+		"it is: the new one is promoted":                               {committed(byAnother), "InOperation/Opening Promote(u1 w=1 timeline=3 open)", "", ""},
+		"the new one was asked to be the primary: nothing is asked":    {committed(byAnother, away(0), promotedAt(onThree), followsNew(2)), "InOperation/Opening save End", "", ""},
+		"the old one is a primary again, and is stopped again":         {committed(byAnother, primaryAt(0, again, written+50), followsAgain(1), followsAgain(2)), "InOperation/Opening Demote(u0)", "", ""},
+		"what it wrote then has to be on the new one":                  {committed(byAnother, stands(0, again, written+50), isolatedAt(0, 9)), "InOperation/DataLossRisk Observe(u1) Observe(u0)", ReasonDataLossRisk, "u0 has WAL up to 0/802 of timeline 4"},
+		"it is: the promotion is recorded from there":                  {committed(byAnother, stands(0, again, written+50), isolatedAt(0, 9), standbyAt(1, again, written+50)), "InOperation/Opening save Data u1 5@0/802", "", ""},
+		"it is held down: it is started as a standby":                  {committed(byAnother, serverDown(0), held(0, 9)), "InOperation/DataLossRisk Unhold(u0)", ReasonDataLossRisk, "to be asked"},
+		"it is being started":                                          {committed(byAnother, serverDown(0)), "InOperation/Opening Observe(u0)", "", ""},
+		"it does not start: it is held down":                           {committed(byAnother, serverDown(0), late), "InOperation/Opening Hold(u0)", "", ""},
+		"it cannot be reached: those that it waited for are asked":     {committed(byAnother, away(0)), "InOperation/Opening Isolate(u1) Isolate(u2)", "", ""},
+		"they acknowledge nothing, and have no more than the new one":  {committed(byAnother, away(0), isolatedAt(1, 9), isolatedAt(2, 9)), "InOperation/Opening Promote(u1 w=1 timeline=3 open)", "", ""},
+		"one of them has more":                                         {committed(byAnother, away(0), isolatedAt(1, 9), standbyAt(2, onTwo, written+7), isolatedAt(2, 9)), "InOperation/DataLossRisk", ReasonDataLossRisk, "u2 has WAL up to 0/7D7"},
+		"too few of them answer":                                       {committed(byAnother, away(0), isolatedAt(1, 9), away(2)), "InOperation/FenceNotProven", ReasonNotFenced, "out-of-service"},
+		"its pod has ended: those that it waited for are asked":        {committed(byAnother, away(0), ended(0)), "InOperation/DataLossRisk Isolate(u1) Isolate(u2)", ReasonDataLossRisk, "are asked"},
+		"too few of them say what it wrote last":                       {committed(byAnother, away(0), ended(0), isolatedAt(1, 9), away(2)), "InOperation/DataLossRisk", ReasonDataLossRisk, "may have acknowledged commits"},
+		"in rpl_async nobody can say that":                             {committed(byAnother, async, away(0), ended(0)), "InOperation/Opening Promote(u1 w=0 timeline=3 open)", "", ""},
+		"nor fences it":                                                {committed(byAnother, async, away(0)), "InOperation/FenceNotProven", ReasonNotFenced, "force-promote: u1/9; make sure that u0 takes no writes"},
+		"a person accepts the loss, at this epoch":                     {committed(byAnother, async, away(0), force(1, 9)), "InOperation/Opening save Resume switchover-8-Requested u0->u1", "", ""},
+		"not at another":                                               {committed(byAnother, async, away(0), force(1, 8)), "InOperation/FenceNotProven", "", ""},
+		"or has another one promoted":                                  {committed(byAnother, async, away(0), force(2, 9)), "InOperation/Fencing save Begin failover-10-Forced u1->u2", "", ""},
+		"it is recorded that a person did":                             {committed(byAnother, away(0), away(2), byForce), "InOperation/Opening Promote(u1 w=1 timeline=3 open)", "", ""},
+		"one that can be stopped is, also by force":                    {committed(byAnother, isolatedAt(0, 8), byForce), "InOperation/Opening Demote(u0)", "", ""},
+		"the new one does not answer: the old one takes the role back": {committed(serverDown(1), late), "InOperation/Fencing save Begin failover-9-TakenBack u1->u0", "", ""},
+		"the new one does not say yet how far it has WAL":              {committed(byAnother, member(1, func(m *Member) { m.Server.Received = wal.None })), "InOperation/Opening Observe(u1)", "", ""},
 	})
+}
+
+// ended: its pod is gone, and the end of that is proven.
+func ended(i int) edit {
+	return member(i, func(m *Member) { m.PodUID, m.EndedPodUID = "", m.PodUID })
+}
+
+// force: a person wants u<i> promoted, at an epoch.
+func force(i int, epoch int64) edit {
+	return func(v *View) { v.Request.Force, v.Request.ForceEpoch = v.Members[i].Name, epoch }
+}
+
+func byForce(v *View) {
+	v.Recorded.Operation.Fence = &v1alpha1.ReplicationFence{How: v1alpha1.FenceForced}
 }
 
 // followsAgain: u<i> receives from u0 as before.

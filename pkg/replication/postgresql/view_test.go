@@ -133,6 +133,9 @@ func durability(list ...v1alpha1.ReplicationDurabilityEntry) edit {
 func inForce(e v1alpha1.ReplicationDurabilityEntry) edit {
 	return func(v *View) {
 		s := v.Members[0]
+		if s.Seen == nil {
+			return
+		}
 		record := *s.Seen.Record
 		record.Rule = topology.RuleOf(e)
 		s.Seen.Record = &record
