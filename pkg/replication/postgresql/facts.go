@@ -51,7 +51,7 @@ func (d *decision) lost(m *Member) bool {
 	}
 	switch d.Standing(m) {
 	case StandingBefore, StandingBeyond, StandingApart:
-		return !d.promoting(m.Name) && !d.unpromoted(m)
+		return !d.promoting(m.Name)
 	}
 	return false
 }

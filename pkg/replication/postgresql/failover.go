@@ -4,6 +4,7 @@
 package postgresql
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
@@ -294,5 +295,36 @@ func (d *decision) takeBackFailover(from *Member) {
 	}
 	why := d.mem.Aborting
 	d.refuse()
+	if d.neverPromoted() {
+		d.openAgain("%s was not replaced as the primary, which it is to be: %s", op.From, why)
+		return
+	}
 	d.end(EventFailoverRefused, true, "%s stays the primary: %s", op.From, why)
+}
+
+// neverPromoted: as far as can be seen the recorded primary has not begun the timeline that
+// is recorded for it: nobody who answers has come to that.
+func (d *decision) neverPromoted() bool {
+	last, data := d.Recorded.LastTransition, d.Recorded.Data
+	if last == nil || last.From == "" || last.To != d.Recorded.Source || last.Position != data.BeginLSN {
+		return false
+	}
+	for i := range d.Members {
+		if m := &d.Members[i]; m.Server != nil && d.StandingOf(wal.Branch{History: m.Server.History, End: wal.Unlimited}) == StandingCurrent {
+			return false
+		}
+	}
+	return true
+}
+
+// openAgain continues with the promotion of the recorded primary: what its predecessor had
+// at last is asked for again before that.
+func (d *decision) openAgain(format string, args ...any) {
+	to, last := d.Recorded.Clone(), d.Recorded.LastTransition
+	op := to.Operation
+	op.ID = fmt.Sprintf("%s-%d-%s", kindOf(last.Type), d.Recorded.Epoch, last.Reason)
+	op.Type, op.Phase, op.From, op.To, op.TargetPosition, op.Fence = last.Type, topology.PhaseOpening, last.From, last.To, last.Position, nil
+	op.Deadline = new(stamp(d.Now.Add(openTime)))
+	d.warn(topology.ChangeResume, to, EventFailoverRefused, format, args...)
+	d.mem.Forget()
 }

@@ -81,21 +81,13 @@ func TestFailoverDue(t *testing.T) {
 		"rpl_async: one does not":                          {with(healthy(3), async, seenBefore, gone, enabled, failingFor(time.Minute), maximumLag(time.Minute), standbyAt(1, onTwo, written-1)), begins, "", ""},
 		"rpl_async: who names one accepts the lag":         {with(healthy(3), async, seenBefore, gone, asked(2), maximumLag(time.Minute), standbyAt(1, onTwo, written-1), standbyAt(2, onTwo, written-1)), "InOperation/Fencing save Begin failover-8-Requested u0->u2", "", ""},
 
-		"by force, although too few answer":                               {with(healthy(3), unreached, away(2), force(1, 7)), "InOperation/Fencing save Begin failover-8-Forced u0->u1", "", ""},
-		"by force, although the primary is well":                          {with(healthy(3), force(1, 7)), "InOperation/Fencing save Begin failover-8-Forced u0->u1", "", ""},
-		"by force at another epoch: nothing":                              {with(healthy(3), force(1, 6)), "Healthy/Healthy", "", ""},
-		"by force, one that cannot be a primary":                          {with(healthy(3), force(1, 7), member(1, func(m *Member) { m.Isolated = true }), promised(entry(1, "u2")), isolatedAt(1, 7)), "Healthy/Healthy", ReasonTargetUnfit, "it is isolated"},
-		"by force, one with another database":                             {with(healthy(3), force(1, 7), promised(entry(1, "u2")), isolatedAt(1, 7), member(1, func(m *Member) { m.Seen.ServerID = "1" })), "Degraded/NeedsPermission", ReasonTargetUnfit, "another database"},
-		"by force, one that is no member":                                 {with(healthy(3), func(v *View) { v.Request.Force, v.Request.ForceEpoch = "u9", 7 }), "Healthy/Healthy", ReasonTargetUnfit, "no member"},
-		"an operation that ended without a promotion: it is promoted yet": {unpromoted(), "/ Promote(u1 w=1 timeline=3 open)", "", ""},
-		"not where another one has come to its timeline":                  {with(unpromoted(), standbyAt(2, onThree, written+5)), "SourceLostData/LostData", "", ""},
-		"nor with less than was recorded":                                 {with(unpromoted(), standbyAt(1, onTwo, written-5)), "SourceLostData/LostData", "", ""},
+		"by force, although too few answer":      {with(healthy(3), unreached, away(2), force(1, 7)), "InOperation/Fencing save Begin failover-8-Forced u0->u1", "", ""},
+		"by force, although the primary is well": {with(healthy(3), force(1, 7)), "InOperation/Fencing save Begin failover-8-Forced u0->u1", "", ""},
+		"by force at another epoch: nothing":     {with(healthy(3), force(1, 6)), "Healthy/Healthy", "", ""},
+		"by force, one that cannot be a primary": {with(healthy(3), force(1, 7), member(1, func(m *Member) { m.Isolated = true }), promised(entry(1, "u2")), isolatedAt(1, 7)), "Healthy/Healthy", ReasonTargetUnfit, "it is isolated"},
+		"by force, one with another database":    {with(healthy(3), force(1, 7), promised(entry(1, "u2")), isolatedAt(1, 7), member(1, func(m *Member) { m.Seen.ServerID = "1" })), "Degraded/NeedsPermission", ReasonTargetUnfit, "another database"},
+		"by force, one that is no member":        {with(healthy(3), func(v *View) { v.Request.Force, v.Request.ForceEpoch = "u9", 7 }), "Healthy/Healthy", ReasonTargetUnfit, "no member"},
 	})
-}
-
-// unpromoted: u1 was recorded as the primary, and its operation ended before it was one.
-func unpromoted() View {
-	return committed(func(v *View) { v.Recorded.Operation, v.Request.Source = nil, "u1" })
 }
 
 func failing(edits ...edit) View {
@@ -193,11 +185,14 @@ func TestFailoverOpening(t *testing.T) {
 		"the former primary comes back, and is none": {after(promotedAt(onThree), followsNew(2), comesBack(0), primaryAt(0, onTwo, written+50)), "InOperation/Opening Demote(u0)", "", ""},
 		"another process: votes are the fence again": {after(byAnother, isolatedAt(1, 8), isolatedAt(2, 8)), "InOperation/Opening Isolate(u1) Isolate(u2)", "", ""},
 		"they are": {after(byAnother), "InOperation/Opening Promote(u1 w=1 timeline=3 open)", "", ""},
-		"the end of its pod is, and nobody is asked":                 {after(byAnother, ended(0), away(2)), "InOperation/Opening Promote(u1 w=1 timeline=3 open)", "", ""},
-		"a commit of which nothing is known: nobody is opened again": {after(func(v *View) { v.Memory.CommitUnknown = true }), "InOperation/Opening", "", ""},
+		"the end of its pod is, and nobody is asked":                            {after(byAnother, ended(0), away(2)), "InOperation/Opening Promote(u1 w=1 timeline=3 open)", "", ""},
+		"a commit that was not confirmed is read: the fence is asked for again": {after(func(v *View) { v.Memory.CommitUnknown = true }), "InOperation/Opening save Resume failover-8-SourceFailed u0->u1", "", ""},
+		"or it was not recorded":                                                {failing(func(v *View) { v.Memory.CommitUnknown = true }), "InOperation/Fencing save Resume failover-8-SourceFailed u0->", "", ""},
 
 		"taken back: the new primary is stopped, and all vote": {takenBack(), "InOperation/Fencing Isolate(u0) Hold(u1) Isolate(u2)", "", ""},
 		"the old one has all, and is the primary again":        {takenBack(held(1, 9), isolatedAt(0, 9), isolatedAt(2, 9)), "InOperation/Fencing save Commit failover-9-TakenBack u1->u0", "", ""},
+		"it cannot be: the new primary is to be promoted yet":  {takenBack(held(1, 9), isolatedAt(2, 9), away(0), func(v *View) { v.Memory.Aborting = "it took too long" }), "InOperation/Fencing Unhold(u1) Follow(u2<-u1)", "", ""},
+		"what its predecessor had is asked for again before":   {takenBack(isolatedAt(2, 9), away(0), away(2), func(v *View) { v.Memory.Aborting = "it took too long" }), "InOperation/Fencing save Resume switchover-9-Requested u0->u1", "", ""},
 		"the new one was promoted meanwhile: it stays":         {takenBack(promotedAt(onThree), isolatedAt(0, 9), isolatedAt(2, 9)), "InOperation/Fencing Follow(u0<-u1) Follow(u2<-u1)", topology.PhaseFencing, "answers again"},
 	})
 	if p := Decide(after()); len(p.Steps) != 1 || strings.Join(p.Steps[0].Slots, " ") != "u0 u2" {

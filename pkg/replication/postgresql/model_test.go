@@ -50,8 +50,10 @@ type world struct {
 	// acknowledged commits, by where they end in truth, and how many promotions there were.
 	acknowledged []wal.Position
 	promotions   wal.Timeline
-	trace        []string
-	violated     string
+	// commitsMayBeUnknown: whoever records a primary may not know that it did.
+	commitsMayBeUnknown bool
+	trace               []string
+	violated            string
 	// faults replace a rule by one that does not hold.
 	faults faults
 }
@@ -168,8 +170,13 @@ func (w *world) write(n *node) {
 
 func (w *world) acknowledge(n *node, at wal.LSN) {
 	w.say("%s acknowledges %s", n.name, at)
-	if n.name != w.view.Recorded.Source {
+	if n.name != w.view.Recorded.Source && !w.commitsMayBeUnknown {
 		w.violate("%s acknowledges, and %s is the recorded primary", n.name, w.view.Recorded.Source)
+	}
+	for _, p := range w.acknowledged {
+		if !n.truth.History.Contains(p) || n.truth.End < p.LSN {
+			w.violate("%s acknowledges, and lacks %s", n.name, p)
+		}
 	}
 	w.acknowledged = append(w.acknowledged, wal.Position{Timeline: n.truth.History.On(at), LSN: at})
 }
@@ -178,6 +185,10 @@ func (w *world) acknowledge(n *node, at wal.LSN) {
 func (w *world) receive(n *node) {
 	up := n.upstream
 	if up == nil || n.down || up.down || !up.primary {
+		return
+	}
+	if _, diverged := n.wal.Diverged(up.wal.History); w.commitsMayBeUnknown && (diverged || n.wal.End > up.wal.End) {
+		// It was to follow before that happened: the server refuses to send.
 		return
 	}
 	if at, diverged := n.truth.Diverged(up.truth.History); diverged || n.wal.End > up.wal.End {

@@ -20,7 +20,7 @@ func (v *View) MayOpen(name string) (why string) {
 		return "the recorded primary is " + v.Recorded.Source
 	case op != nil && op.From == name && op.Phase != topology.PhaseOpening:
 		return "it is being replaced as the primary"
-	case m.Seen.Busy == "" && (v.promoting(name) && v.Standing(m) == StandingBefore || v.unpromoted(m)):
+	case m.answers() && m.Seen.Busy == "" && v.promoting(name) && v.Standing(m) == StandingBefore:
 		// It is promoted after it was recorded as the primary, from before that timeline.
 		return v.otherPrimary(m)
 	}
@@ -31,28 +31,6 @@ func (v *View) MayOpen(name string) (why string) {
 func (v *View) promoting(name string) bool {
 	op := v.Recorded.Operation
 	return op != nil && op.Phase == topology.PhaseOpening && op.To == name
-}
-
-// unpromoted: the recorded primary was never promoted, and its operation is over. It has all
-// that was recorded, and nobody who answers has come to its timeline.
-func (v *View) unpromoted(m *Member) bool {
-	last, data := v.Recorded.LastTransition, v.Recorded.Data
-	if v.Recorded.Operation != nil || m.Name != v.Recorded.Source || last == nil || last.To != m.Name || last.Position == "" || last.Position != data.BeginLSN {
-		return false
-	}
-	b, ok := m.stored()
-	timeline, begin, err := v.promotion()
-	if !ok || err != nil || v.StandingOf(b) != StandingBefore || b.End != begin {
-		return false
-	}
-	for i := range v.Members {
-		if other := &v.Members[i]; other.answers() {
-			if _, has := other.Server.History.Begin(timeline); has {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // unopenable says why the recorded primary must not take writes with the data that it has;

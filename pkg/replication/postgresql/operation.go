@@ -42,16 +42,16 @@ type cause struct {
 func (d *decision) begin(t v1alpha1.ReplicationOperationType, phase string, c cause, within time.Duration) {
 	to := d.Recorded.Clone()
 	to.Epoch = d.highestEpoch() + 1
-	kind, event := "switchover", EventSwitchoverStarted
+	event := EventSwitchoverStarted
 	message := fmt.Sprintf("%s is to become the primary in place of %s (%s)", c.to, d.Recorded.Source, c.reason)
 	if t == v1alpha1.OperationFailover {
-		kind, event = "failover", EventFailoverStarted
+		event = EventFailoverStarted
 		message = fmt.Sprintf("%s is to be replaced as the primary (%s)", d.Recorded.Source, c.reason)
 	}
 	now := stamp(d.Now)
 	to.Operation = &v1alpha1.ReplicationOperation{
 		// The reason is part of the identity, so that whoever resumes it knows it.
-		ID: fmt.Sprintf("%s-%d-%s", kind, to.Epoch, c.reason), Type: t, Phase: phase, From: d.Recorded.Source, To: c.to, Epoch: to.Epoch,
+		ID: fmt.Sprintf("%s-%d-%s", kindOf(t), to.Epoch, c.reason), Type: t, Phase: phase, From: d.Recorded.Source, To: c.to, Epoch: to.Epoch,
 		StartedAt: &now, Deadline: new(stamp(d.Now.Add(within))),
 	}
 	if c.forced {
@@ -64,14 +64,27 @@ func (d *decision) begin(t v1alpha1.ReplicationOperationType, phase string, c ca
 	d.mem.Begun = d.Now
 }
 
+// kindOf an operation, as its identity has it.
+func kindOf(t v1alpha1.ReplicationOperationType) string {
+	if t == v1alpha1.OperationFailover {
+		return "failover"
+	}
+	return "switchover"
+}
+
 // operate takes the next step of the recorded operation.
 func (d *decision) operate() {
 	op := d.Recorded.Operation
 	d.requeue(workInterval)
 	d.state(InOperation, op.Phase, "%s", describe(op))
-	if d.mem.CommitUnknown {
+	if d.mem.CommitUnknown && op.Phase == topology.PhasePreparing && d.mem.Owns(op) {
 		d.takeBackUnknown()
 		return
+	}
+	if d.mem.CommitUnknown {
+		// What was recorded has been read since. Whoever continues begins with the fence, for
+		// the old primary may have been promoted again.
+		d.mem.Forget()
 	}
 	if !d.mem.Owns(op) {
 		to := d.Recorded.Clone()

@@ -69,9 +69,10 @@ func (d *decision) succeed() {
 	d.end(event, false, "%s is the primary and open%s", op.To, took)
 }
 
-// openingFails abandons the new primary if its server never came to be promoted: the former
-// one takes the role back, behind a fence as any other, or the new one is judged as any
-// primary that fails.
+// openingFails: the new primary's server does not come to be promoted, or has other data.
+// Once its time is over the former one takes the role back, behind a fence as any other, or
+// another member does if failovers are enabled; else it is waited for. The operation does
+// not end before that: what the former primary had at last is asked for nowhere else.
 func (d *decision) openingFails(from, to *Member) bool {
 	if to.answers() && !d.lost(to) {
 		return false
@@ -81,16 +82,16 @@ func (d *decision) openingFails(from, to *Member) bool {
 		why = to.Name + " does not answer: " + waitingFor(to)
 	}
 	d.plan.Message += "; " + why
-	if d.forceOpening() {
-		return true
+	switch {
+	case d.forceOpening(), !to.answers() && !d.expired():
+	case from != nil && from.answers() && d.beginFailover(cause{reason: ReasonTakenBack, to: from.Name}):
+	case d.Request.Failover.Enabled && d.beginFailover(cause{reason: ReasonSourceFailed}):
+	case d.fencedAgain(from, to):
+		d.plan.Reason = ReasonUnreachable
+		d.plan.Message += fmt.Sprintf("; it is waited for; a person may have another member promoted by the annotation unit-operator.io/force-promote: <member>/%d", d.Recorded.Epoch)
 	}
-	if to.answers() || d.expired() {
-		if from != nil && from.answers() && reasonOf(d.Recorded.Operation) != ReasonTakenBack && d.beginFailover(cause{reason: ReasonTakenBack, to: from.Name}) {
-			return true
-		}
-		if d.fencedAgain(from, to) {
-			d.end(EventOpeningFailed, true, "%s is the primary and was not promoted (%s): it is judged as any primary that fails", to.Name, why)
-		}
+	if d.plan.Change == nil && to.reachable() && !to.answers() {
+		d.startStandby(to)
 	}
 	return true
 }
@@ -105,7 +106,10 @@ func (d *decision) fencedAgain(from, to *Member) bool {
 	case r != nil && r.Role == topology.RoleSource:
 		// Nobody promotes it before the commit is known to be recorded, and nobody takes
 		// it back after that.
-		d.mem.Fenced = op.Fence.How
+		d.mem.Fenced = v1alpha1.FenceStopped
+		if op.Fence != nil {
+			d.mem.Fenced = op.Fence.How
+		}
 		return true
 	case from != nil && d.stop(from):
 		// Also by force: one that can be stopped is.
@@ -208,7 +212,9 @@ func (d *decision) complete(from, to *Member) bool {
 	}
 	r := d.ours(to)
 	if (r == nil || r.Role != topology.RoleSource) && !d.mem.Committed && d.mem.Fenced != v1alpha1.FenceForced {
-		if why := d.asksFormer(from, to); why != "" {
+		if why := d.asksFormer(from, to); d.plan.Change != nil {
+			return false
+		} else if why != "" {
 			d.waitOpening(ReasonDataLossRisk, why)
 			return false
 		}
@@ -230,8 +236,7 @@ func (d *decision) asksFormer(from, to *Member) (why string) {
 	case from != nil && from.answers() && d.proof(from) == v1alpha1.FenceClosed:
 		lacks := lacking(to, from)
 		if lacks != "" {
-			d.observe(to, "it has to receive the rest")
-			d.observe(from, "how far it has WAL is known once it has replayed that")
+			d.giveBack(from, to)
 		}
 		return lacks
 	case from != nil && d.demoted(from):
@@ -254,6 +259,25 @@ func (d *decision) asksFormer(from, to *Member) (why string) {
 		}
 	}
 	return ""
+}
+
+// giveBack makes the former primary the recorded one again: it was promoted again after a
+// commit of which nobody knew, and has what the new one can get of nobody else. That was not
+// promoted, nor will be: its agent has recorded so in this operation.
+func (d *decision) giveBack(from, to *Member) {
+	b, known := from.stored()
+	if _, ok := to.stored(); !known || !ok {
+		d.observe(from, "how far it has WAL is known once it has replayed that")
+		return
+	}
+	if !d.votes(to) {
+		d.step(to, topology.Step{Kind: topology.StepIsolate, Why: "it lacks what " + from.Name + " has, which takes its role back"})
+		return
+	}
+	op := d.Recorded.Operation.DeepCopy()
+	op.From, op.To = to.Name, from.Name
+	d.Recorded.Operation = op
+	d.commit(from, v1alpha1.FenceClosed, b.Position())
 }
 
 // recordBegin records where the promotion will begin, if the new primary has received more

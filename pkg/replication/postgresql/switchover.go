@@ -276,10 +276,9 @@ func (d *decision) reopen(from *Member, timeline wal.Timeline) bool {
 // is not known, by calls to agents alone. What was recorded is read again after that, and whoever
 // continues begins with the fence. The number of its timeline is none that the commit has.
 func (d *decision) takeBackUnknown() {
-	op := d.Recorded.Operation
-	from := d.Member(op.From)
-	d.plan.Message += "; the commit was not confirmed within its time"
-	if op.Type == v1alpha1.OperationSwitchover && from != nil && from.reachable() && !d.serves(from) {
+	from := d.Member(d.Recorded.Operation.From)
+	d.plan.Message += "; the commit was not confirmed within its time, so that the old primary is promoted again"
+	if from != nil && from.reachable() && !d.serves(from) && (!from.answers() || d.unopenable(from) == "") {
 		if !d.reopen(from, d.NextTimeline()+1) {
 			d.requeue(askPause)
 		}
