@@ -226,8 +226,15 @@ func TestAPartIsTriedAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var parts atomic.Int32
+			var sent sync.Map
 			store, l := proxied(t, func(w http.ResponseWriter, r *http.Request) bool {
-				return isPart(r) && parts.Add(1)%2 == 1 && fault(w, r)
+				if !isPart(r) {
+					return false
+				}
+				parts.Add(1)
+				// Each is sent in parallel with others: it is the first try of each that fails.
+				_, again := sent.LoadOrStore(r.URL.Query().Get("partNumber"), true)
+				return !again && fault(w, r)
 			})
 			m := take(t, CreateOptions{Store: store, Location: l, Compression: operation.NoCompression, Meta: testMeta(Physical)}, map[string][]byte{"f": content(4, 11<<20)})
 			if parts.Load() < 4 {
