@@ -51,7 +51,7 @@ func TestAPrivateServerStopsWithNobodyConnectedOnRealServer(t *testing.T) {
 
 func TestAProcessIsAtRestWhenNoneOfItsThreadsRuns(t *testing.T) {
 	if atRest(os.Getpid()) {
-		t.Error("this test is said not to run")
+		t.Error("this test is reported not to run")
 	}
 	waits := exec.Command("cat")
 	in, err := waits.StdinPipe()
@@ -63,7 +63,7 @@ func TestAProcessIsAtRestWhenNoneOfItsThreadsRuns(t *testing.T) {
 	}
 	awaitRest(waits.Process.Pid, time.Minute)
 	if !atRest(waits.Process.Pid) {
-		t.Error("a process that waits for its input is said to run")
+		t.Error("a process that waits for its input is reported to run")
 	}
 	if err := in.Close(); err != nil {
 		t.Fatal(err)
@@ -72,6 +72,6 @@ func TestAProcessIsAtRestWhenNoneOfItsThreadsRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !atRest(waits.Process.Pid) {
-		t.Error("a process that has ended is said to run")
+		t.Error("a process that has ended is reported to run")
 	}
 }

@@ -87,7 +87,7 @@ func onPrivate(ctx context.Context, p *private, do func(*session) error) error {
 	return p.stop()
 }
 
-// doPrivate does something on a private server, which goes on running unless that fails.
+// doPrivate does something on a private server, which keeps running unless that fails.
 func doPrivate(ctx context.Context, p *private, do func(*session) error) error {
 	s, err := openSession(ctx, p.engine, false)
 	if err == nil {
