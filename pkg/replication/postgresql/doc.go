@@ -18,7 +18,8 @@
 // it can be taken back; after it the new primary is promoted (promotion.go). Whoever takes
 // over continues from what is recorded and observed.
 //
-// No controller uses it yet. What it does not know: a replacement of the primary's data on
+// No controller uses it yet, and none may: few of its random runs, which
+// decide_model_test.go names, do not end as they should. What it does not know: a replacement of the primary's data on
 // request, such as a restore. What it asks for and agents do not do yet: to begin a timeline
 // of a given number, to keep slots for members that are not waited for, to report histories
 // and what walsenders have read, and to copy a member.
