@@ -204,6 +204,7 @@ func (u unit) verifyBackup(ctx context.Context, op operations.Op, m *backup.Mani
 		}
 		// What it holds is thrown away.
 		defer p.kill()
+		op.Progress("reading what was restored", 0, 0)
 		s, err := openSession(ctx, p.engine, false)
 		if err != nil {
 			return err

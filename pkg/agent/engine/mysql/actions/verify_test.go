@@ -204,7 +204,7 @@ func TestAVerificationBesideWritersHasNoFalseAlarmAndLeavesNothingWhenCancelledO
 					t.Errorf("verified: %s", result["verified"])
 				}
 				ctx, cancel := context.WithCancel(t.Context())
-				op = &meanwhile{Op: r.op(action, params), at: "starting a private server on", do: func() {
+				op = &meanwhile{Op: r.op(action, params), at: "reading what was restored", do: func() {
 					defer cancel()
 					if err := alter(ctx, r); err != nil {
 						t.Errorf("a table is locked while what was restored of it is looked at: %v", err)
