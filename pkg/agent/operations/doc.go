@@ -18,5 +18,7 @@
 //     over, however it ended. Until then it stays down, in a new pod too.
 //   - A change of the role waits for no operation: what runs makes way, unless it keeps
 //     the server down.
+//   - An action begins when the server answers, or is down by somebody's will, or has not
+//     answered for a minute (await.go).
 //   - Secrets are in memory, for as long as the operation runs.
 package operations
