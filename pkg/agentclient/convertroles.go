@@ -150,6 +150,7 @@ func fromPostgreSQL(in *agentv1.PostgreSQLObservation) *PostgreSQLObservation {
 		InRecovery: in.GetInRecovery(), Timeline: in.GetTimeline(),
 		WriteLSN: in.GetWriteLsn(), ReceivedLSN: in.GetReceivedLsn(), ReplayedLSN: in.GetReplayedLsn(), ReplayPaused: in.GetReplayPaused(),
 		SynchronousStandbyNames: in.GetSynchronousStandbyNames(),
+		History:                 in.GetHistory(), HistoryKnown: in.GetHistoryKnown(), Hints: in.GetHints(),
 	}
 	if r := in.GetReceiver(); r != nil {
 		out.Receiver = &PostgreSQLReceiver{Status: r.GetStatus(), Host: r.GetHost(), Port: r.GetPort(), Slot: r.GetSlot(), Timeline: r.GetTimeline()}
@@ -157,7 +158,7 @@ func fromPostgreSQL(in *agentv1.PostgreSQLObservation) *PostgreSQLObservation {
 	for _, s := range in.GetStandbys() {
 		out.Standbys = append(out.Standbys, PostgreSQLStandby{
 			ApplicationName: s.GetApplicationName(), State: s.GetState(), SyncState: s.GetSyncState(),
-			FlushLSN: s.GetFlushLsn(), ReplayLSN: s.GetReplayLsn(),
+			FlushLSN: s.GetFlushLsn(), ReplayLSN: s.GetReplayLsn(), Counted: s.GetCounted(), Reloaded: s.GetReloaded(),
 		})
 	}
 	for _, s := range in.GetSlots() {

@@ -118,6 +118,7 @@ func (c *Client) member(ctx context.Context, method string, target Target, f fun
 
 var accountPurposes = map[AccountPurpose]agentv1.AccountPurpose{
 	PurposeMySQL:       agentv1.AccountPurpose_ACCOUNT_PURPOSE_MYSQL,
+	PurposePostgres:    agentv1.AccountPurpose_ACCOUNT_PURPOSE_POSTGRES,
 	PurposeReplication: agentv1.AccountPurpose_ACCOUNT_PURPOSE_REPLICATION,
 }
 

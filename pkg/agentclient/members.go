@@ -111,6 +111,8 @@ type AccountPurpose string
 const (
 	// PurposeMySQL is the account of spec.secret.mysql: it may do everything.
 	PurposeMySQL AccountPurpose = "mysql"
+	// PurposePostgres is the account of spec.secret.postgres: a superuser.
+	PurposePostgres AccountPurpose = "postgres"
 	// PurposeReplication is that of spec.secret.replication: it may replicate, clone and
 	// monitor.
 	PurposeReplication AccountPurpose = "replication"

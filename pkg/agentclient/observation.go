@@ -118,6 +118,12 @@ type PostgreSQLObservation struct {
 	SynchronousStandbyNames            string
 	// Control is pg_controldata of a stopped server.
 	Control *PostgreSQLControlData
+	// History is the content of the history file of Timeline, of a stopped server that of
+	// Control.Timeline; empty on timeline 1. HistoryKnown is false while it could not be read.
+	History      string
+	HistoryKnown bool
+	// Hints is true if the server logs what pg_rewind needs.
+	Hints bool
 }
 
 // PostgreSQLReceiver is a standby's walreceiver.
@@ -131,6 +137,9 @@ type PostgreSQLReceiver struct {
 // PostgreSQLStandby is a client of a walsender.
 type PostgreSQLStandby struct {
 	ApplicationName, State, SyncState, FlushLSN, ReplayLSN string
+	// Counted: its walsender takes it for one of those that commits wait for. Reloaded: the
+	// walsender has read the configuration that is in force.
+	Counted, Reloaded bool
 }
 
 // PostgreSQLSlot is a replication slot.

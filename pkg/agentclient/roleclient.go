@@ -39,6 +39,7 @@ func (c *Client) Promote(ctx context.Context, target Target, request PromoteRequ
 		return roles.Promote(ctx, &agentv1.PromoteRequest{
 			Fence: toFence(target, request.Fence), Durability: toDurability(request.Durability), Open: request.Open,
 			ServerId: request.ServerID, DataGeneration: request.DataGeneration, Channel: toChannel(request.Channel),
+			Timeline: request.Timeline, Slots: request.Slots,
 		})
 	})
 }

@@ -123,6 +123,12 @@ type PromoteRequest struct {
 	DataGeneration int64
 	// Channel is the account that replicas log in with; it is made on this server.
 	Channel ChannelAccount
+	// Timeline that the promotion begins (PostgreSQL), above every one that the server knows;
+	// 0: the next that it has not seen.
+	Timeline int64
+	// Slots names the units for which the server keeps WAL (PostgreSQL), beside the members
+	// of Durability.
+	Slots []string
 }
 
 // FollowRequest is what a replica must be.

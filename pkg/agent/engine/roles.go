@@ -29,6 +29,12 @@ type RoleRecord struct {
 	Acknowledge bool `json:"acknowledge,omitempty"`
 	// Durability of a source, in force before its first client.
 	Durability Durability `json:"durability,omitzero"`
+	// Timeline that a promotion to the source begins (PostgreSQL); 0: the next that the
+	// server has not seen.
+	Timeline int64 `json:"timeline,omitempty"`
+	// Slots names the units for which a source keeps WAL (PostgreSQL), beside the members
+	// of Durability.
+	Slots []string `json:"slots,omitempty"`
 	// Open is true for a source that takes writes.
 	Open bool `json:"open,omitempty"`
 	// DataGeneration of the data the role was given for.
@@ -251,6 +257,9 @@ type PostgreSQLReplication struct {
 	Slots                              []PostgreSQLSlot
 	SynchronousStandbyNames            string
 	Control                            *PostgreSQLControlData
+	History                            string
+	HistoryKnown                       bool
+	Hints                              bool
 }
 
 // PostgreSQLReceiver is a standby's walreceiver.
@@ -264,6 +273,7 @@ type PostgreSQLReceiver struct {
 // PostgreSQLStandby is a walsender's client.
 type PostgreSQLStandby struct {
 	ApplicationName, State, SyncState, FlushLSN, ReplayLSN string
+	Counted, Reloaded                                      bool
 }
 
 // PostgreSQLSlot is a replication slot.

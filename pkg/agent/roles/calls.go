@@ -31,6 +31,10 @@ type Promotion struct {
 	DataGeneration int64
 	// Channel is the account that replicas log in with.
 	Channel engine.ChannelAccount
+	// Timeline that the promotion begins, and Slots, the units for which WAL is kept
+	// (PostgreSQL).
+	Timeline int64
+	Slots    []string
 }
 
 // Following is what a replica must be.
@@ -55,6 +59,7 @@ func (m *Manager) Promote(ctx context.Context, commit Commit, p Promotion) error
 		set: func(r *engine.RoleRecord) error {
 			r.Role, r.Upstream, r.Acknowledge = engine.RoleSource, nil, false
 			r.Durability, r.Open, r.DataGeneration = p.Durability, p.Open, p.DataGeneration
+			r.Timeline, r.Slots = p.Timeline, p.Slots
 			return nil
 		},
 	})
@@ -73,6 +78,7 @@ func (m *Manager) Follow(ctx context.Context, commit Commit, f Following) error 
 			upstream := f.Upstream
 			r.Role, r.Upstream, r.Acknowledge = engine.RoleReplica, &upstream, f.Acknowledge
 			r.Durability, r.Open, r.DataGeneration = engine.Durability{}, false, f.DataGeneration
+			r.Timeline, r.Slots = 0, nil
 			return nil
 		},
 	})
@@ -100,6 +106,7 @@ func (m *Manager) Isolate(ctx context.Context, commit Commit) error {
 func isolated(r *engine.RoleRecord) error {
 	r.Role, r.Upstream, r.Acknowledge = engine.RoleIsolated, nil, false
 	r.Durability, r.Open = engine.Durability{}, false
+	r.Timeline, r.Slots = 0, nil
 	return nil
 }
 

@@ -74,6 +74,7 @@ func (s *roleService) WaitExecuted(ctx context.Context, r *agentv1.WaitExecutedR
 
 var accountPurposes = map[agentv1.AccountPurpose]engine.Purpose{
 	agentv1.AccountPurpose_ACCOUNT_PURPOSE_MYSQL:       engine.PurposeAdmin,
+	agentv1.AccountPurpose_ACCOUNT_PURPOSE_POSTGRES:    engine.PurposeAdmin,
 	agentv1.AccountPurpose_ACCOUNT_PURPOSE_REPLICATION: engine.PurposeReplication,
 }
 
@@ -117,7 +118,7 @@ func accountsHash(key []byte, accounts []*agentv1.Account) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// purposeName is mysql or replication.
+// purposeName is mysql, postgres or replication.
 func purposeName(a *agentv1.Account) string {
 	return strings.ToLower(strings.TrimPrefix(a.GetPurpose().String(), "ACCOUNT_PURPOSE_"))
 }

@@ -114,6 +114,7 @@ func postgresqlMessage(in *engine.PostgreSQLReplication) *agentv1.PostgreSQLObse
 	out := &agentv1.PostgreSQLObservation{
 		InRecovery: in.InRecovery, Timeline: in.Timeline, WriteLsn: in.WriteLSN, ReceivedLsn: in.ReceivedLSN, ReplayedLsn: in.ReplayedLSN,
 		ReplayPaused: in.ReplayPaused, SynchronousStandbyNames: in.SynchronousStandbyNames,
+		History: in.History, HistoryKnown: in.HistoryKnown, Hints: in.Hints,
 	}
 	if r := in.Receiver; r != nil {
 		out.Receiver = &agentv1.PostgreSQLReceiver{Status: r.Status, Host: r.Host, Port: int32(r.Port), Slot: r.Slot, Timeline: r.Timeline}
@@ -121,6 +122,7 @@ func postgresqlMessage(in *engine.PostgreSQLReplication) *agentv1.PostgreSQLObse
 	for _, s := range in.Standbys {
 		out.Standbys = append(out.Standbys, &agentv1.PostgreSQLStandby{
 			ApplicationName: s.ApplicationName, State: s.State, SyncState: s.SyncState, FlushLsn: s.FlushLSN, ReplayLsn: s.ReplayLSN,
+			Counted: s.Counted, Reloaded: s.Reloaded,
 		})
 	}
 	for _, s := range in.Slots {

@@ -120,6 +120,7 @@ func (s *roleService) Promote(ctx context.Context, r *agentv1.PromoteRequest) (*
 	return s.answer(ctx, s.manager.Promote(ctx, s.unit.commit(r.GetFence(), r), roles.Promotion{
 		Durability: durabilityFrom(r.GetDurability()), Open: r.GetOpen(), ServerID: r.GetServerId(),
 		DataGeneration: r.GetDataGeneration(), Channel: channelFrom(r.GetChannel()),
+		Timeline: r.GetTimeline(), Slots: r.GetSlots(),
 	}))
 }
 

@@ -33,6 +33,8 @@ const (
 	AccountPurpose_ACCOUNT_PURPOSE_MYSQL AccountPurpose = 1
 	// Under spec.secret.replication: it may replicate, clone and monitor.
 	AccountPurpose_ACCOUNT_PURPOSE_REPLICATION AccountPurpose = 2
+	// Under spec.secret.postgres: a superuser.
+	AccountPurpose_ACCOUNT_PURPOSE_POSTGRES AccountPurpose = 3
 )
 
 // Enum value maps for AccountPurpose.
@@ -41,11 +43,13 @@ var (
 		0: "ACCOUNT_PURPOSE_UNSPECIFIED",
 		1: "ACCOUNT_PURPOSE_MYSQL",
 		2: "ACCOUNT_PURPOSE_REPLICATION",
+		3: "ACCOUNT_PURPOSE_POSTGRES",
 	}
 	AccountPurpose_value = map[string]int32{
 		"ACCOUNT_PURPOSE_UNSPECIFIED": 0,
 		"ACCOUNT_PURPOSE_MYSQL":       1,
 		"ACCOUNT_PURPOSE_REPLICATION": 2,
+		"ACCOUNT_PURPOSE_POSTGRES":    3,
 	}
 )
 
@@ -702,8 +706,16 @@ type PostgreSQLObservation struct {
 	// synchronous_standby_names in force.
 	SynchronousStandbyNames string `protobuf:"bytes,9,opt,name=synchronous_standby_names,json=synchronousStandbyNames,proto3" json:"synchronous_standby_names,omitempty"`
 	// control is pg_controldata of a stopped server.
-	Control       *PostgreSQLControlData `protobuf:"bytes,10,opt,name=control,proto3" json:"control,omitempty"`
-	ReplayPaused  bool                   `protobuf:"varint,11,opt,name=replay_paused,json=replayPaused,proto3" json:"replay_paused,omitempty"`
+	Control      *PostgreSQLControlData `protobuf:"bytes,10,opt,name=control,proto3" json:"control,omitempty"`
+	ReplayPaused bool                   `protobuf:"varint,11,opt,name=replay_paused,json=replayPaused,proto3" json:"replay_paused,omitempty"`
+	// history is the content of the history file of timeline, of a stopped server that of
+	// control.timeline. Timeline 1 has none, and its history is empty.
+	History string `protobuf:"bytes,12,opt,name=history,proto3" json:"history,omitempty"`
+	// history_known is false while history could not be read: nothing may be concluded from
+	// its being empty then.
+	HistoryKnown bool `protobuf:"varint,13,opt,name=history_known,json=historyKnown,proto3" json:"history_known,omitempty"`
+	// hints is true if the server logs what pg_rewind needs: wal_log_hints, or data checksums.
+	Hints         bool `protobuf:"varint,14,opt,name=hints,proto3" json:"hints,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -815,6 +827,27 @@ func (x *PostgreSQLObservation) GetReplayPaused() bool {
 	return false
 }
 
+func (x *PostgreSQLObservation) GetHistory() string {
+	if x != nil {
+		return x.History
+	}
+	return ""
+}
+
+func (x *PostgreSQLObservation) GetHistoryKnown() bool {
+	if x != nil {
+		return x.HistoryKnown
+	}
+	return false
+}
+
+func (x *PostgreSQLObservation) GetHints() bool {
+	if x != nil {
+		return x.Hints
+	}
+	return false
+}
+
 type PostgreSQLReceiver struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Status        string                 `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
@@ -896,9 +929,15 @@ type PostgreSQLStandby struct {
 	ApplicationName string                 `protobuf:"bytes,1,opt,name=application_name,json=applicationName,proto3" json:"application_name,omitempty"`
 	State           string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	// sync_state: async, potential, sync or quorum.
-	SyncState     string `protobuf:"bytes,3,opt,name=sync_state,json=syncState,proto3" json:"sync_state,omitempty"`
-	FlushLsn      string `protobuf:"bytes,4,opt,name=flush_lsn,json=flushLsn,proto3" json:"flush_lsn,omitempty"`
-	ReplayLsn     string `protobuf:"bytes,5,opt,name=replay_lsn,json=replayLsn,proto3" json:"replay_lsn,omitempty"`
+	SyncState string `protobuf:"bytes,3,opt,name=sync_state,json=syncState,proto3" json:"sync_state,omitempty"`
+	FlushLsn  string `protobuf:"bytes,4,opt,name=flush_lsn,json=flushLsn,proto3" json:"flush_lsn,omitempty"`
+	ReplayLsn string `protobuf:"bytes,5,opt,name=replay_lsn,json=replayLsn,proto3" json:"replay_lsn,omitempty"`
+	// counted is true if its walsender takes it for one of those that commits wait for.
+	Counted bool `protobuf:"varint,6,opt,name=counted,proto3" json:"counted,omitempty"`
+	// reloaded is true if its walsender has read the configuration that is in force: it began
+	// after that was loaded, or was seen to answer since. Each walsender reads it for itself,
+	// and lets commits go by what it has read.
+	Reloaded      bool `protobuf:"varint,7,opt,name=reloaded,proto3" json:"reloaded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -966,6 +1005,20 @@ func (x *PostgreSQLStandby) GetReplayLsn() string {
 		return x.ReplayLsn
 	}
 	return ""
+}
+
+func (x *PostgreSQLStandby) GetCounted() bool {
+	if x != nil {
+		return x.Counted
+	}
+	return false
+}
+
+func (x *PostgreSQLStandby) GetReloaded() bool {
+	if x != nil {
+		return x.Reloaded
+	}
+	return false
 }
 
 type PostgreSQLSlot struct {
@@ -1126,7 +1179,13 @@ type PromoteRequest struct {
 	ServerId       string `protobuf:"bytes,4,opt,name=server_id,json=serverId,proto3" json:"server_id,omitempty"`
 	DataGeneration int64  `protobuf:"varint,5,opt,name=data_generation,json=dataGeneration,proto3" json:"data_generation,omitempty"`
 	// channel is the account that replicas log in with; it is made on this server.
-	Channel       *ChannelAccount `protobuf:"bytes,6,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel *ChannelAccount `protobuf:"bytes,6,opt,name=channel,proto3" json:"channel,omitempty"`
+	// timeline that the promotion begins (PostgreSQL), above every one that the server knows;
+	// a server that is a primary already is left on its own. 0: the next that it has not seen.
+	Timeline int64 `protobuf:"varint,7,opt,name=timeline,proto3" json:"timeline,omitempty"`
+	// slots names the units for which the server keeps WAL (PostgreSQL), beside those of
+	// durability: it has a physical slot for each of them and drops its other slots of members.
+	Slots         []string `protobuf:"bytes,8,rep,name=slots,proto3" json:"slots,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1199,6 +1258,20 @@ func (x *PromoteRequest) GetDataGeneration() int64 {
 func (x *PromoteRequest) GetChannel() *ChannelAccount {
 	if x != nil {
 		return x.Channel
+	}
+	return nil
+}
+
+func (x *PromoteRequest) GetTimeline() int64 {
+	if x != nil {
+		return x.Timeline
+	}
+	return 0
+}
+
+func (x *PromoteRequest) GetSlots() []string {
+	if x != nil {
+		return x.Slots
 	}
 	return nil
 }
@@ -2529,7 +2602,7 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\vserver_uuid\x18\x01 \x01(\tR\n" +
 	"serverUuid\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12$\n" +
-	"\racknowledging\x18\x03 \x01(\bR\racknowledging\"\x86\x04\n" +
+	"\racknowledging\x18\x03 \x01(\bR\racknowledging\"\xdb\x04\n" +
 	"\x15PostgreSQLObservation\x12\x1f\n" +
 	"\vin_recovery\x18\x01 \x01(\bR\n" +
 	"inRecovery\x12\x1a\n" +
@@ -2543,13 +2616,16 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\x19synchronous_standby_names\x18\t \x01(\tR\x17synchronousStandbyNames\x12=\n" +
 	"\acontrol\x18\n" +
 	" \x01(\v2#.upm.agent.v1.PostgreSQLControlDataR\acontrol\x12#\n" +
-	"\rreplay_paused\x18\v \x01(\bR\freplayPaused\"\x84\x01\n" +
+	"\rreplay_paused\x18\v \x01(\bR\freplayPaused\x12\x18\n" +
+	"\ahistory\x18\f \x01(\tR\ahistory\x12#\n" +
+	"\rhistory_known\x18\r \x01(\bR\fhistoryKnown\x12\x14\n" +
+	"\x05hints\x18\x0e \x01(\bR\x05hints\"\x84\x01\n" +
 	"\x12PostgreSQLReceiver\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x12\n" +
 	"\x04port\x18\x03 \x01(\x05R\x04port\x12\x12\n" +
 	"\x04slot\x18\x04 \x01(\tR\x04slot\x12\x1a\n" +
-	"\btimeline\x18\x05 \x01(\x03R\btimeline\"\xaf\x01\n" +
+	"\btimeline\x18\x05 \x01(\x03R\btimeline\"\xe5\x01\n" +
 	"\x11PostgreSQLStandby\x12)\n" +
 	"\x10application_name\x18\x01 \x01(\tR\x0fapplicationName\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x1d\n" +
@@ -2557,7 +2633,9 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"sync_state\x18\x03 \x01(\tR\tsyncState\x12\x1b\n" +
 	"\tflush_lsn\x18\x04 \x01(\tR\bflushLsn\x12\x1d\n" +
 	"\n" +
-	"replay_lsn\x18\x05 \x01(\tR\treplayLsn\"\x96\x01\n" +
+	"replay_lsn\x18\x05 \x01(\tR\treplayLsn\x12\x18\n" +
+	"\acounted\x18\x06 \x01(\bR\acounted\x12\x1a\n" +
+	"\breloaded\x18\a \x01(\bR\breloaded\"\x96\x01\n" +
 	"\x0ePostgreSQLSlot\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\alogical\x18\x02 \x01(\bR\alogical\x12\x16\n" +
@@ -2570,7 +2648,7 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12\x1a\n" +
 	"\btimeline\x18\x02 \x01(\x03R\btimeline\x12%\n" +
 	"\x0echeckpoint_lsn\x18\x03 \x01(\tR\rcheckpointLsn\x12\x1b\n" +
-	"\tsystem_id\x18\x04 \x01(\tR\bsystemId\"\x87\x02\n" +
+	"\tsystem_id\x18\x04 \x01(\tR\bsystemId\"\xb9\x02\n" +
 	"\x0ePromoteRequest\x12)\n" +
 	"\x05fence\x18\x01 \x01(\v2\x13.upm.agent.v1.FenceR\x05fence\x128\n" +
 	"\n" +
@@ -2579,7 +2657,9 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\x04open\x18\x03 \x01(\bR\x04open\x12\x1b\n" +
 	"\tserver_id\x18\x04 \x01(\tR\bserverId\x12'\n" +
 	"\x0fdata_generation\x18\x05 \x01(\x03R\x0edataGeneration\x126\n" +
-	"\achannel\x18\x06 \x01(\v2\x1c.upm.agent.v1.ChannelAccountR\achannel\"P\n" +
+	"\achannel\x18\x06 \x01(\v2\x1c.upm.agent.v1.ChannelAccountR\achannel\x12\x1a\n" +
+	"\btimeline\x18\a \x01(\x03R\btimeline\x12\x14\n" +
+	"\x05slots\x18\b \x03(\tR\x05slots\"P\n" +
 	"\x0eChannelAccount\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\fR\bpassword\x12\x0e\n" +
@@ -2661,11 +2741,12 @@ const file_proto_agent_v1_roles_proto_rawDesc = "" +
 	"\areplace\x18\x06 \x01(\bR\areplace\x12\x1b\n" +
 	"\tserver_id\x18\a \x01(\tR\bserverId\"J\n" +
 	"\x11ProvisionResponse\x125\n" +
-	"\toperation\x18\x01 \x01(\v2\x17.upm.agent.v1.OperationR\toperation*m\n" +
+	"\toperation\x18\x01 \x01(\v2\x17.upm.agent.v1.OperationR\toperation*\x8b\x01\n" +
 	"\x0eAccountPurpose\x12\x1f\n" +
 	"\x1bACCOUNT_PURPOSE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ACCOUNT_PURPOSE_MYSQL\x10\x01\x12\x1f\n" +
-	"\x1bACCOUNT_PURPOSE_REPLICATION\x10\x022\xc8\x06\n" +
+	"\x1bACCOUNT_PURPOSE_REPLICATION\x10\x02\x12\x1c\n" +
+	"\x18ACCOUNT_PURPOSE_POSTGRES\x10\x032\xc8\x06\n" +
 	"\vRoleService\x12F\n" +
 	"\aObserve\x12\x1c.upm.agent.v1.ObserveRequest\x1a\x1d.upm.agent.v1.ObserveResponse\x12C\n" +
 	"\aPromote\x12\x1c.upm.agent.v1.PromoteRequest\x1a\x1a.upm.agent.v1.RoleResponse\x12A\n" +
