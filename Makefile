@@ -2,8 +2,13 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+# As long in a shallow clone as in a whole one: both make the same images.
+VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+# What images give as their date: that of the commit.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+# Where images are pushed to, and pulled from by what make dist writes.
+REGISTRY ?=
 LDFLAGS := -s -w -X github.com/upmio/unit-operator/pkg/version.Version=$(VERSION) -X github.com/upmio/unit-operator/pkg/version.Commit=$(COMMIT)
 
 # What each suite may take, in seconds on two cores, apart from what a machine builds
@@ -26,6 +31,15 @@ build: ## Build unit-operator, unit-agent and the test bed's command into bin/.
 	$(GOBUILD) -o bin/unit-operator ./cmd/unit-operator
 	$(GOBUILD) -o bin/unit-agent ./cmd/unit-agent
 	$(GOBUILD) -o bin/bed ./test/bed
+
+.PHONY: images
+images: ## Make the images for amd64 and arm64 in dist/images, without Docker.
+	go build -C hack/tools/release -o ../../../bin/images ./cmd/images
+	bin/images build -version '$(VERSION)' -commit '$(COMMIT)' -date '$(SOURCE_DATE_EPOCH)' -ldflags "$(LDFLAGS)"
+
+.PHONY: push
+push: images ## Push the images: REGISTRY=registry.example.com/team make push.
+	bin/images push -registry '$(REGISTRY)'
 
 .PHONY: generate
 generate: ## Regenerate clients, CRDs and the agent's protocol.

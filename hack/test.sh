@@ -17,3 +17,7 @@ say "running the tests"
 # and the others, which compute, run in parallel. Nothing is printed before it has ended.
 go test -timeout 25m ./test/integration ./... "$@"
 (cd test/proxysql && GOWORK=off go test -timeout 5m ./... "$@")
+# What makes images and the chart: its libraries are compiled once.
+cd hack/tools/release
+once env GOWORK=off go test -run '^$' ./... >/dev/null
+GOWORK=off go test -timeout 10m ./... "$@"
