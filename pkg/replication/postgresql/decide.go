@@ -150,13 +150,15 @@ func (d *decision) whyNot(m *Member, kind topology.StepKind) string {
 	return waitingFor(m)
 }
 
-// waitingFor says why a member does not answer.
+// waitingFor says why a member does not answer; never nothing.
 func waitingFor(m *Member) string {
 	switch {
 	case !m.Owned:
 		return "its Unit is missing, or does not name this replication as its owner yet"
 	case m.Seen == nil:
 		return "its agent does not answer: " + shorten(m.Trouble)
+	case m.Seen.Trouble == "":
+		return "its server does not answer"
 	}
 	return shorten(m.Seen.Trouble)
 }

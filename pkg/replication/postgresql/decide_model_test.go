@@ -332,63 +332,70 @@ func (s *site) event() {
 	}
 }
 
-// firstSeed of the runs below. They are always the same ones, for Decide is not right in all
-// yet: of some 25,000 others two end with a standby that follows a primary from which it has
-// diverged (1796003120076839527, 1796003185292330374), and of 8,000 seven do not become
-// healthy again, but wait for a person, though the former primary could be asked (for example
-// 1796003107197130234). Nothing may use Decide before those are mended.
-var firstSeed = flag.Uint64("first-seed", 1, "of the runs of TestDecisions")
+// The runs below are always the same ones, so that a change is judged by what it changes. More
+// of them: -first-seed 1000 -runs 50000.
+var (
+	firstSeed = flag.Uint64("first-seed", 1, "of the runs of TestDecisions")
+	siteRuns  = flag.Uint64("runs", 500, "how many TestDecisions makes")
+)
 
 // Two processes that do what Decide says, whatever ends, is cut off or comes late: nobody
-// acknowledges a commit who lacks one that was acknowledged before.
-func TestDecisionsLoseNothing(t *testing.T) {
-	seed := *firstSeed
+// acknowledges a commit who lacks one that was acknowledged before. When nothing happens any
+// more the set becomes what it should be, by itself.
+func TestDecisions(t *testing.T) {
 	commits, acknowledged := 0, 0
-	for i := range uint64(300) {
-		s := runSite(seed + i)
+	for seed := range *siteRuns {
+		seed += *firstSeed
+		s := runSite(seed, false)
 		if s.violated != "" {
-			t.Fatalf("seed %d: %s\n%s", seed+i, s.violated, strings.Join(s.trace, "\n"))
+			t.Errorf("seed %d: %s\n%s", seed, s.violated, strings.Join(runSite(seed, true).trace, "\n"))
 		}
 		commits, acknowledged = commits+s.commits, acknowledged+len(s.acknowledged)
 	}
-	t.Logf("%d operations were committed, %d commits acknowledged", commits, acknowledged)
-	if commits < 300 || acknowledged < 3000 {
+	t.Logf("%d runs from seed %d: %d operations were committed, %d commits acknowledged", *siteRuns, *firstSeed, commits, acknowledged)
+	if n := int(*siteRuns); commits < n || acknowledged < 10*n { //nolint:gosec // As many as one has time for.
 		t.Error("too little happens")
 	}
 }
 
-func runSite(seed uint64) *site {
+// runSite until it violates something, or has come to rest.
+func runSite(seed uint64, traced bool) *site {
 	s := newSite(seed)
+	s.silent = !traced
 	for range 500 {
 		if s.event(); s.violated != "" {
-			break
+			return s
 		}
 	}
+	s.rest()
 	return s
 }
 
-// When nothing happens any more, the set becomes what it should be.
-func TestDecisionsComeToRest(t *testing.T) {
-	seed := *firstSeed
-	for i := range uint64(100) {
-		s := runSite(seed + i)
-		s.request.Switchover = ""
-		state := topology.State("")
-		for range 200 {
-			for _, m := range s.seats {
-				m.cut = false
-				s.start(m)
-				s.receive(m.node)
-				s.reload(m.node)
-			}
-			s.pass(s.processes[0])
-			s.now = s.now.Add(10 * time.Second)
-			if state = Decide(s.look(s.processes[0])).State; state == Healthy {
-				break
-			}
+// rest: nothing fails any more, and nobody asks for anything.
+func (s *site) rest() {
+	s.say("nothing happens any more:")
+	s.request.Switchover = ""
+	var plan topology.Plan
+	for range 200 {
+		for _, m := range s.seats {
+			m.cut = false
+			s.start(m)
+			s.receive(m.node)
+			s.reload(m.node)
 		}
-		if state != Healthy {
-			t.Errorf("seed %d: %s, at last\n%s", seed+i, state, strings.Join(s.trace[max(0, len(s.trace)-12):], "\n"))
+		s.pass(s.processes[0])
+		s.now = s.now.Add(10 * time.Second)
+		if plan = Decide(s.look(s.processes[0])); plan.State == Healthy {
+			break
+		}
+	}
+	if plan.State != Healthy {
+		s.violate("at rest it is %s: %s", plan.State, plan.Message)
+		return
+	}
+	for _, p := range s.acknowledged {
+		if n := s.node(s.view.Recorded.Source); !n.truth.History.Contains(p) || n.truth.End < p.LSN {
+			s.violate("at rest %s lacks %s", n.name, p)
 		}
 	}
 }

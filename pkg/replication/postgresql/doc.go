@@ -18,11 +18,10 @@
 // it can be taken back; after it the new primary is promoted (promotion.go). Whoever takes
 // over continues from what is recorded and observed.
 //
-// No controller uses it yet, and none may: few of its random runs, which
-// decide_model_test.go names, do not end as they should. What it does not know: a replacement of the primary's data on
-// request, such as a restore. What it asks for and agents do not do yet: to begin a timeline
-// of a given number, to keep slots for members that are not waited for, to report histories
-// and what walsenders have read, and to copy a member.
+// What it does not know: a replacement of the primary's data on request, such as a restore.
+// What it asks for and agents do not do yet: to begin a timeline of a given number, to keep
+// slots for members that are not waited for, to report histories and what walsenders have
+// read, and to copy a member.
 //
 // It is pure, as package topology is.
 //
@@ -36,7 +35,8 @@
 //     entry goes only when enough members have what was acknowledged under it.
 //   - A member that must lose WAL to follow is rewound or copied, never told to follow; one
 //     with another database is neither.
-//   - A member is promoted only when it is the recorded primary: the promotion is recorded
-//     before it begins, with a number that no other one had.
+//   - A member is promoted only when it is the recorded primary. Where it becomes that, the
+//     promotion is recorded before it begins. No two promotions have one number: those that
+//     are recorded before have odd ones, the others even ones (NextTimeline).
 //   - Up to the commit an operation can be taken back, and is when its time is over.
 package postgresql

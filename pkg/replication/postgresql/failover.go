@@ -280,7 +280,7 @@ func (d *decision) takeBackFailover(from *Member) {
 	op := d.Recorded.Operation
 	asked := false
 	if from != nil && from.reachable() && !d.serves(from) && (from.Seen.Held(topology.HoldFence) || from.answers()) {
-		asked = d.reopen(from, d.NextTimeline())
+		asked = d.reopen(from)
 	}
 	for i := range d.Members {
 		m := &d.Members[i]

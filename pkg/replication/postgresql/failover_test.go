@@ -123,7 +123,7 @@ func TestFailoverFencing(t *testing.T) {
 		"the one that is asked for has as much":                      {failing(votes, held(0, 8), func(v *View) { v.Recorded.Operation.To = "u2" }), "InOperation/Fencing save Commit failover-8-SourceFailed u0->u2", "", ""},
 		"it has not: taken back":                                     {failing(votes, held(0, 8), standbyAt(1, onTwo, written+5), isolatedAt(1, 8), func(v *View) { v.Recorded.Operation.To = "u2" }), "InOperation/Fencing Unhold(u0) Follow(u1<-u0) Follow(u2<-u0)", topology.PhaseFencing, "u1 has WAL up to 0/7D5"},
 		"the primary answers again":                                  {failing(votes, primaryAt(0, onTwo, written)), "InOperation/Fencing Follow(u1<-u0) Follow(u2<-u0)", topology.PhaseFencing, "answers again"},
-		"it answers as a standby with more than the others":          {failing(votes, stands(0, onTwo, written+9)), "InOperation/Fencing Promote(u0 w=1 timeline=3 open) Follow(u1<-u0) Follow(u2<-u0)", topology.PhaseFencing, "has more than the others"},
+		"it answers as a standby with more than the others":          {failing(votes, stands(0, onTwo, written+9)), "InOperation/Fencing Promote(u0 w=1 timeline=4 open) Follow(u1<-u0) Follow(u2<-u0)", topology.PhaseFencing, "has more than the others"},
 		"with as much: another one is made the primary":              {failing(votes, stands(0, onTwo, written), member(0, func(m *Member) { m.Priority = 0 })), commits, "", ""},
 		"it has other data: that is no answer":                       {failing(votes, primaryAt(0, onOne, promoted-1)), "InOperation/Fencing Demote(u0)", "", ""},
 		"not for ever":                                               {failing(votes, held(0, 8), member(1, func(m *Member) { m.Server.Received = wal.None }), late), "InOperation/Fencing Unhold(u0) Follow(u1<-u0) Follow(u2<-u0)", topology.PhaseFencing, "took longer than 1m"},
@@ -179,7 +179,7 @@ func TestFailoverOpening(t *testing.T) {
 	}
 	decideEach(t, map[string]decided{
 		"it is promoted": {after(), "InOperation/Opening Promote(u1 w=1 timeline=3 open)", "", ""},
-		"it receives more before it is asked: the promotion begins there": {after(standbyAt(1, onTwo, written+5), isolatedAt(1, 8)), "InOperation/Opening save Data u1 4@0/7D5", "", ""},
+		"it receives more before it is asked: the promotion begins there": {after(standbyAt(1, onTwo, written+5), isolatedAt(1, 8)), "InOperation/Opening save Data u1 5@0/7D5", "", ""},
 		"the other one follows": {after(promotedAt(onThree)), "InOperation/Opening Follow(u2<-u1)", "", ""},
 		"it is over":            {after(promotedAt(onThree), followsNew(2)), "InOperation/Opening save End", "", ""},
 		"the former primary comes back, and is none": {after(promotedAt(onThree), followsNew(2), comesBack(0), primaryAt(0, onTwo, written+50)), "InOperation/Opening Demote(u0)", "", ""},

@@ -83,10 +83,13 @@ func (v *View) promotion() (timeline wal.Timeline, begin wal.LSN, err error) {
 	return wal.Timeline(data.Timeline), begin, nil
 }
 
-// NextTimeline is a number for the next promotion that none had before it. A server takes
-// the first that it has not seen itself, which may be that of a promotion whose WAL has
-// reached nobody: two timelines of one number that begin at one position look the same, and
-// who has the one would follow the other.
+// NextTimeline is a number for the next promotion that is recorded before it begins, and that
+// none had before it. A server takes the first that it has not seen itself, which may be that
+// of a promotion whose WAL has reached nobody: two timelines of one number that begin at one
+// position look the same, and who has the one would follow the other.
+//
+// It is odd: those of promotions that are not recorded before are even, for no record keeps
+// others from them while who has one is away.
 func (v *View) NextTimeline() wal.Timeline {
 	highest := wal.FirstTimeline
 	if t, _, err := v.promotion(); err == nil {
@@ -100,5 +103,10 @@ func (v *View) NextTimeline() wal.Timeline {
 			}
 		}
 	}
-	return highest + 1
+	return highest + 1 + highest%2
 }
+
+// unrecordedTimeline is a number for the promotion of a member that is the recorded primary
+// already and was a standby in between. It is recorded when it is seen. Until then another
+// member may be recorded as the primary, and promoted to a number of its own.
+func (v *View) unrecordedTimeline() wal.Timeline { return v.NextTimeline() + 1 }

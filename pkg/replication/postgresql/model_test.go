@@ -53,7 +53,9 @@ type world struct {
 	// commitsMayBeUnknown: whoever records a primary may not know that it did.
 	commitsMayBeUnknown bool
 	trace               []string
-	violated            string
+	// silent: nothing is traced.
+	silent   bool
+	violated string
 	// faults replace a rule by one that does not hold.
 	faults faults
 }
@@ -78,6 +80,9 @@ func newWorld(seed uint64, f faults) *world {
 }
 
 func (w *world) say(format string, args ...any) {
+	if w.silent {
+		return
+	}
 	w.trace = append(w.trace, fmt.Sprintf(format, args...))
 }
 

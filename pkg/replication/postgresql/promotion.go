@@ -242,6 +242,9 @@ func (d *decision) asksFormer(from, to *Member) (why string) {
 	case from != nil && d.demoted(from):
 		d.observe(from, "it is started as a standby")
 		return why
+	case from != nil && from.reachable() && d.step(from, topology.Step{Kind: topology.StepDemote, Why: "it is to say in this operation how far it has WAL"}):
+		// It was demoted in the operation of another process: that one may be promoting it.
+		return why
 	case !d.Request.Sync:
 		return ""
 	case d.callVotes(from):

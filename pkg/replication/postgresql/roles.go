@@ -159,7 +159,7 @@ func (d *decision) promoteSource(r topology.Rule) bool {
 		d.notInForce = s.Name + " is the recorded primary and is not opened: " + why
 		return false
 	}
-	timeline := d.NextTimeline()
+	timeline := d.unrecordedTimeline()
 	if d.Standing(s) == StandingBefore {
 		timeline = wal.Timeline(d.Recorded.Data.Timeline) //nolint:gosec // One that is recorded was read as one.
 	}

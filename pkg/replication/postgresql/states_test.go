@@ -32,7 +32,7 @@ func TestStates(t *testing.T) {
 		"Paused: not with WAL that the primary has not":            {with(healthy(3), paused, standbyAt(1, onOne, promoted+5), isolatedAt(1, 7)), "Paused/Paused", "", ""},
 		"Paused: nor one that is isolated by the spec":             {with(healthy(3), paused, isolatedAt(1, 7), member(1, func(m *Member) { m.Isolated = true })), "Paused/Paused", "", ""},
 		"Paused: the primary's new pod is recorded first":          {with(healthy(3), paused, newPod(0), serverDown(0)), "Paused/Paused save SourcePod", "", ""},
-		"Paused: then it is started":                               {with(healthy(3), paused, newPod(0), serverDown(0), podRecorded), "Paused/Paused Promote(u0 w=1 timeline=3 open)", "", ""},
+		"Paused: then it is started":                               {with(healthy(3), paused, newPod(0), serverDown(0), podRecorded), "Paused/Paused Promote(u0 w=1 timeline=4 open)", "", ""},
 		"Blind: no agent answers":                                  {with(healthy(3), away(0), away(1), away(2), failingFor(time.Hour)), "Blind/NoAgentAnswers", "", ""},
 
 		"Uninitialised: the first primary is recorded before it is called": {with(healthy(3), pristine), "Uninitialised/NoSource save Adopt u0 1@", "", ""},
@@ -67,12 +67,12 @@ func TestStates(t *testing.T) {
 		"SourceFailed: nobody has an answer of it":              {with(healthy(3), deaf(1), deaf(2), away(0)), "SourceFailed/SourceFailed", "", ""},
 		"SourceFailed: it is down":                              {with(healthy(3), serverDown(0)), "SourceFailed/SourceFailed", ReasonSourceFailed, "it is down"},
 		"SourceFailed: its new pod is recorded before its role": {with(healthy(3), newPod(0), serverDown(0)), "SourceFailed/SourceFailed save SourcePod", "", ""},
-		"SourceFailed: a primary that was one is started as it": {with(healthy(3), newPod(0), serverDown(0), podRecorded), "SourceFailed/SourceFailed Promote(u0 w=1 timeline=3 open)", "", ""},
+		"SourceFailed: a primary that was one is started as it": {with(healthy(3), newPod(0), serverDown(0), podRecorded), "SourceFailed/SourceFailed Promote(u0 w=1 timeline=4 open)", "", ""},
 		"SourceFailed: one whose files do not say so is asked":  {with(healthy(3), newPod(0), podRecorded, stopped(0, onOne, promoted-5)), "SourceFailed/SourceFailed Isolate(u0)", "", ""},
 		"SourceFailed: or are not read yet":                     {with(healthy(3), newPod(0), podRecorded, hangs(0)), "SourceFailed/SourceFailed Isolate(u0)", "", ""},
 		"SourceFailed: standbys without a role are asked":       {with(healthy(3), serverDown(0), newPod(1), stopped(1, onTwo, written)), "SourceFailed/SourceFailed Isolate(u1)", "", ""},
 
-		"WritesBlocked: the recorded primary is a standby and is promoted": {with(healthy(3), standbyAt(0, onTwo, written), isolatedAt(0, 7)), "/ Promote(u0 w=1 timeline=3 open)", "", ""},
+		"WritesBlocked: the recorded primary is a standby and is promoted": {with(healthy(3), standbyAt(0, onTwo, written), isolatedAt(0, 7)), "/ Promote(u0 w=1 timeline=4 open)", "", ""},
 		"WritesBlocked: its agent refuses that": {with(healthy(3), standbyAt(0, onTwo, written), isolatedAt(0, 7), deaf(1), deaf(2), refuses(0, topology.StepPromote)),
 			"WritesBlocked/NotInForce", ReasonNotInForce, "its agent refuses that role: an operation has the unit"},
 		"WritesBlocked: too few can acknowledge": {with(healthy(2), deaf(1), func(v *View) { v.Memory.BlockedSince = testNow.Add(-time.Minute) }), "WritesBlocked/WritesBlocked", ReasonWritesBlocked, "1 of u1 can acknowledge, 0 can"},

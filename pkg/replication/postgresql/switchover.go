@@ -244,7 +244,7 @@ func (d *decision) serving(m *Member) bool {
 // its place. If it cannot be reached, it is a primary that fails, and judged as one.
 func (d *decision) takeBack(from *Member) {
 	op := d.Recorded.Operation
-	if from != nil && from.reachable() && !d.serves(from) && d.reopen(from, d.NextTimeline()) {
+	if from != nil && from.reachable() && !d.serves(from) && d.reopen(from) {
 		return
 	}
 	why := d.mem.Aborting
@@ -259,27 +259,28 @@ func (d *decision) serves(m *Member) bool {
 }
 
 // reopen a primary that the operation has stopped. It was made a standby, so that it begins
-// a timeline. What it promised stays. It reports whether there is a call to make for it.
-func (d *decision) reopen(from *Member, timeline wal.Timeline) bool {
+// a timeline, which is not recorded before. What it promised stays. It reports whether there is a
+// call to make for it.
+func (d *decision) reopen(from *Member) bool {
 	if from.Seen.Held(topology.HoldFence) {
 		return d.step(from, topology.Step{Kind: topology.StepUnhold, Why: "the operation is taken back"})
 	}
 	if from.answers() && d.unopenable(from) != "" {
 		return false
 	}
-	step := d.promotion(from, d.recordedRule(), timeline)
+	step := d.promotion(from, d.recordedRule(), d.unrecordedTimeline())
 	step.Why = "the operation is taken back"
 	return d.step(from, step)
 }
 
 // takeBackUnknown makes the old primary one again after a switchover's commit whose outcome
 // is not known, by calls to agents alone. What was recorded is read again after that, and whoever
-// continues begins with the fence. The number of its timeline is none that the commit has.
+// continues begins with the fence.
 func (d *decision) takeBackUnknown() {
 	from := d.Member(d.Recorded.Operation.From)
 	d.plan.Message += "; the commit was not confirmed within its time, so that the old primary is promoted again"
 	if from != nil && from.reachable() && !d.serves(from) && (!from.answers() || d.unopenable(from) == "") {
-		if !d.reopen(from, d.NextTimeline()+1) {
+		if !d.reopen(from) {
 			d.requeue(askPause)
 		}
 		return

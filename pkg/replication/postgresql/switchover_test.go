@@ -117,7 +117,7 @@ func TestSwitchoverDue(t *testing.T) {
 		"the lease is old":                                  {with(healthy(3), asked(1), seenBefore, func(v *View) { v.LeaseFresh = false }), "SwitchoverDue/LeaseNotRenewed", "", ""},
 		"another primary is demoted first":                  {with(healthy(3), asked(1), seenBefore, primaryAt(2, onThree, written+5)), "SplitBrain/SplitBrain Demote(u2)", "", ""},
 		"nothing begins while it is paused":                 {with(healthy(3), asked(1), seenBefore, paused), "Paused/Paused", "", ""},
-		"the primary is not one yet: it is promoted first":  {with(healthy(3), asked(1), standbyAt(0, onTwo, written), isolatedAt(0, 7)), "SwitchoverDue/TargetUnfit Promote(u0 w=1 timeline=3 open)", "", ""},
+		"the primary is not one yet: it is promoted first":  {with(healthy(3), asked(1), standbyAt(0, onTwo, written), isolatedAt(0, 7)), "SwitchoverDue/TargetUnfit Promote(u0 w=1 timeline=4 open)", "", ""},
 	})
 }
 
@@ -135,13 +135,13 @@ func TestSwitchoverPreparing(t *testing.T) {
 		"its shutdown checkpoint is not on the target yet":              {switching(stands(0, onTwo, written+100)), "InOperation/Preparing Observe(u1) Observe(u0)", topology.PhasePreparing, "u0 has WAL up to 0/834 of timeline 2, and u1 the same up to 0/7D0"},
 		"it is: the commit follows":                                     {switching(stands(0, onTwo, written)), "InOperation/Preparing save Commit switchover-8-Requested u0->u1", "", ""},
 		"its agent refuses: taken back":                                 {switching(refuses(0, topology.StepDemote)), "InOperation/Preparing save End", topology.PhasePreparing, "u0 could not be stopped: an operation has the unit"},
-		"the primary hangs: it is not killed":                           {switching(hangs(0)), "InOperation/Preparing Promote(u0 w=1 timeline=3 open)", topology.PhasePreparing, "does not answer"},
+		"the primary hangs: it is not killed":                           {switching(hangs(0)), "InOperation/Preparing Promote(u0 w=1 timeline=4 open)", topology.PhasePreparing, "does not answer"},
 		"the primary cannot be reached: it is judged as one that fails": {switching(away(0)), "InOperation/Preparing save End", topology.PhasePreparing, "u0, the primary, does not answer"},
 		"the target goes before anything was done":                      {switching(away(1)), "InOperation/Preparing save End", topology.PhasePreparing, "u1 cannot become the primary: its agent does not answer"},
-		"the target goes after the primary was stopped":                 {switching(stands(0, onTwo, written), away(1)), "InOperation/Preparing Promote(u0 w=1 timeline=3 open)", "", ""},
-		"the target's pod is being deleted":                             {switching(stands(0, onTwo, written), member(1, func(m *Member) { m.PodTerminating = true })), "InOperation/Preparing Promote(u0 w=1 timeline=3 open)", "", ""},
+		"the target goes after the primary was stopped":                 {switching(stands(0, onTwo, written), away(1)), "InOperation/Preparing Promote(u0 w=1 timeline=4 open)", "", ""},
+		"the target's pod is being deleted":                             {switching(stands(0, onTwo, written), member(1, func(m *Member) { m.PodTerminating = true })), "InOperation/Preparing Promote(u0 w=1 timeline=4 open)", "", ""},
 		"it takes too long":                                             {switching(late), "InOperation/Preparing save End", topology.PhasePreparing, "took longer than 1m"},
-		"the primary was stopped for too long":                          {switching(stands(0, onTwo, written+1), func(v *View) { v.Memory.ClosedAt = testNow.Add(-closedMost - 1) }), "InOperation/Preparing Promote(u0 w=1 timeline=3 open)", topology.PhasePreparing, "stopped for longer than 15s: u0 has WAL"},
+		"the primary was stopped for too long":                          {switching(stands(0, onTwo, written+1), func(v *View) { v.Memory.ClosedAt = testNow.Add(-closedMost - 1) }), "InOperation/Preparing Promote(u0 w=1 timeline=4 open)", topology.PhasePreparing, "stopped for longer than 15s: u0 has WAL"},
 		"the target left":                                               {switching(func(v *View) { v.Members = v.Members[2:]; v.Members = append(healthy(1).Members, v.Members...) }), "InOperation/Preparing save End", topology.PhasePreparing, "is no member any more"},
 		"taken back: one that is held starts first":                     {switching(stands(0, onTwo, written), held(0, 8), aborting), "InOperation/Preparing Unhold(u0)", "", ""},
 		"taken back: the primary is one again":                          {switching(aborting, member(0, func(m *Member) { m.Server.History = onThree })), "InOperation/Preparing save End", "", ""},
