@@ -205,7 +205,7 @@ func TestTheRunbookHasARowForEveryReason(t *testing.T) {
 	}{
 		{"pkg/replication/mysql/states.go", "Reason", 30},
 		{"pkg/apis/upm/v1alpha1/replication_conditions.go", "Replication", 14},
-		{"pkg/controller/mysqlreplication/conditions.go", "reasonO", 1},
+		{"pkg/controller/replication/conditions.go", "reasonO", 1},
 	} {
 		constant := regexp.MustCompile(`(?m)^\t` + of.prefix + `\w+\s+= "(\w+)"$`)
 		found := constant.FindAllStringSubmatch(read(t, filepath.Join(root, filepath.FromSlash(of.file))), -1)

@@ -21,7 +21,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agenttls"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/controller/grpccall"
-	"github.com/upmio/unit-operator/pkg/controller/mysqlreplication"
+	"github.com/upmio/unit-operator/pkg/controller/replication"
 	"github.com/upmio/unit-operator/pkg/controller/slim"
 	"github.com/upmio/unit-operator/pkg/controller/unit"
 	"github.com/upmio/unit-operator/pkg/controller/unitset"
@@ -140,17 +140,17 @@ var table = []descriptor{{
 		})
 	},
 }, {
-	name:    mysqlreplication.ControllerName,
+	name:    replication.MysqlControllerName,
 	workers: func(o *Options) int { return o.ConcurrentMysqlReplicationSyncs },
 	make: func(ctx context.Context, p *parts) (controller, error) {
-		return mysqlreplication.NewController(ctx, mysqlreplication.Config{
+		return replication.NewMysqlController(ctx, replication.Config{
 			Kube: p.clients.kube, Upm: p.clients.upm,
-			Replications:         p.informers.mysqlReplications,
+			MysqlReplications:    p.informers.mysqlReplications,
 			PostgresReplications: p.informers.postgresReplications,
 			UnitSets:             p.informers.unitSets,
 			Calls:                p.informers.grpcCalls,
 			Children:             p.informers.children,
-			References:           p.informers.references.Scope(mysqlreplication.ControllerName),
+			References:           p.informers.references.Scope(replication.MysqlControllerName),
 			Recorder:             p.recorder,
 			Agents:               p.agents,
 			Order:                p.order,
