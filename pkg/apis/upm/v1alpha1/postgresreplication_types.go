@@ -26,6 +26,10 @@ const (
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
 // +kubebuilder:printcolumn:name="Primary",type=string,JSONPath=`.status.currentPrimary`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Standbys",type=integer,JSONPath=`.status.standbys`
+// +kubebuilder:printcolumn:name="Replicating",type=integer,JSONPath=`.status.readyStandbys`
+// +kubebuilder:printcolumn:name="Lag",type=string,JSONPath=`.status.lag`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="the name of a PostgresReplication becomes part of Service names: use lower case letters, digits and '-', begin with a letter and do not end with '-'"
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 53",message="the name of a PostgresReplication may have at most 53 characters: the name of its Service <name>-readwrite ends at 63"
@@ -190,6 +194,17 @@ type PostgresReplicationStatus struct {
 	// endpoints are where clients connect.
 	// +optional
 	Endpoints *ReplicationEndpoints `json:"endpoints,omitempty"`
+	// standbys is how many members are asked to replicate: all but the primary and those
+	// that are isolated.
+	// +optional
+	Standbys int32 `json:"standbys,omitempty"`
+	// readyStandbys is how many of them do.
+	// +optional
+	ReadyStandbys int32 `json:"readyStandbys,omitempty"`
+	// lag is that of the standby which is behind most, without those that are delayed on
+	// request. Absent: not known.
+	// +optional
+	Lag ReplicationLag `json:"lag,omitempty"`
 	// topology says of each member what was observed.
 	// +optional
 	// +listType=map

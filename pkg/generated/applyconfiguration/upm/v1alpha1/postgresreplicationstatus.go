@@ -6,6 +6,7 @@
 package v1alpha1
 
 import (
+	upmv1alpha1 "github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -37,6 +38,14 @@ type PostgresReplicationStatusApplyConfiguration struct {
 	LastTransition *ReplicationTransitionApplyConfiguration `json:"lastTransition,omitempty"`
 	// endpoints are where clients connect.
 	Endpoints *ReplicationEndpointsApplyConfiguration `json:"endpoints,omitempty"`
+	// standbys is how many members are asked to replicate: all but the primary and those
+	// that are isolated.
+	Standbys *int32 `json:"standbys,omitempty"`
+	// readyStandbys is how many of them do.
+	ReadyStandbys *int32 `json:"readyStandbys,omitempty"`
+	// lag is that of the standby which is behind most, without those that are delayed on
+	// request. Absent: not known.
+	Lag *upmv1alpha1.ReplicationLag `json:"lag,omitempty"`
 	// topology says of each member what was observed.
 	Topology []ReplicationMemberStatusApplyConfiguration `json:"topology,omitempty"`
 	// observedGeneration is the generation of the spec this status speaks of.
@@ -125,6 +134,30 @@ func (b *PostgresReplicationStatusApplyConfiguration) WithLastTransition(value *
 // If called multiple times, the Endpoints field is set to the value of the last call.
 func (b *PostgresReplicationStatusApplyConfiguration) WithEndpoints(value *ReplicationEndpointsApplyConfiguration) *PostgresReplicationStatusApplyConfiguration {
 	b.Endpoints = value
+	return b
+}
+
+// WithStandbys sets the Standbys field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Standbys field is set to the value of the last call.
+func (b *PostgresReplicationStatusApplyConfiguration) WithStandbys(value int32) *PostgresReplicationStatusApplyConfiguration {
+	b.Standbys = &value
+	return b
+}
+
+// WithReadyStandbys sets the ReadyStandbys field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReadyStandbys field is set to the value of the last call.
+func (b *PostgresReplicationStatusApplyConfiguration) WithReadyStandbys(value int32) *PostgresReplicationStatusApplyConfiguration {
+	b.ReadyStandbys = &value
+	return b
+}
+
+// WithLag sets the Lag field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Lag field is set to the value of the last call.
+func (b *PostgresReplicationStatusApplyConfiguration) WithLag(value upmv1alpha1.ReplicationLag) *PostgresReplicationStatusApplyConfiguration {
+	b.Lag = &value
 	return b
 }
 
