@@ -4,10 +4,7 @@
 package postgresql
 
 import (
-	"flag"
 	"fmt"
-	"strings"
-	"testing"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -46,6 +43,10 @@ type site struct {
 	late      []numbered
 	commits   int
 	calls     int
+	// writes of the record: who has read it before another one is refused.
+	writes int
+	// deciding: a process is between its look and what it does.
+	deciding bool
 }
 
 // numbered is a call that an agent refuses once it has accepted a later one.
@@ -61,6 +62,13 @@ func newSite(seed uint64) *site {
 	s.request = topology.Request{
 		UID: "replication", Sync: true, Source: "u0",
 		Failover: topology.Failover{Enabled: true}, Durability: topology.Durability{Replicas: int32(s.rng.IntN(3))}, //nolint:gosec // 0 to 2.
+	}
+	switch seed % 10 {
+	case 0:
+		// Acknowledged commits may be lost by a failover: the rest is checked.
+		s.request.Sync, s.mayLose = false, true
+	case 1:
+		s.request.Durability.Preferred = true
 	}
 	for _, n := range s.nodes {
 		s.seats = append(s.seats, &seat{node: n, signal: n.upstream != nil})
@@ -239,12 +247,13 @@ func (s *site) pass(p *process) {
 	refusals := map[string][]topology.Refusal{}
 	defer func() { p.stale = nil }()
 	for range 1 + s.rng.IntN(6) {
-		v := s.look(p)
+		v, read := s.look(p), s.writes
 		for i := range v.Members {
 			v.Members[i].Refusals = refusals[v.Members[i].Name]
 		}
 		plan := Decide(v)
 		s.say("%s: %s", line(plan), plan.Message)
+		s.meanwhile(p)
 		if plan.Change == nil {
 			p.memory = plan.Memory
 			if p.stale != nil && !p.memory.CommitUnknown {
@@ -264,15 +273,31 @@ func (s *site) pass(p *process) {
 			}
 			continue
 		}
-		if !s.save(p, plan) {
+		if !s.save(p, plan, read) {
 			return
 		}
 	}
 }
 
+// meanwhile: between what a process sees and what it does, another one may act.
+func (s *site) meanwhile(p *process) {
+	if s.deciding || s.rng.IntN(12) > 0 {
+		return
+	}
+	s.deciding = true
+	for _, other := range s.processes {
+		if other != p {
+			s.say("meanwhile:")
+			s.pass(other)
+			s.say("then the first one does what it has decided:")
+		}
+	}
+	s.deciding = false
+}
+
 // save a change, unless somebody else has changed what it was decided from.
-func (s *site) save(p *process, plan topology.Plan) bool {
-	if p.stale != nil {
+func (s *site) save(p *process, plan topology.Plan, read int) bool {
+	if p.stale != nil || read != s.writes {
 		s.say("  a conflict")
 		p.memory.Forget()
 		p.stale = nil
@@ -284,15 +309,23 @@ func (s *site) save(p *process, plan topology.Plan) bool {
 		p.memory.CommitUnknown, p.stale = true, &before
 		if s.rng.IntN(2) == 0 {
 			s.say("  it is recorded, which is not known")
+			s.writes++
 			s.view.Recorded = plan.Change.To.Clone()
 		}
 		return true
 	}
 	s.view.Recorded, p.memory = plan.Change.To.Clone(), plan.Memory
+	s.writes++
 	if commit {
 		s.commits++
 	}
 	return true
+}
+
+// newPod of a member, in which its agent knows nothing.
+func (s *site) newPod(m *seat) {
+	m.record, m.epoch, m.last, m.held = nil, 0, 0, false
+	m.pod++
 }
 
 func (s *site) event() {
@@ -318,8 +351,7 @@ func (s *site) event() {
 	case n < 56:
 		s.say("%s has another pod", m.name)
 		s.stop(m, s.rng.IntN(2) == 0)
-		m.record, m.epoch, m.last, m.held = nil, 0, 0, false
-		m.pod++
+		s.newPod(m)
 	case n < 57:
 		s.say("a process ends")
 		*s.processes[s.rng.IntN(2)] = process{}
@@ -329,73 +361,5 @@ func (s *site) event() {
 		s.say("late:")
 		s.obey(s.late[0])
 		s.late = s.late[1:]
-	}
-}
-
-// The runs below are always the same ones, so that a change is judged by what it changes. More
-// of them: -first-seed 1000 -runs 50000.
-var (
-	firstSeed = flag.Uint64("first-seed", 1, "of the runs of TestDecisions")
-	siteRuns  = flag.Uint64("runs", 500, "how many TestDecisions makes")
-)
-
-// Two processes that do what Decide says, whatever ends, is cut off or comes late: nobody
-// acknowledges a commit who lacks one that was acknowledged before. When nothing happens any
-// more the set becomes what it should be, by itself.
-func TestDecisions(t *testing.T) {
-	commits, acknowledged := 0, 0
-	for seed := range *siteRuns {
-		seed += *firstSeed
-		s := runSite(seed, false)
-		if s.violated != "" {
-			t.Errorf("seed %d: %s\n%s", seed, s.violated, strings.Join(runSite(seed, true).trace, "\n"))
-		}
-		commits, acknowledged = commits+s.commits, acknowledged+len(s.acknowledged)
-	}
-	t.Logf("%d runs from seed %d: %d operations were committed, %d commits acknowledged", *siteRuns, *firstSeed, commits, acknowledged)
-	if n := int(*siteRuns); commits < n || acknowledged < 10*n { //nolint:gosec // As many as one has time for.
-		t.Error("too little happens")
-	}
-}
-
-// runSite until it violates something, or has come to rest.
-func runSite(seed uint64, traced bool) *site {
-	s := newSite(seed)
-	s.silent = !traced
-	for range 500 {
-		if s.event(); s.violated != "" {
-			return s
-		}
-	}
-	s.rest()
-	return s
-}
-
-// rest: nothing fails any more, and nobody asks for anything.
-func (s *site) rest() {
-	s.say("nothing happens any more:")
-	s.request.Switchover = ""
-	var plan topology.Plan
-	for range 200 {
-		for _, m := range s.seats {
-			m.cut = false
-			s.start(m)
-			s.receive(m.node)
-			s.reload(m.node)
-		}
-		s.pass(s.processes[0])
-		s.now = s.now.Add(10 * time.Second)
-		if plan = Decide(s.look(s.processes[0])); plan.State == Healthy {
-			break
-		}
-	}
-	if plan.State != Healthy {
-		s.violate("at rest it is %s: %s", plan.State, plan.Message)
-		return
-	}
-	for _, p := range s.acknowledged {
-		if n := s.node(s.view.Recorded.Source); !n.truth.History.Contains(p) || n.truth.End < p.LSN {
-			s.violate("at rest %s lacks %s", n.name, p)
-		}
 	}
 }

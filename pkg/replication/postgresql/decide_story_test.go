@@ -24,6 +24,7 @@ func newStory(t *testing.T, units int, asked func(*topology.Request)) *story {
 	for seed := uint64(0); s == nil || len(s.nodes) != units; seed++ {
 		s = newSite(seed)
 	}
+	s.request.Sync, s.request.Durability.Preferred, s.mayLose = true, false, false
 	asked(&s.request)
 	st := &story{site: s, t: t, p: s.processes[0], q: s.processes[1]}
 	for rest := 0; rest < 5; {
