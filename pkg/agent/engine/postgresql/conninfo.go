@@ -21,10 +21,6 @@ func (e *Engine) passPath() string { return filepath.Join(e.env.StateDir, passFi
 // conninfo is how this server reaches its upstream. application_name is the unit's
 // name: by it synchronous_standby_names of the source knows this standby.
 func (e *Engine) conninfo(up engine.Upstream) string {
-	tls := [][2]string{{"sslmode", "prefer"}}
-	if ca := engine.ChannelCA(e.env); ca != "" {
-		tls = [][2]string{{"sslmode", "verify-ca"}, {"sslrootcert", ca}}
-	}
 	var b strings.Builder
 	for _, kv := range append([][2]string{
 		{"user", up.User},
@@ -32,7 +28,7 @@ func (e *Engine) conninfo(up engine.Upstream) string {
 		{"port", strconv.Itoa(up.Port)},
 		{"application_name", memberName(e.env.Name)},
 		{"passfile", e.passPath()},
-	}, append(tls, [2]string{"connect_timeout", "5"})...) {
+	}, append(ChannelTLS(e.env), [2]string{"connect_timeout", "5"})...) {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}

@@ -50,10 +50,16 @@ const ReasonToolFailed = "ToolFailed"
 
 // Run runs a program of the operation between in and out, either of which may be
 // nil. It returns nil only if the program ended with status 0, all it wrote was taken,
-// and in came to its end, which is where a backup's sums are compared.
+// and in came to its end, which is where a backup's sums are compared. The program's
+// Stderr may be a *Lines; otherwise all of it is messages.
 func Run(ctx context.Context, cmd *exec.Cmd, in io.Reader, out io.Writer, secrets ...string) error {
 	var messages Tail
-	cmd.Stderr = &messages
+	lines, _ := cmd.Stderr.(*Lines)
+	if lines != nil {
+		lines.rest = &messages
+	} else {
+		cmd.Stderr = &messages
+	}
 	var from *source
 	if in != nil {
 		from = &source{from: in}
@@ -65,6 +71,9 @@ func Run(ctx context.Context, cmd *exec.Cmd, in io.Reader, out io.Writer, secret
 		cmd.Stdout = to
 	}
 	err := cmd.Run()
+	if lines != nil {
+		lines.end()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -83,3 +83,21 @@ func TestATailIsTheEnd(t *testing.T) {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }
+
+func TestAPipeTakesWhatIsNoMessageOutOfThem(t *testing.T) {
+	var taken []string
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `printf ' 1/3 kB\r 2/3 kB\nno such ' >&2; printf 'slot\n 3/3 kB' >&2; exit 3`)
+	cmd.Stderr = &Lines{Take: func(line string) bool {
+		is := strings.HasSuffix(line, " kB")
+		if is {
+			taken = append(taken, line)
+		}
+		return is
+	}}
+	if got, want := errorText(Run(t.Context(), cmd, nil, nil)), "sh ended with exit status 3: no such slot"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := strings.Join(taken, ", "), "1/3 kB, 2/3 kB, 3/3 kB"; got != want {
+		t.Errorf("taken were %q, want %q", got, want)
+	}
+}

@@ -28,6 +28,7 @@ func New(deps operations.Deps) map[string]operations.Action {
 		operation.ActionPhysicalBackup: physicalBackup{u},
 		operation.ActionRestore:        restore{u},
 		operation.ActionClone:          clone{u},
+		operation.ActionProvision:      provision{u},
 		operation.ActionVerify:         verify{u},
 	}
 }

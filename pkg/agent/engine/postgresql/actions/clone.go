@@ -8,12 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"sync"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/internal/pipe"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
@@ -41,14 +36,8 @@ func (a clone) Run(ctx context.Context, op operations.Op) (map[string]string, er
 	if err := a.noStandby(ctx); err != nil {
 		return nil, err
 	}
-	r := remote{unit: a.unit, host: p.SourceHost, port: p.SourcePort, user: p.SourceUser, password: string(op.Secrets()["source.password"])}
-	if r.password == "" {
-		return nil, operations.Failed("NoPassword", "the password of %s at the source was not handed over", r.user)
-	}
-	if strings.ContainsAny(r.password, "\n\r\x00") {
-		return nil, operations.Failed("NoPassword", "the password of %s has a line's end or a NUL byte, which no passfile can hold", r.user)
-	}
-	if r.passfile, err = operations.SecretFile(a.Env, op, "pgpass", []byte("*:*:*:*:"+passfileEscape.Replace(r.password)+"\n")); err != nil {
+	r, err := a.remote(op, p.SourceHost, p.SourcePort, p.SourceUser)
+	if err != nil {
 		return nil, err
 	}
 	if len(p.Databases) > 0 || len(p.SkipTables) > 0 {
@@ -63,51 +52,6 @@ func (a clone) Recover(phase string) operations.Recovery { return recovery(phase
 // Abandon implements operations.Abandoner.
 func (a clone) Abandon(ctx context.Context, op operations.Op) error { return a.abandon(ctx, op) }
 
-var passfileEscape = strings.NewReplacer(`\`, `\\`, `:`, `\:`)
-
-// remote is the server to copy.
-type remote struct {
-	unit
-	host     string
-	port     int
-	user     string
-	password string
-	passfile string
-}
-
-// env is the environment by which a client logs in to it.
-func (r remote) env(database string) []string {
-	return []string{
-		"PGHOST=" + r.host, "PGPORT=" + strconv.Itoa(r.port), "PGUSER=" + r.user, "PGDATABASE=" + database,
-		"PGPASSFILE=" + r.passfile, "PGCONNECT_TIMEOUT=15",
-	}
-}
-
-// connect to a database of it.
-func (r remote) connect(ctx context.Context, database string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig("sslmode=prefer connect_timeout=15 host=x user=x")
-	if err != nil {
-		return nil, err
-	}
-	config.Host, config.Port, config.User, config.Password, config.Database = r.host, uint16(r.port), r.user, r.password, database
-	if config.TLSConfig != nil {
-		config.TLSConfig.ServerName = r.host
-	}
-	for _, f := range config.Fallbacks {
-		f.Host, f.Port = r.host, uint16(r.port)
-	}
-	config.RuntimeParams = postgresql.SessionLimits()
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-			return nil, operations.Failed("SourceRefused", "the source %s:%d refuses %s: %s (SQLSTATE %s)", r.host, r.port, r.user, refused.Message, refused.Code)
-		}
-		return nil, operations.Failed("SourceUnreachable", "no connection to the source %s:%d: %w", r.host, r.port, err)
-	}
-	return conn, nil
-}
-
 // server copies all of it, by pg_basebackup.
 func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone, r remote) (map[string]string, error) {
 	conn, err := r.connect(ctx, home)
@@ -115,32 +59,17 @@ func (a clone) server(ctx context.Context, op operations.Op, p *operation.Clone,
 		return nil, err
 	}
 	defer postgresql.Disconnect(ctx, conn)
-	major, err := postgresql.MajorOf(conn)
+	size, err := r.copyable(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.sameMajor(ctx, strconv.Itoa(major)); err != nil {
+	system, err := systemOf(ctx, conn)
+	if err != nil {
 		return nil, err
 	}
-	if err := noTablespaces(ctx, conn); err != nil {
-		return nil, err
-	}
-	var system string
-	if err := conn.QueryRow(ctx, "SELECT system_identifier::text FROM pg_control_system()").Scan(&system); err != nil {
-		return nil, err
-	}
-	// Not every role may ask for the size; the copy fails then when the volume is full.
-	var size int64
-	_ = conn.QueryRow(ctx, "SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database").Scan(&size)
-	result := map[string]string{"sourceSystemID": system, "message": fmt.Sprintf("cloned from %s:%d", r.host, r.port)}
+	result := map[string]string{"sourceSystemID": system, "message": "cloned from " + r.address()}
 	return a.replaceServer(ctx, op, replacement{overwrite: p.Overwrite, need: size + size/10, result: result, build: func(ctx context.Context) error {
-		cmd, err := a.tool(ctx, op, r.env("postgres"), "pg_basebackup", "--pgdata="+a.sideData(), "--format=plain", "--wal-method=stream",
-			"--checkpoint=fast", "--label=unit-agent", "--no-password", "--no-sync")
-		if err != nil {
-			return err
-		}
-		op.Progress(fmt.Sprintf("copying %s:%d", r.host, r.port), 0, size)
-		return pipe.Run(ctx, cmd, nil, nil, r.password)
+		return r.copy(ctx, op, a.sideData(), size)
 	}})
 }
 
@@ -176,7 +105,7 @@ func (a clone) databases(ctx context.Context, op operations.Op, p *operation.Clo
 	if err != nil {
 		return nil, err
 	}
-	result["message"] = fmt.Sprintf("cloned from %s:%d: %s%s", r.host, r.port, result["databases"], result["message"])
+	result["message"] = fmt.Sprintf("cloned from %s: %s%s", r.address(), result["databases"], result["message"])
 	tellLeftOut(result, leftOut)
 	return result, nil
 }

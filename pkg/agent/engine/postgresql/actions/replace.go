@@ -47,15 +47,24 @@ func (u unit) replaceServer(ctx context.Context, op operations.Op, r replacement
 	if err := u.mayReplace(ctx, r.overwrite); err != nil {
 		return nil, err
 	}
+	build := r.build
+	r.build = func(ctx context.Context) error {
+		if err := build(ctx); err != nil {
+			return err
+		}
+		return u.settle(ctx, op, u.sideData(), r.until)
+	}
+	return u.exchangeServer(ctx, op, r)
+}
+
+// exchangeServer is replaceServer for a database that is to be as it is built.
+func (u unit) exchangeServer(ctx context.Context, op operations.Op, r replacement) (map[string]string, error) {
 	return u.side().Run(ctx, op, sidedata.Plan{
 		Room: func() error { return u.space(r.need) },
 		Build: func(ctx context.Context) (sidedata.Made, error) {
 			err := os.Mkdir(u.sideData(), 0o700)
 			if err == nil {
 				err = r.build(ctx)
-			}
-			if err == nil {
-				err = u.settle(ctx, op, u.sideData(), r.until)
 			}
 			if err != nil {
 				err = filled(err, r.need)

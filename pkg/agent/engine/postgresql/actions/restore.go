@@ -78,7 +78,7 @@ type source struct {
 // noStandby fails on a server that follows another: what is restored there is not
 // what the other has.
 func (u unit) noStandby(ctx context.Context) error {
-	_, err := os.Stat(filepath.Join(u.Env.DataDir(), "standby.signal"))
+	_, err := os.Stat(filepath.Join(u.Env.DataDir(), standbySignal))
 	switch {
 	case err == nil:
 		return operations.Failed("Standby", "this server is a standby: the operation is one for the primary")

@@ -27,7 +27,7 @@ import (
 )
 
 // foreign are files of another server's life that a copy of it may have.
-var foreign = []string{"postmaster.pid", "postmaster.opts", "standby.signal", "current_logfiles", "backup_manifest"}
+var foreign = []string{"postmaster.pid", "postmaster.opts", standbySignal, "current_logfiles", "backup_manifest"}
 
 // settle makes a copy of a server, consistent or not, a database of this unit's: it
 // recovers it to the end of the WAL that came with it, as the beginning of a timeline
@@ -54,16 +54,7 @@ func (u unit) settle(ctx context.Context, op operations.Op, data string, until l
 
 // recover a copy of a server on a private one, and do something there.
 func (u unit) recover(ctx context.Context, op operations.Op, data string, until lsn, do func(on unit, conn *pgx.Conn) error) error {
-	op.Progress("recovering the new database", 0, 0)
-	for _, name := range foreign {
-		if err := os.Remove(filepath.Join(data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	if err := dropOwned(filepath.Join(data, "postgresql.auto.conf")); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(data, "recovery.signal"), nil, 0o600); err != nil {
+	if err := toRecover(op, data); err != nil {
 		return err
 	}
 	return u.onPrivate(ctx, op, data, nil, func(on unit, conn *pgx.Conn) error {
@@ -74,20 +65,35 @@ func (u unit) recover(ctx context.Context, op operations.Op, data string, until 
 	})
 }
 
+// toRecover readies a copy of a server for the private one.
+func toRecover(op operations.Op, data string) error {
+	op.Progress("recovering the new database", 0, 0)
+	for _, name := range foreign {
+		if err := os.Remove(filepath.Join(data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	if err := dropOwned(filepath.Join(data, autoConf)); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(data, recoverySignal), nil, 0o600)
+}
+
+const (
+	// autoConf is what ALTER SYSTEM writes.
+	autoConf = "postgresql.auto.conf"
+	// recoverySignal makes a server recover from WAL that is not its own, standbySignal a
+	// standby.
+	recoverySignal = "recovery.signal"
+	standbySignal  = "standby.signal"
+)
+
 // onPrivate does something on a private server, on which on is the unit, and stops it.
 func (u unit) onPrivate(ctx context.Context, op operations.Op, data string, more []string, do func(on unit, conn *pgx.Conn) error) error {
-	if err := os.Chmod(data, 0o700); err != nil {
-		return err
-	}
-	postgres, err := u.server().Program("postgres")
-	if err != nil {
-		return operations.Failed("ToolMissing", "%w", err)
-	}
-	dir, err := u.privateDir(op)
+	cmd, dir, err := u.private(ctx, op, data, more)
 	if err != nil {
 		return err
 	}
-	cmd := operations.Command(ctx, op, postgres, append(u.privateArgs(data, dir), more...)...)
 	var messages pipe.Tail
 	cmd.Stdout, cmd.Stderr = &messages, &messages
 	if err := cmd.Start(); err != nil {
@@ -104,6 +110,21 @@ func (u unit) onPrivate(ctx context.Context, op operations.Op, data string, more
 		postgresql.Disconnect(ctx, conn)
 	}
 	return u.endPrivate(ctx, cmd, ended, err, &messages)
+}
+
+// private is a server on data as a process of the operation, and its privateDir.
+func (u unit) private(ctx context.Context, op operations.Op, data string, more []string) (cmd *exec.Cmd, dir string, err error) {
+	if err := os.Chmod(data, 0o700); err != nil {
+		return nil, "", err
+	}
+	postgres, err := u.server().Program("postgres")
+	if err != nil {
+		return nil, "", operations.Failed("ToolMissing", "%w", err)
+	}
+	if dir, err = u.privateDir(op); err != nil {
+		return nil, "", err
+	}
+	return operations.Command(ctx, op, postgres, append(u.privateArgs(data, dir), more...)...), dir, nil
 }
 
 // privateDir is where the private server has its socket and configuration: only the
