@@ -23,8 +23,10 @@ type seat struct {
 	held   bool
 	// signal: it has standby.signal, which a promotion removes.
 	signal bool
-	pod    int
-	slots  []string
+	// empty: its volume is a new one.
+	empty bool
+	pod   int
+	slots []string
 }
 
 // process of an operator: what it remembers, and what it last read.
@@ -45,6 +47,9 @@ type site struct {
 	calls     int
 	// writes of the record: who has read it before another one is refused.
 	writes int
+	// wiped: a member has lost its volume. forced counts promotions that a person asked for.
+	wiped  bool
+	forced int
 	// deciding: a process is between its look and what it does.
 	deciding bool
 }
@@ -88,7 +93,7 @@ func (s *site) seat(name string) *seat {
 
 // start a server by what its agent has recorded: without a role it is not.
 func (s *site) start(m *seat) {
-	if !m.down || m.held || m.record == nil {
+	if !m.down || m.held || m.empty || m.record == nil {
 		return
 	}
 	m.down, m.upstream = false, nil
@@ -144,7 +149,7 @@ func (s *site) obey(call numbered) (refused bool) {
 	case topology.StepProvision:
 		if up := s.node(call.Upstream.Name); !up.down && up.primary {
 			s.stop(m, false)
-			m.wal, m.truth, m.signal = up.wal, up.truth, true
+			m.wal, m.truth, m.signal, m.empty = up.wal, up.truth, true, false
 			s.start(m)
 		}
 		return false
@@ -212,6 +217,11 @@ func (s *site) look(p *process) View {
 				seen.Seen.Holds, seen.Seen.StopProven = []string{topology.HoldFence}, m.down
 			}
 			seen.Server = s.server(&v, m)
+			if m.empty {
+				// A server was made on it, which nobody has written to.
+				seen.Seen.Pristine, seen.Seen.ServerID = true, "7999999999999999999"
+				seen.Server.History, seen.Server.Control = onOne, &Control{ShutDown: true, Timeline: wal.FirstTimeline, Checkpoint: 1}
+			}
 		}
 		v.Members = append(v.Members, seen)
 	}
@@ -357,6 +367,12 @@ func (s *site) event() {
 		*s.processes[s.rng.IntN(2)] = process{}
 	case n < 58:
 		s.request.Switchover = m.name
+	case n < 59 && !s.wiped && s.view.Recorded.Source != "" && s.rng.IntN(3) == 0:
+		// One at most: who had the last copy of a commit may be the next.
+		s.say("%s has another volume", m.name)
+		s.stop(m, false)
+		s.newPod(m)
+		s.wiped, m.empty = true, true
 	case len(s.late) > 0:
 		s.say("late:")
 		s.obey(s.late[0])

@@ -23,16 +23,16 @@ var (
 // acknowledges a commit who lacks one that was acknowledged before. When nothing happens any
 // more the set becomes what it should be, by itself.
 func TestDecisions(t *testing.T) {
-	commits, acknowledged := 0, 0
+	commits, acknowledged, forced := 0, 0, 0
 	for seed := range *siteRuns {
 		seed += *firstSeed
 		s := runSite(seed, false)
 		if s.violated != "" {
 			t.Errorf("seed %d: %s\n%s", seed, s.violated, strings.Join(runSite(seed, true).trace, "\n"))
 		}
-		commits, acknowledged = commits+s.commits, acknowledged+len(s.acknowledged)
+		commits, acknowledged, forced = commits+s.commits, acknowledged+len(s.acknowledged), forced+s.forced
 	}
-	t.Logf("%d runs from seed %d: %d operations were committed, %d commits acknowledged", *siteRuns, *firstSeed, commits, acknowledged)
+	t.Logf("%d runs from seed %d: %d operations were committed, %d commits acknowledged, %d promotions forced", *siteRuns, *firstSeed, commits, acknowledged, forced)
 	if n := int(*siteRuns); commits < n || acknowledged < 10*n { //nolint:gosec // As many as one has time for.
 		t.Error("too little happens")
 	}
@@ -51,11 +51,43 @@ func runSite(seed uint64, traced bool) *site {
 	return s
 }
 
-// rest: nothing fails any more, and nobody asks for anything.
+// rest: nothing fails any more, and nobody asks for anything. Where a volume was lost, a person
+// may have to accept that commits were lost with it.
 func (s *site) rest() {
 	s.say("nothing happens any more:")
 	s.request.Switchover = ""
-	var plan topology.Plan
+	plan := s.untilHealthy()
+	for tries := 0; tries < 5 && s.wiped && plan.State != Healthy && found(plan, ReasonDataLossRisk, ""); tries++ {
+		// What is asked for at one epoch says nothing about the next, to which a process may
+		// have come meanwhile.
+		s.say("a person accepts the loss:")
+		s.mayLose = true
+		for _, m := range s.seats {
+			if m.name != s.view.Recorded.Source && !m.empty {
+				s.request.Force, s.request.ForceEpoch = m.name, s.view.Recorded.Epoch
+			}
+		}
+		s.forced++
+		plan = s.untilHealthy()
+	}
+	if plan.State != Healthy {
+		s.say("recorded: %s from %s, %s", s.view.Recorded.Source, s.view.Recorded.Data.BeginLSN, texts(s.view.Recorded.Durability))
+		v := s.look(s.processes[0])
+		for i, m := range s.seats {
+			s.say("%s: %s, down %v, empty %v, held %v, %s, %+v", m.name, m.wal.Position(), m.down, m.empty, m.held, v.Standing(&v.Members[i]), m.record)
+		}
+		s.violate("at rest it is %s: %s, %+v", plan.State, plan.Message, plan.Findings)
+		return
+	}
+	for _, p := range s.acknowledged {
+		if n := s.node(s.view.Recorded.Source); !s.mayLose && (!n.truth.History.Contains(p) || n.truth.End < p.LSN) {
+			s.violate("at rest %s lacks %s", n.name, p)
+		}
+	}
+}
+
+// untilHealthy, or for so long that it would be.
+func (s *site) untilHealthy() (plan topology.Plan) {
 	for range 200 {
 		for _, m := range s.seats {
 			m.cut = false
@@ -69,13 +101,5 @@ func (s *site) rest() {
 			break
 		}
 	}
-	if plan.State != Healthy {
-		s.violate("at rest it is %s: %s, %+v", plan.State, plan.Message, plan.Findings)
-		return
-	}
-	for _, p := range s.acknowledged {
-		if n := s.node(s.view.Recorded.Source); !s.mayLose && (!n.truth.History.Contains(p) || n.truth.End < p.LSN) {
-			s.violate("at rest %s lacks %s", n.name, p)
-		}
-	}
+	return plan
 }

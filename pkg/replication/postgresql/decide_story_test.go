@@ -171,3 +171,26 @@ func TestStoryFormerPrimaryDemotedByAnother(t *testing.T) {
 	)
 	s.endsWell()
 }
+
+// The new primary loses its volume before it is promoted, and the others have roles in their
+// former pods only: they are started and asked, and the former primary takes its role back.
+func TestStoryNewPrimaryLosesItsVolume(t *testing.T) {
+	s := newStory(t, 3, func(*topology.Request) {})
+	s.request.Switchover = "u2"
+	s.decides(s.p,
+		"InOperation/Preparing save Begin switchover-2-Requested u0->u2",
+		"InOperation/Preparing Demote(u0)",
+		"InOperation/Preparing save Commit switchover-2-Requested u0->u2",
+	)
+	for _, m := range s.seats {
+		s.stop(m, false)
+		s.newPod(m)
+	}
+	s.seat("u2").empty = true
+	s.now = s.now.Add(2 * switchoverTime)
+	s.decides(s.p,
+		"InOperation/Unreachable Isolate(u0) Isolate(u1)",
+		"InOperation/Fencing save Begin failover-3-TakenBack u2->u0",
+	)
+	s.endsWell()
+}

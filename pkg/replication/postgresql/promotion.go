@@ -93,7 +93,24 @@ func (d *decision) openingFails(from, to *Member) bool {
 	if d.plan.Change == nil && to.reachable() && !to.answers() {
 		d.startStandby(to)
 	}
+	if d.plan.Change == nil && d.expired() && d.mem.Fenced != "" {
+		d.startOthers(to)
+	}
 	return true
+}
+
+// startOthers as standbys: what they have is to be known before one of them can take the
+// role. That goes for the former primary as well, which stays fenced as one.
+func (d *decision) startOthers(to *Member) {
+	for i := range d.Members {
+		switch m := &d.Members[i]; {
+		case m == to || !m.reachable() || m.answers():
+		case m.Seen.Held(topology.HoldFence):
+			d.letStart(m)
+		default:
+			d.startStandby(m)
+		}
+	}
 }
 
 // fencedAgain: this process has seen the former primary fenced in the operation's epoch.
@@ -226,23 +243,25 @@ func (d *decision) complete(from, to *Member) bool {
 // former primary is asked for that as a standby, or else those that it waited for.
 func (d *decision) asksFormer(from, to *Member) (why string) {
 	op := d.Recorded.Operation
+	// One that has lost its data has nothing to say any more.
+	known := from != nil && !(from.reachable() && (from.Seen.Pristine || d.foreign(from)))
 	why = op.From + " may have acknowledged commits after " + to.Name + " was made the primary: waiting for its server, which is started as a standby to be asked"
 	switch {
 	case op.Type == v1alpha1.OperationFailover && d.mem.Fenced != v1alpha1.FenceQuorum:
 		return ""
-	case from != nil && from.Seen.Held(topology.HoldFence):
+	case known && from.Seen.Held(topology.HoldFence):
 		d.letStart(from)
 		return why
-	case from != nil && from.answers() && d.proof(from) == v1alpha1.FenceClosed:
+	case known && from.answers() && d.proof(from) == v1alpha1.FenceClosed:
 		lacks := lacking(to, from)
 		if lacks != "" {
 			d.giveBack(from, to)
 		}
 		return lacks
-	case from != nil && d.demoted(from):
+	case known && d.demoted(from):
 		d.observe(from, "it is started as a standby")
 		return why
-	case from != nil && from.reachable() && d.step(from, topology.Step{Kind: topology.StepDemote, Why: "it is to say in this operation how far it has WAL"}):
+	case known && from.reachable() && d.step(from, topology.Step{Kind: topology.StepDemote, Why: "it is to say in this operation how far it has WAL"}):
 		// It was demoted in the operation of another process: that one may be promoting it.
 		return why
 	case !d.Request.Sync:
