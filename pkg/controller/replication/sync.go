@@ -64,13 +64,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (time.Durat
 func (c *Controller) work(ctx context.Context, s *state) error {
 	s.explain()
 	var errs []error
-	for _, step := range []func(context.Context, *state) error{
-		c.syncRequest,
-		c.syncAccounts,
-		c.syncChannel,
-		c.syncServices,
-		c.syncLabels,
-	} {
+	for _, step := range []func(context.Context, *state) error{c.syncRequest, c.syncAccounts, c.syncChannel, c.syncServices, c.syncLabels} {
 		err := step(ctx, s)
 		if errors.Is(err, errWritten) {
 			return err
