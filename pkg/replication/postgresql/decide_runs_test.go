@@ -14,6 +14,13 @@ import (
 
 // The runs below are always the same ones, so that a change is judged by what it changes. More
 // of them: -first-seed 1000 -runs 50000.
+//
+// About one in a thousand of those that lose a volume does not become healthy, and none of
+// some 27,000 loses anything. What is to be mended: with maxEntries of durability nothing
+// changes any more, and a member that is needed by one of them is not copied (2001672,
+// 2021795); nobody is elected among members that have diverged before the new primary lost its
+// data (2006749). Of the rest the judge is too strict: two processes take turns, or it takes
+// another look for a person to be asked (2007453).
 var (
 	firstSeed = flag.Uint64("first-seed", 1, "of the runs of TestDecisions")
 	siteRuns  = flag.Uint64("runs", 500, "how many TestDecisions makes")
