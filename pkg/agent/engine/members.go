@@ -12,21 +12,27 @@ import (
 // ErrInvalid is of what can never be understood; a wrapped error says why.
 var ErrInvalid = errors.New("invalid")
 
+// MemberAccounts is a Replicator whose open source is given the accounts of its Replication.
+// MySQL and PostgreSQL implement it.
+type MemberAccounts interface {
+	// EnsureMemberAccounts makes accounts on an open source, by ordinary transactions. It
+	// writes only what differs and returns whom it wrote. ErrNotYet, and nothing is
+	// written, while commits wait for acknowledgements. One call at a time is made.
+	EnsureMemberAccounts(ctx context.Context, accounts []Account) (changed []string, err error)
+}
+
 // Member is what a Replicator's server does for its Replication in addition to its role. MySQL
-// implements it. Methods are safe for concurrent use but for EnsureMemberAccounts and
-// SaveErrant, of which one call at a time is made.
+// implements it. Methods are safe for concurrent use but for SaveErrant, of which one call at
+// a time is made.
 type Member interface {
+	MemberAccounts
+
 	// Activity reports what clients have open and run, without what they execute.
 	Activity(ctx context.Context) (Activity, error)
 
 	// WaitExecuted waits until the server has executed a GTID set, timeout at most, and
 	// returns what it had then. ErrInvalid for what is no GTID set.
 	WaitExecuted(ctx context.Context, gtidSet string, timeout time.Duration) (Executed, error)
-
-	// EnsureMemberAccounts makes accounts on an open source, by ordinary transactions. It
-	// writes only what differs and returns whom it wrote. ErrNotYet, and nothing is
-	// written, while commits wait for acknowledgements.
-	EnsureMemberAccounts(ctx context.Context, accounts []Account) (changed []string, err error)
 
 	// SaveErrant copies transactions of the binary log to a file below dir, or finds what
 	// an earlier call has copied there.

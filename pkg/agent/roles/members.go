@@ -30,6 +30,8 @@ const (
 	evidenceWait    = 5 * time.Second
 )
 
+var errUnsupported = fmt.Errorf("%w by this engine", ErrUnsupported)
+
 // Allow lets the owner's call through in its order, without changing what is recorded.
 type Allow func(ctx context.Context, check func(state.Desired) error) error
 
@@ -38,7 +40,7 @@ func (m *Manager) member() (engine.Member, error) {
 	if member, ok := m.engine.(engine.Member); ok {
 		return member, nil
 	}
-	return nil, fmt.Errorf("%w by this engine", ErrUnsupported)
+	return nil, errUnsupported
 }
 
 // Activity reports what clients have open and run.
@@ -62,9 +64,9 @@ func (m *Manager) WaitExecuted(ctx context.Context, gtidSet string, timeout time
 // EnsureAccounts makes accounts on the open source. It makes way for Demote as every
 // other change of the server does.
 func (m *Manager) EnsureAccounts(ctx context.Context, allow Allow, accounts []engine.Account) (changed []string, err error) {
-	member, err := m.member()
-	if err != nil {
-		return nil, err
+	server, ok := m.engine.(engine.MemberAccounts)
+	if !ok {
+		return nil, errUnsupported
 	}
 	if err := allow(ctx, func(d state.Desired) error { return mayHaveAccounts(d, accounts) }); err != nil {
 		return nil, err
@@ -84,7 +86,7 @@ func (m *Manager) EnsureAccounts(ctx context.Context, allow Allow, accounts []en
 	if len(desired.Holds) > 0 {
 		return nil, fmt.Errorf("%w: the server is held down by %s", engine.ErrNotYet, desired.HoldList())
 	}
-	changed, err = member.EnsureMemberAccounts(held, accounts)
+	changed, err = server.EnsureMemberAccounts(held, accounts)
 	if cause := context.Cause(held); err != nil && errors.Is(cause, errInterrupted) {
 		return changed, fmt.Errorf("%w: %w", engine.ErrNotYet, cause)
 	}

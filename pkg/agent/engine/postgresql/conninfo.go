@@ -10,6 +10,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/engine/internal/place"
+	"github.com/upmio/unit-operator/pkg/replication/postgresql/settings"
 )
 
 // passFile in the state directory holds the channel's password. Both containers of
@@ -26,20 +27,15 @@ func (e *Engine) conninfo(up engine.Upstream) string {
 		{"user", up.User},
 		{"host", up.Host},
 		{"port", strconv.Itoa(up.Port)},
-		{"application_name", memberName(e.env.Name)},
+		{"application_name", settings.ApplicationName(e.env.Name)},
 		{"passfile", e.passPath()},
 	}, append(ChannelTLS(e.env), [2]string{"connect_timeout", "5"})...) {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(kv[0] + "=" + conninfoValue(kv[1]))
+		b.WriteString(kv[0] + "=" + settings.QuoteConninfo(kv[1]))
 	}
 	return b.String()
-}
-
-// conninfoValue quotes a value of a connection string.
-func conninfoValue(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
 }
 
 // passLine is the only line of the password file: it serves every host, for the

@@ -47,6 +47,12 @@ func (c controlData) report() (*engine.PostgreSQLControlData, error) {
 	return out, nil
 }
 
+// hints reports whether the server logs what pg_rewind needs.
+func (c controlData) hints() bool {
+	checksums, err := strconv.Atoi(c["Data page checksum version"])
+	return c["wal_log_hints setting"] == "on" || err == nil && checksums > 0
+}
+
 // hotStandby are the settings that a standby must have at least as high as its
 // primary had when it wrote the WAL, with their names in pg_controldata.
 var hotStandby = []struct{ setting, control string }{

@@ -35,13 +35,16 @@ type Engine struct {
 	roleConn chan *session
 	// control is full while pg_controldata runs.
 	control chan struct{}
+	// reloads of the configuration by walsenders.
+	reloads reloads
 	// major version of the programs, 0 until it was asked for.
 	major atomic.Int32
 }
 
 var (
-	_ engine.Engine     = (*Engine)(nil)
-	_ engine.Replicator = (*Engine)(nil)
+	_ engine.Engine         = (*Engine)(nil)
+	_ engine.Replicator     = (*Engine)(nil)
+	_ engine.MemberAccounts = (*Engine)(nil)
 )
 
 // New returns the engine. It does no I/O.

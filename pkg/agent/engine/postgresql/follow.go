@@ -51,6 +51,9 @@ func (e *Engine) follow(ctx context.Context, conn *pgx.Conn, record engine.RoleR
 		if err := e.mayFollow(ctx, conn, *record.Upstream); err != nil {
 			return false, err
 		}
+		if err := e.freeTimelines(); err != nil {
+			return false, fmt.Errorf("freeing timelines that were not begun: %w", err)
+		}
 	}
 	if changed, err = e.applyRole(ctx, conn, record, channel); err != nil {
 		return changed, err

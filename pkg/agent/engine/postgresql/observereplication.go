@@ -55,26 +55,30 @@ func (r received) positions() (receive, replay lsn, known bool, err error) {
 // reports what pg_controldata prints.
 func (e *Engine) ObserveReplication(ctx context.Context) (engine.Replication, error) {
 	out := engine.Replication{PostgreSQL: &engine.PostgreSQLReplication{}}
-	err := e.with(ctx, func(conn *pgx.Conn) error { return observeReplication(ctx, conn, &out) })
+	err := e.with(ctx, func(conn *pgx.Conn) error { return e.observeReplication(ctx, conn, &out) })
 	if notRunning(err) {
 		return e.observeStopped(ctx)
 	}
 	if err != nil {
 		return engine.Replication{}, err
 	}
-	if !out.PostgreSQL.InRecovery {
-		return out, nil
+	if out.PostgreSQL.InRecovery {
+		if err := e.observeTimeline(ctx, out.PostgreSQL); err != nil {
+			return engine.Replication{}, err
+		}
 	}
+	return out, e.with(ctx, func(conn *pgx.Conn) error { return observeHistory(ctx, conn, out.PostgreSQL) })
+}
+
+// observeTimeline that a standby has come to.
+func (e *Engine) observeTimeline(ctx context.Context, pg *engine.PostgreSQLReplication) error {
 	timeline, err := e.timeline(ctx)
 	if tooMany(err) {
 		// All walsenders are taken: by receivers of this standby, or base backups of it.
-		return out, e.with(ctx, func(conn *pgx.Conn) error { return timelineBySQL(ctx, conn, out.PostgreSQL) })
+		return e.with(ctx, func(conn *pgx.Conn) error { return timelineBySQL(ctx, conn, pg) })
 	}
-	if err != nil {
-		return engine.Replication{}, err
-	}
-	out.PostgreSQL.Timeline = int64(timeline)
-	return out, nil
+	pg.Timeline = int64(timeline)
+	return err
 }
 
 // tooMany is true if the server has no walsender for one more connection.
@@ -108,12 +112,14 @@ func (e *Engine) observeStopped(ctx context.Context) (engine.Replication, error)
 	if err != nil {
 		return engine.Replication{}, err
 	}
-	return engine.Replication{ServerID: control.SystemID, PostgreSQL: &engine.PostgreSQLReplication{Control: control}}, nil
+	pg := &engine.PostgreSQLReplication{Control: control, Hints: data.hints()}
+	pg.History, pg.HistoryKnown, err = e.storedHistory(control.Timeline)
+	return engine.Replication{ServerID: control.SystemID, PostgreSQL: pg}, err
 }
 
-func observeReplication(ctx context.Context, conn *pgx.Conn, out *engine.Replication) error {
+func (e *Engine) observeReplication(ctx context.Context, conn *pgx.Conn, out *engine.Replication) error {
 	pg := out.PostgreSQL
-	if err := conn.QueryRow(ctx, stateQuery).Scan(&pg.InRecovery, &out.ServerID, &pg.SynchronousStandbyNames); err != nil {
+	if err := conn.QueryRow(ctx, stateQuery).Scan(&pg.InRecovery, &out.ServerID, &pg.SynchronousStandbyNames, &pg.Hints); err != nil {
 		return err
 	}
 	out.Answered, out.ReadOnly = true, pg.InRecovery
@@ -123,7 +129,7 @@ func observeReplication(ctx context.Context, conn *pgx.Conn, out *engine.Replica
 	if err := observeReceiver(ctx, conn, pg); err != nil {
 		return err
 	}
-	if err := observeStandbys(ctx, conn, pg); err != nil {
+	if err := e.observeStandbys(ctx, conn, pg); err != nil {
 		return err
 	}
 	return observeSlots(ctx, conn, pg)
@@ -131,13 +137,15 @@ func observeReplication(ctx context.Context, conn *pgx.Conn, out *engine.Replica
 
 const stateQuery = `
 SELECT pg_catalog.pg_is_in_recovery(), (SELECT system_identifier::text FROM pg_catalog.pg_control_system()),
-  pg_catalog.current_setting('synchronous_standby_names')`
+  pg_catalog.current_setting('synchronous_standby_names'),
+  pg_catalog.current_setting('wal_log_hints')::boolean OR pg_catalog.current_setting('data_checksums')::boolean`
 
 // primaryQuery reads the timeline from the name of the file that is written: the
 // control file has that of the last checkpoint.
-const primaryQuery = `
-SELECT pg_catalog.pg_current_wal_lsn()::text,
-  ('x' || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::bigint`
+const primaryQuery = "SELECT pg_catalog.pg_current_wal_lsn()::text, " + currentTimeline
+
+// currentTimeline of a primary.
+const currentTimeline = "('x' || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::bigint"
 
 func observePositions(ctx context.Context, conn *pgx.Conn, pg *engine.PostgreSQLReplication) error {
 	if !pg.InRecovery {
@@ -169,17 +177,6 @@ FROM pg_catalog.pg_stat_wal_receiver WHERE pid IS NOT NULL`
 	if err == nil {
 		pg.Receiver = &r
 	}
-	return err
-}
-
-func observeStandbys(ctx context.Context, conn *pgx.Conn, pg *engine.PostgreSQLReplication) error {
-	const query = `SELECT application_name, state, coalesce(sync_state, ''), coalesce(flush_lsn::text, ''), coalesce(replay_lsn::text, '')
-FROM pg_catalog.pg_stat_replication WHERE state IS NOT NULL ORDER BY application_name, pid`
-	rows, err := conn.Query(ctx, query)
-	if err != nil {
-		return err
-	}
-	pg.Standbys, err = pgx.CollectRows(rows, pgx.RowToStructByPos[engine.PostgreSQLStandby])
 	return err
 }
 

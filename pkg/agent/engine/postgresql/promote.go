@@ -29,7 +29,7 @@ func (e *Engine) Promote(ctx context.Context, record engine.RoleRecord, channel 
 			return err
 		}
 		if recovering {
-			if err := promote(ctx, conn); err != nil {
+			if err := e.promote(ctx, conn, record.Timeline); err != nil {
 				return err
 			}
 		}
@@ -53,8 +53,8 @@ func checkSource(record engine.RoleRecord) error {
 }
 
 // promote waits until all that was received is replayed, and lets the server become
-// a primary. It has no upstream any more.
-func promote(ctx context.Context, conn *pgx.Conn) error {
+// a primary, on the given timeline unless that is 0. It has no upstream any more.
+func (e *Engine) promote(ctx context.Context, conn *pgx.Conn, timeline int64) error {
 	if err := waitForReceiver(ctx, conn); err != nil {
 		return err
 	}
@@ -87,14 +87,28 @@ func promote(ctx context.Context, conn *pgx.Conn) error {
 		}
 		return err
 	}
+	if err := e.reserveTimelines(ctx, timeline); err != nil {
+		return fmt.Errorf("promoting to timeline %d: %w", timeline, err)
+	}
 	// Without its own wait, which looks ten times a second.
 	if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_promote(false)"); err != nil {
 		return err
 	}
-	return waitFor(ctx, "the promotion is under way", func() (bool, error) {
+	err := waitFor(ctx, "the promotion is under way", func() (bool, error) {
 		recovering, err := inRecovery(ctx, conn)
 		return !recovering, err
 	})
+	if err != nil || timeline == 0 {
+		return err
+	}
+	var begun int64
+	if err := conn.QueryRow(ctx, "SELECT "+currentTimeline).Scan(&begun); err != nil {
+		return err
+	}
+	if begun != timeline {
+		return fmt.Errorf("the server was to begin timeline %d, and has begun %d", timeline, begun)
+	}
+	return nil
 }
 
 // Open implements engine.Replicator: the sessions of clients are read-write by

@@ -14,23 +14,6 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 )
 
-func TestSlotName(t *testing.T) {
-	seen := map[string]string{}
-	for _, unit := range []string{"orders-0", "orders-1", "a", "a-b", "a.b", "a--b", "a_b", "A-b", "a-B", strings.Repeat("n", 60), strings.Repeat("n", 61), strings.Repeat("n", 60) + "-0"} {
-		got := slotName(unit)
-		if len(got) > maxNameLength || strings.Trim(got, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" || !strings.HasPrefix(got, memberSlotPrefix) {
-			t.Errorf("%s: %s is no slot's name", unit, got)
-		}
-		if other, ok := seen[got]; ok {
-			t.Errorf("%s and %s share %s", unit, other, got)
-		}
-		seen[got] = unit
-	}
-	if got := slotName("orders-1"); got != "unit_member_orders_1" {
-		t.Errorf("got %s", got)
-	}
-}
-
 func TestPlanSlots(t *testing.T) {
 	source := engine.RoleRecord{Role: engine.RoleSource, Durability: engine.Durability{Members: members("a-0", "a-1", "a-2")}}
 	found := []slot{

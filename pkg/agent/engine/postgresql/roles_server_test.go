@@ -18,6 +18,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
+	"github.com/upmio/unit-operator/pkg/replication/postgresql/settings"
 )
 
 // set is a source and two replicas, each a member of the others.
@@ -53,12 +54,12 @@ func TestRolesOnRealServer(t *testing.T) {
 				if s := r.PostgreSQL.Standbys[i]; s.ApplicationName != name || s.State != "streaming" || s.SyncState != "async" {
 					t.Errorf("got %+v", s)
 				}
-				if s := r.PostgreSQL.Slots[i]; s.Name != slotName(name) || !s.Active || s.RestartLSN == "" {
+				if s := r.PostgreSQL.Slots[i]; s.Name != settings.SlotName(name) || !s.Active || s.RestartLSN == "" {
 					t.Errorf("got %+v", s)
 				}
 			}
 			r = b.observe()
-			if !r.ReadOnly || !r.PostgreSQL.InRecovery || r.PostgreSQL.Timeline != 1 || r.PostgreSQL.ReceivedLSN == "" || r.PostgreSQL.ReplayedLSN == "" || r.PostgreSQL.Receiver.Slot != slotName("set-b") {
+			if !r.ReadOnly || !r.PostgreSQL.InRecovery || r.PostgreSQL.Timeline != 1 || r.PostgreSQL.ReceivedLSN == "" || r.PostgreSQL.ReplayedLSN == "" || r.PostgreSQL.Receiver.Slot != settings.SlotName("set-b") {
 				t.Errorf("replica: %+v, %+v", r, r.PostgreSQL)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/upmio/unit-operator/pkg/agent/engine"
+	"github.com/upmio/unit-operator/pkg/replication/postgresql/settings"
 )
 
 // roleFile in env.ConfigDir is what the role decides. unit-agent.conf includes it
@@ -54,13 +55,13 @@ func (e *Engine) roleSettings(role engine.Role, record engine.RoleRecord) []sett
 		if up := record.Upstream; up != nil {
 			conninfo, slot = e.conninfo(*up), up.Slot
 			if slot == "" {
-				slot = slotName(e.env.Name)
+				slot = settings.SlotName(e.env.Name)
 			}
 		}
 	case engine.RoleSource:
 		names = synchronousNames(e.env.Name, record.Durability)
 	}
-	settings := []setting{
+	lines := []setting{
 		{"hot_standby", "on"},
 		{"recovery_target_timeline", "latest"},
 		// How long a standby that lost its upstream waits before it tries the next one:
@@ -80,9 +81,9 @@ func (e *Engine) roleSettings(role engine.Role, record engine.RoleRecord) []sett
 	}
 	if role == engine.RoleSource {
 		// A delayed standby that becomes the source has all that it received at once.
-		settings = append(settings, setting{"recovery_min_apply_delay", "0"})
+		lines = append(lines, setting{"recovery_min_apply_delay", "0"})
 	}
-	return append(settings, setting{"default_transaction_read_only", readOnly})
+	return append(lines, setting{"default_transaction_read_only", readOnly})
 }
 
 // dynamicSettings are those of roleSettings that differ between roles: they must be
@@ -90,10 +91,10 @@ func (e *Engine) roleSettings(role engine.Role, record engine.RoleRecord) []sett
 var dynamicSettings = []string{"primary_conninfo", "primary_slot_name", "synchronous_standby_names", "default_transaction_read_only"}
 
 // roleConfig is the content of roleFile.
-func roleConfig(settings []setting) []byte {
+func roleConfig(lines []setting) []byte {
 	var b strings.Builder
 	b.WriteString("# Written by unit-agent before each start and when the role changes.\n")
-	for _, s := range settings {
+	for _, s := range lines {
 		b.WriteString(s.name + " = " + configLiteral(s.value) + "\n")
 	}
 	return []byte(b.String())

@@ -47,6 +47,9 @@ func (e *Engine) prepareRole(start engine.Start) error {
 	if !standby(role) {
 		return nil
 	}
+	if err := e.freeTimelines(); err != nil {
+		return fmt.Errorf("freeing timelines that were not begun: %w", err)
+	}
 	return place.File(filepath.Join(e.env.DataDir(), standbySignal), nil, 0o600)
 }
 
