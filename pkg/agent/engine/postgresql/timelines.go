@@ -76,6 +76,9 @@ func (e *Engine) reserveTimelines(ctx context.Context, timeline int64) error {
 // fetch the history of a timeline whose file it has.
 func (e *Engine) freeTimelines() error {
 	entries, err := os.ReadDir(filepath.Join(e.env.DataDir(), "pg_wal"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
