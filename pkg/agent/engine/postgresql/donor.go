@@ -7,12 +7,6 @@ import "github.com/upmio/unit-operator/pkg/agent/engine"
 
 // Of the package actions: what copying another member needs.
 
-// SlotOf is the slot that a primary keeps WAL in for a unit.
-func SlotOf(unit string) string { return slotName(unit) }
-
-// ConninfoValue quotes a value of a connection string.
-func ConninfoValue(s string) string { return conninfoValue(s) }
-
 // ChannelTLS is by what a member knows another one that it connects to: settings of a
 // connection string.
 func ChannelTLS(env engine.Env) [][2]string {

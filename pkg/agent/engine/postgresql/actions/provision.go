@@ -16,6 +16,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
+	"github.com/upmio/unit-operator/pkg/replication/postgresql/settings"
 )
 
 // reasonDonorChanged: another server is where the donor was.
@@ -161,7 +162,7 @@ func (a provision) askDonor(ctx context.Context, from remote, expected operation
 	if d.size, err = from.copyable(ctx, conn); err != nil {
 		return d, err
 	}
-	d.slot, err = usableSlot(ctx, conn, postgresql.SlotOf(a.Env.Name))
+	d.slot, err = usableSlot(ctx, conn, settings.SlotName(a.Env.Name))
 	return d, err
 }
 

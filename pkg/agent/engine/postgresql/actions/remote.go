@@ -18,6 +18,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 	"github.com/upmio/unit-operator/pkg/agent/operations"
 	"github.com/upmio/unit-operator/pkg/operation"
+	"github.com/upmio/unit-operator/pkg/replication/postgresql/settings"
 )
 
 // remote is the server to copy.
@@ -68,11 +69,11 @@ func (r remote) env(database string) []string {
 
 // connect to a database of it.
 func (r remote) connect(ctx context.Context, database string) (*pgx.Conn, error) {
-	settings := "connect_timeout=15 host=x user=x"
+	conninfo := "connect_timeout=15 host=x user=x"
 	for _, s := range r.tls {
-		settings += " " + s[0] + "=" + postgresql.ConninfoValue(s[1])
+		conninfo += " " + s[0] + "=" + settings.QuoteConninfo(s[1])
 	}
-	config, err := pgx.ParseConfig(settings)
+	config, err := pgx.ParseConfig(conninfo)
 	if err != nil {
 		return nil, err
 	}
