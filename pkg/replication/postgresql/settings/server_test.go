@@ -1,7 +1,7 @@
 // Copyright 2026 The unit-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package settings
+package settings_test
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine"
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
+	"github.com/upmio/unit-operator/pkg/replication/postgresql/settings"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m, postgresql.New) }
@@ -80,13 +81,13 @@ func TestSynchronousStandbyNamesOfAServer(t *testing.T) {
 	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
 		_, conn := connected(t, box)
 		t.Run("what the server refuses is refused", func(t *testing.T) {
-			for name, in := range refused {
+			for name, in := range settings.Refused {
 				if err := set(t, conn, in); err == nil {
 					t.Errorf("%s: the server takes %q", name, in)
 				}
 			}
 			for _, in := range []string{"", "*", "a, b", "2(a,b,c)", "FIRST 2 (a, b)", "aNy 1\t(\"a\"\"b\",\"\")", "1, 2", "7", "anybody, first_one", "ANY 1 (größe)", "ANY 007 (a)", "ANY 9 (a)", `"any", "FIRST"`, "a$b"} {
-				s, err := ParseSync(in)
+				s, err := settings.ParseSync(in)
 				if err != nil {
 					t.Errorf("%q: %v", in, err)
 					continue
@@ -108,7 +109,7 @@ func TestSynchronousStandbyNamesOfAServer(t *testing.T) {
 				for range 1 + rng.IntN(8) {
 					b.WriteString(pieces[rng.IntN(len(pieces))])
 				}
-				_, ours := ParseSync(b.String())
+				_, ours := settings.ParseSync(b.String())
 				_, err := conn.Exec(t.Context(), "ALTER SYSTEM SET synchronous_standby_names = '"+strings.ReplaceAll(b.String(), "'", "''")+"'")
 				if (err == nil) != (ours == nil) {
 					t.Errorf("seed %d: %q: the server says %v, we say %v", seed, b.String(), err, ours)
@@ -117,12 +118,12 @@ func TestSynchronousStandbyNamesOfAServer(t *testing.T) {
 		})
 		t.Run("units of awkward names are waited for, and nobody else", func(t *testing.T) {
 			units := []string{"any-0", "first-0", "a-b-0", "0-1", "any", "a.b", strings.Repeat("n", 59)}
-			if err := set(t, conn, Quorum("self", 2, units).String()); err != nil {
+			if err := set(t, conn, settings.Quorum("self", 2, units).String()); err != nil {
 				t.Fatal(err)
 			}
-			want := map[string]string{"orders-0": "async", ProvisionName("any-0"): "async", ApplicationName("self"): "async"}
+			want := map[string]string{"orders-0": "async", settings.ProvisionName("any-0"): "async", settings.ApplicationName("self"): "async"}
 			for _, unit := range units {
-				want[ApplicationName(unit)] = "quorum"
+				want[settings.ApplicationName(unit)] = "quorum"
 			}
 			for application := range want {
 				receive(t, box, conn, application)
@@ -187,14 +188,14 @@ func TestSlotNamesOfAServer(t *testing.T) {
 			_, err := conn.Exec(t.Context(), "SELECT pg_create_physical_replication_slot($1)", slot)
 			return err
 		}
-		for _, unit := range awkward {
-			if err := create(SlotName(unit)); err != nil {
+		for _, unit := range settings.Awkward {
+			if err := create(settings.SlotName(unit)); err != nil {
 				t.Errorf("%q: %v", unit, err)
 			}
 		}
 		for _, slot := range []string{"a", "0", "_", strings.Repeat("a", 63), "", "A", "a-b", "a.b", "ä", "a b", strings.Repeat("a", 64)} {
-			if err := create(slot); (err == nil) != ValidSlotName(slot) {
-				t.Errorf("%q is valid: %v, and the server says %v", slot, ValidSlotName(slot), err)
+			if err := create(slot); (err == nil) != settings.ValidSlotName(slot) {
+				t.Errorf("%q is valid: %v, and the server says %v", slot, settings.ValidSlotName(slot), err)
 			}
 		}
 	})
@@ -218,13 +219,13 @@ func TestConninfoOfAServer(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		for range 100 {
 			// A directory, so that no name is looked up; a comma would be two hosts.
-			host := "/" + randomText(rng, "a'\\ =\n\t\"#$", 12) + "/x"
-			c := Conninfo{{"host", host}, {"port", "1"}, {"application_name", randomText(rng, "a'\\ =", 8)}}
+			host := "/" + settings.RandomText(rng, "a'\\ =\n\t\"#$", 12) + "/x"
+			c := settings.Conninfo{{"host", host}, {"port", "1"}, {"application_name", settings.RandomText(rng, "a'\\ =", 8)}}
 			if got, want := ask(c.String()), fmt.Sprintf("%s:1 - no response", host); got != want {
 				t.Errorf("seed %d: %s: libpq reads %q, want %q", seed, c, got, want)
 			}
-			text := "port=1 host=/" + randomText(rng, "a'\\ =", 6)
-			read, err := ParseConninfo(text)
+			text := "port=1 host=/" + settings.RandomText(rng, "a'\\ =", 6)
+			read, err := settings.ParseConninfo(text)
 			out := ask(text)
 			host, _ = read.Get("host")
 			switch refused := !strings.HasSuffix(out, ":1 - no response"); {
