@@ -33,6 +33,7 @@ type decision struct {
 // Decide what is done next. It is a pure function: equal views give equal plans.
 func Decide(v View) topology.Plan {
 	v.Members = slices.Clone(v.Members)
+	v.recogniseCopies()
 	d := &decision{View: v, mem: v.Memory}
 	d.keepLast()
 	d.source = d.Source()
@@ -41,6 +42,19 @@ func Decide(v View) topology.Plan {
 	d.report()
 	d.plan.Memory = d.mem
 	return d.plan
+}
+
+// recogniseCopies: a server that has the replication's database is not pristine, although
+// nobody has written to that yet: the copies of a new primary are as empty as it is.
+func (v *View) recogniseCopies() {
+	for i := range v.Members {
+		m := &v.Members[i]
+		if m.Seen != nil && m.Seen.Pristine && m.Seen.ServerID != "" && m.Seen.ServerID == v.Recorded.Data.SystemID {
+			seen := *m.Seen
+			seen.Pristine = false
+			m.Seen = &seen
+		}
+	}
 }
 
 func (d *decision) decide() {

@@ -200,3 +200,23 @@ func slotless(i int) edit {
 		s.Slots = kept
 	}
 }
+
+// A server that nobody has written to is pristine by its own word, and so is each copy of it.
+func TestCopiesOfAPristinePrimaryAreNotCopiedAgain(t *testing.T) {
+	all := func(v *View) {
+		for i := range v.Members {
+			seen := *v.Members[i].Seen
+			seen.Pristine = true
+			v.Members[i].Seen = &seen
+		}
+	}
+	p := Decide(with(healthy(3), all))
+	if p.State != Healthy || len(p.Steps) > 0 || p.Change != nil {
+		t.Errorf("got %s, steps %+v, change %+v", p.State, p.Steps, p.Change)
+	}
+	v := with(healthy(3), all, emptied(2))
+	v.recogniseCopies()
+	if v.Members[1].Seen.Pristine || !v.Members[2].Seen.Pristine {
+		t.Errorf("a copy is pristine: %v, one without data: %v", v.Members[1].Seen.Pristine, v.Members[2].Seen.Pristine)
+	}
+}
