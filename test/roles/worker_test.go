@@ -113,7 +113,7 @@ func (d *driven) Provision(ctx context.Context, t agentclient.Target, r agentcli
 // until makes passes until one leaves the Replication so.
 func (d *driven) until(t *testing.T, what string, is func(topology.Plan) bool) {
 	t.Helper()
-	w := &worker.Worker{Agents: d, Journal: d, Clock: realClock{}, Each: worker.AtOnce}
+	w := &worker.Worker{Engine: worker.MySQL(), Agents: d, Journal: d, Clock: realClock{}, Each: worker.AtOnce}
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		for _, m := range d.set.members {
 			m.kubelet()

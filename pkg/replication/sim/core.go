@@ -23,7 +23,7 @@ func (s *Seat) WithTimeout(ctx context.Context, _ time.Duration) (context.Contex
 
 // Worker is the operator that is shipped.
 func Worker(s *Seat) Pass {
-	w := &worker.Worker{Agents: s, Journal: s, Clock: s, Each: worker.InOrder}
+	w := &worker.Worker{Engine: worker.MySQL(), Agents: s, Journal: s, Clock: s, Each: worker.InOrder}
 	memory := &topology.Memory{}
 	return func(ctx context.Context) error {
 		ctx = klog.NewContext(ctx, klog.Logger{})

@@ -4,7 +4,9 @@
 // Package worker runs decisions: it loads what is recorded, asks the members, decides,
 // makes the steps of the decision and decides again from what they answered, until there
 // is nothing left to do that need not wait. The controller and the simulator run this
-// same code over three small interfaces: Agents, Journal and Clock.
+// same code over three small interfaces: Agents, Journal and Clock. It is the same for all
+// engines but for what an Engine says: how the answers of servers are read, and whose Decide
+// decides by them.
 //
 // One pass of Run is one unit of work. From the fence of a switchover to the opening of
 // the new source is one pass: every wait in it is bounded, and nothing is written to the

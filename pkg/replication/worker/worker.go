@@ -38,6 +38,8 @@ const (
 
 // Worker runs the passes of replications. It has no state of its own.
 type Worker struct {
+	// Engine of the replications: MySQL or PostgreSQL.
+	Engine  Engine
 	Agents  Agents
 	Journal Journal
 	Clock   Clock
@@ -87,6 +89,9 @@ type pass struct {
 // replication. An error means that the pass ended early and should be made again soon;
 // the outcome has what was done until then.
 func (w *Worker) Run(ctx context.Context, memory *topology.Memory) (Outcome, error) {
+	if w.Engine == nil {
+		return Outcome{}, errNoEngine
+	}
 	p := &pass{Worker: w, memory: memory, made: map[string]int{}}
 	if err := p.load(ctx); err != nil {
 		return p.out, err
@@ -132,6 +137,8 @@ func (w *Worker) Run(ctx context.Context, memory *topology.Memory) (Outcome, err
 	return p.out, nil
 }
 
+var errNoEngine = errors.New("the worker has no engine")
+
 // load what is recorded, and ask all members: the source last, so that what a replica has
 // of its transactions is not older than what it has itself.
 func (p *pass) load(ctx context.Context) error {
@@ -139,7 +146,7 @@ func (p *pass) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the replication: %w", err)
 	}
-	p.loaded, p.members = loaded, newMembers(loaded)
+	p.loaded, p.members = loaded, newMembers(p.Engine, loaded)
 	p.out.Recorded = loaded.Recorded
 	var others []int
 	source := -1
@@ -283,7 +290,7 @@ func (p *pass) apply(ctx context.Context, steps []topology.Step) {
 		if step.Kind == topology.StepWait || step.Kind == topology.StepObserve || a.result.err != nil {
 			continue
 		}
-		key := fmt.Sprint(step.Kind, step.Member, step.Upstream, step.Acknowledge, step.Rule, step.Open, step.Epoch)
+		key := fmt.Sprint(step.Kind, step.Member, step.Upstream, step.Acknowledge, step.Rule, step.Open, step.Slots, step.Timeline, step.Epoch)
 		if p.made[key]++; p.made[key] >= repeats {
 			p.members.refuse(step, "it took no effect")
 		}
@@ -313,6 +320,7 @@ func (p *pass) make(ctx context.Context, s topology.Step) (r result) {
 	case topology.StepPromote:
 		r.observation, r.err = p.Agents.Promote(ctx, target, agentclient.PromoteRequest{
 			Fence: fence, Durability: durability(s.Rule), Open: s.Open, ServerID: s.ServerID, DataGeneration: s.Generation, Channel: p.loaded.Channel,
+			Timeline: s.Timeline, Slots: s.Slots,
 		})
 	case topology.StepDemote:
 		r.observation, r.err = p.Agents.Demote(ctx, target, fence)

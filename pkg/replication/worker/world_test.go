@@ -154,7 +154,7 @@ func (w *world) acks(s *host) int {
 }
 
 func (w *world) worker() *Worker {
-	return &Worker{Agents: w, Journal: w, Clock: w, Each: InOrder}
+	return &Worker{Engine: MySQL(), Agents: w, Journal: w, Clock: w, Each: InOrder}
 }
 
 // run passes until one has nothing to do at once, and tell the last outcome.
