@@ -4,6 +4,7 @@
 package worker
 
 import (
+	"errors"
 	"time"
 
 	"github.com/upmio/unit-operator/pkg/agentclient"
@@ -17,12 +18,15 @@ type Engine interface {
 	servers(n int) servers
 }
 
+var errNoEngine = errors.New("the worker has no engine")
+
 // servers are what is known of the members' servers in one pass, in the members' order:
 // what an agent's answer has beyond that which all engines have.
 type servers interface {
 	// answered takes in what an agent said of its server; nil: the agent did not answer.
-	// After an error nothing is known of the server.
-	answered(i int, o *agentclient.Observation) error
+	// After an error nothing is known of the server. odd says what of an answer that is known
+	// otherwise cannot be read; empty: nothing.
+	answered(i int, o *agentclient.Observation) (odd string, err error)
 	// merge what a call answered besides an observation.
 	merge(i int, r result)
 	// decide by what is known.

@@ -108,7 +108,7 @@ func (m *members) refuse(s topology.Step, message string) {
 // unreachable: the member's agent did not answer.
 func (m *members) unreachable(i int, err error) {
 	m.list[i].seen, m.list[i].trouble = nil, err.Error()
-	_ = m.servers.answered(i, nil)
+	_, _ = m.servers.answered(i, nil)
 }
 
 // answered takes an answer to Observe in.
@@ -122,8 +122,12 @@ func (m *members) answered(i int, at time.Time, o *agentclient.Observation, err 
 	}
 	member := &m.list[i]
 	member.trouble, member.journal, member.seen = "", o.Status.JournalID, observed(at, o)
-	if err := m.servers.answered(i, o); err != nil {
+	odd, err := m.servers.answered(i, o)
+	switch {
+	case err != nil:
 		member.seen.Answered, member.seen.Trouble = false, "its answer cannot be read: "+err.Error()
+	case member.seen.Trouble == "":
+		member.seen.Trouble = odd
 	}
 }
 

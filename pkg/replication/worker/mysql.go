@@ -30,12 +30,12 @@ type mysqlServers []struct {
 	activity *mysql.Activity
 }
 
-func (s mysqlServers) answered(i int, o *agentclient.Observation) (err error) {
+func (s mysqlServers) answered(i int, o *agentclient.Observation) (odd string, err error) {
 	s[i].server = nil
 	if o != nil {
 		s[i].server, err = mysqlServer(o)
 	}
-	return err
+	return "", err
 }
 
 func (s mysqlServers) merge(i int, r result) {

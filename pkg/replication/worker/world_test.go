@@ -27,7 +27,11 @@ const uid types.UID = "replication"
 // world of servers and agents in memory, and one Replication of them. Everything takes
 // effect at once, and nothing happens by itself.
 type world struct {
-	t       *testing.T
+	t *testing.T
+	// engine and agents of the servers; MySQL and the world itself unless another one is
+	// given.
+	engine  Engine
+	agents  Agents
 	now     time.Time
 	servers []*host
 	loaded  Loaded
@@ -69,6 +73,7 @@ type host struct {
 func newWorld(t *testing.T, n int) *world {
 	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	w.engine, w.agents = MySQL(), w
 	w.loaded.Request = topology.Request{UID: uid, Sync: true, Source: "u0"}
 	w.loaded.Targets = map[string]agentclient.Target{}
 	w.loaded.Channel = agentclient.ChannelAccount{User: "unit_replication", Password: "x"}
@@ -154,7 +159,7 @@ func (w *world) acks(s *host) int {
 }
 
 func (w *world) worker() *Worker {
-	return &Worker{Engine: MySQL(), Agents: w, Journal: w, Clock: w, Each: InOrder}
+	return &Worker{Engine: w.engine, Agents: w.agents, Journal: w, Clock: w, Each: InOrder}
 }
 
 // run passes until one has nothing to do at once, and tell the last outcome.
