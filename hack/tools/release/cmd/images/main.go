@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -18,18 +19,19 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:gocritic // nothing is left to be stopped
+		os.Exit(1)
 	}
 }
 
-const usage = "usage: images build|push [flags]; -h after it names them"
+var errUsage = errors.New("usage: images build|push [flags]; -h after it names them")
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%s", usage)
+		return errUsage
 	}
 	flags := flag.NewFlagSet("images "+args[0], flag.ExitOnError)
 	dir := flags.String("dir", "dist/images", "the `DIRECTORY` of the images")
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 		registry := flags.String("registry", "", "where the images go: `REGISTRY`/unit-operator and REGISTRY/unit-agent")
 		_ = flags.Parse(args[1:]) // it exits
 		if *registry == "" {
-			return fmt.Errorf("which registry? -registry registry.example.com/upmio")
+			return errors.New("which registry? -registry registry.example.com/upmio")
 		}
 		for _, program := range images.Programs {
 			reference, err := images.Push(ctx, *dir, program, *registry)
@@ -68,7 +70,7 @@ func run(ctx context.Context, args []string) error {
 			fmt.Println(reference)
 		}
 	default:
-		return fmt.Errorf("%s", usage)
+		return errUsage
 	}
 	return nil
 }
