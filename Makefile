@@ -41,6 +41,15 @@ images: ## Make the images for amd64 and arm64 in dist/images, without Docker.
 push: images ## Push the images: REGISTRY=registry.example.com/team make push.
 	bin/images push -registry '$(REGISTRY)'
 
+.PHONY: dist
+dist: images ## Write install.yaml, crds.yaml and the chart to dist, with the images of REGISTRY by digest.
+	@[ -n '$(REGISTRY)' ] || { echo 'where will the images be? make $@ REGISTRY=registry.example.com/team' >&2; exit 2; }
+	go run ./hack/install -operator-image "$(REGISTRY)/unit-operator@$$(cat dist/images/unit-operator.digest)" \
+	  -agent-image "$(REGISTRY)/unit-agent@$$(cat dist/images/unit-agent.digest)"
+	go build -C hack/tools/release -o ../../../bin/chart ./cmd/chart
+	bin/chart -version '$(VERSION)' -date '$(SOURCE_DATE_EPOCH)' -registry '$(REGISTRY)' \
+	  -operator-digest "$$(cat dist/images/unit-operator.digest)" -agent-digest "$$(cat dist/images/unit-agent.digest)"
+
 .PHONY: generate
 generate: ## Regenerate clients, CRDs and the agent's protocol.
 	hack/update-codegen.sh

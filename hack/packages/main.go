@@ -90,7 +90,20 @@ func run(sources, output string) error {
 			}
 		}
 	}
+	files["Kustomization"] = kustomization(slices.Sorted(maps.Keys(files)))
 	return write(output, files)
+}
+
+// kustomization lists packages for artifacts/Kustomization and hack/install. Its name has
+// no extension, so that kubectl apply -f of the directory does not read it.
+func kustomization(names []string) []byte {
+	var b bytes.Buffer
+	b.WriteString("# What sets of mysql, postgresql and proxysql are made from.\n")
+	b.WriteString("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n")
+	for _, name := range names {
+		fmt.Fprintf(&b, "  - %s\n", name)
+	}
+	return b.Bytes()
 }
 
 func packageName(unitType, edition, version string) string {

@@ -41,6 +41,7 @@ type environment struct {
 	upm     clientset.Interface
 	dynamic dynamic.Interface
 	mapper  meta.ResettableRESTMapper
+	installation
 }
 
 func TestMain(m *testing.M) {

@@ -44,10 +44,6 @@ func notActedOn(set *v1alpha2.UnitSet) []string {
 		case v1alpha2.AnnotationRestart, v1alpha2.AnnotationAgentLogLevel,
 			v1alpha2.AnnotationMaintenanceWindow, v1alpha2.AnnotationMaintenanceNow:
 			fields = append(fields, fmt.Sprintf("annotation %s", key))
-		case v1alpha2.AnnotationDeletionProtection:
-			if set.Annotations[key] == "true" {
-				fields = append(fields, fmt.Sprintf("annotation %s", key))
-			}
 		}
 	}
 	return fields

@@ -105,11 +105,12 @@ func TestNotActedOn(t *testing.T) {
 	w := newWorld(t, newSet(func(set *v1alpha2.UnitSet) {
 		set.Spec.Configuration = map[string]v1alpha1.JSON{"max_connections": {}}
 		set.Spec.UpdateStrategy.Paused = true
-		set.Annotations = map[string]string{v1alpha2.AnnotationRestart: "1", v1alpha2.AnnotationDeletionProtection: "false"}
+		set.Annotations = map[string]string{v1alpha2.AnnotationRestart: "1", v1alpha2.AnnotationDeletionProtection: "true"}
 	}))
 	w.settleUnits()
 	w.wantCondition(v1alpha2.ConditionNotActedOn, v1alpha2.ReasonNotYetSupported,
 		"spec.configuration, spec.updateStrategy.paused, annotation unit-operator.io/restart")
+	// Admission acts on it: artifacts/guards.
 	if c := w.condition(v1alpha2.ConditionNotActedOn); strings.Contains(c.Message, "protection") {
 		t.Errorf("it says %s", c.Message)
 	}

@@ -121,6 +121,9 @@ func TestTwoClonesInTwoDirectoriesMakeTheSameImage(t *testing.T) {
 				t.Fatal(err)
 			}
 			all = append(all, content...)
+			if suffix == ".spdx.json" {
+				checkModules(t, content)
+			}
 		}
 		files = append(files, all)
 		if bytes.Contains(all, []byte(out)) {
