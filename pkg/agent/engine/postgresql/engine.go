@@ -37,6 +37,8 @@ type Engine struct {
 	control chan struct{}
 	// reloads of the configuration by walsenders.
 	reloads reloads
+	// promoting is the timeline that the server was last asked to begin.
+	promoting atomic.Int64
 	// major version of the programs, 0 until it was asked for.
 	major atomic.Int32
 }

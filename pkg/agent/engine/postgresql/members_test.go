@@ -73,7 +73,11 @@ func (m *member) following() engine.RoleRecord {
 var asIsolated = engine.RoleRecord{Role: engine.RoleIsolated}
 
 func (m *member) startArgument() engine.Start {
-	return engine.Start{Files: map[string][]byte{configFile: []byte(memberConfig)}, ConfigHash: "h", Managed: true, Record: m.record, Channel: channelAccount}
+	config := memberConfig
+	if major, err := m.e.Major(m.ctx()); err == nil && major >= 17 {
+		config += "summarize_wal = on\n"
+	}
+	return engine.Start{Files: map[string][]byte{configFile: []byte(config)}, ConfigHash: "h", Managed: true, Record: m.record, Channel: channelAccount}
 }
 
 // start with the record, as supervise does.

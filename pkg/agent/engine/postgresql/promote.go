@@ -21,23 +21,52 @@ func (e *Engine) Promote(ctx context.Context, record engine.RoleRecord, channel 
 		return err
 	}
 	return e.withRole(ctx, func(conn *pgx.Conn) error {
-		if _, err := e.applyRole(ctx, conn, record, channel); err != nil {
-			return err
-		}
 		recovering, err := inRecovery(ctx, conn)
 		if err != nil {
 			return err
 		}
 		if recovering {
+			if err := e.writePassword(channel); err != nil {
+				return fmt.Errorf("writing the channel's password: %w", err)
+			}
+			if err := e.applyForPromotion(ctx, conn, record); err != nil {
+				return err
+			}
 			if err := e.promote(ctx, conn, record.Timeline); err != nil {
 				return err
 			}
+		}
+		if _, err := e.applyRole(ctx, conn, record, channel); err != nil {
+			return err
 		}
 		if err := e.ensureChannel(ctx, conn, channel); err != nil {
 			return fmt.Errorf("making the channel's account %s: %w", channel.User, err)
 		}
 		_, err = e.applySlots(ctx, conn, record)
 		return err
+	})
+}
+
+// applyForPromotion puts the settings of a source in force on a standby, and has it
+// summarize no WAL meanwhile: a server that archives waits for the summarizer at the end of
+// recovery (CleanupAfterArchiveRecovery in xlog.c, since 17), which sleeps for up to 30
+// seconds after WAL has come slowly. It is looked for every 10 seconds only. What was not
+// summarized is when the setting is back, right after the promotion.
+func (e *Engine) applyForPromotion(ctx context.Context, conn *pgx.Conn, record engine.RoleRecord) error {
+	major, err := MajorOf(conn)
+	if err != nil {
+		return err
+	}
+	settings := e.roleSettings(record.Role, record)
+	if major >= 17 {
+		settings = append(settings, setting{"summarize_wal", "off"})
+	}
+	if _, err := e.applySettings(ctx, conn, settings); err != nil || major < 17 {
+		return err
+	}
+	return waitFor(ctx, "the server has not taken up summarize_wal", func() (off bool, err error) {
+		err = conn.QueryRow(ctx, "SELECT NOT pg_catalog.current_setting('summarize_wal')::boolean").Scan(&off)
+		return off, err
 	})
 }
 
@@ -87,12 +116,16 @@ func (e *Engine) promote(ctx context.Context, conn *pgx.Conn, timeline int64) er
 		}
 		return err
 	}
-	if err := e.reserveTimelines(ctx, timeline); err != nil {
-		return fmt.Errorf("promoting to timeline %d: %w", timeline, err)
-	}
-	// Without its own wait, which looks ten times a second.
-	if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_promote(false)"); err != nil {
-		return err
+	// A call before may have begun it: the history of its timeline is there then.
+	if timeline == 0 || e.promoting.Load() != timeline {
+		if err := e.reserveTimelines(ctx, timeline); err != nil {
+			return fmt.Errorf("promoting to timeline %d: %w", timeline, err)
+		}
+		// Without its own wait, which looks ten times a second.
+		if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_promote(false)"); err != nil {
+			return err
+		}
+		e.promoting.Store(timeline)
 	}
 	err := waitFor(ctx, "the promotion is under way", func() (bool, error) {
 		recovering, err := inRecovery(ctx, conn)

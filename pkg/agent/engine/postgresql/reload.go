@@ -4,9 +4,11 @@
 package postgresql
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,12 +50,20 @@ func (e *Engine) applyRole(ctx context.Context, conn *pgx.Conn, record engine.Ro
 	if err := e.writePassword(channel); err != nil {
 		return false, fmt.Errorf("writing the channel's password: %w", err)
 	}
-	settings := e.roleSettings(record.Role, record)
-	if err := place.File(e.configPath(roleFile), roleConfig(settings), 0o640); err != nil {
+	return e.applySettings(ctx, conn, e.roleSettings(record.Role, record))
+}
+
+// applySettings of a role, and report whether anything had to be done for it.
+func (e *Engine) applySettings(ctx context.Context, conn *pgx.Conn, settings []setting) (bool, error) {
+	content := roleConfig(settings)
+	// A file that cannot be read is written.
+	old, _ := os.ReadFile(e.configPath(roleFile))
+	written := !bytes.Equal(old, content)
+	if err := place.File(e.configPath(roleFile), content, 0o640); err != nil {
 		return false, fmt.Errorf("writing the role's configuration: %w", err)
 	}
 	differs, err := notInForce(ctx, conn, settings)
-	if err != nil || differs == "" {
+	if err != nil || differs == "" && !written {
 		return false, err
 	}
 	if err := resetAutoConf(ctx, conn); err != nil {

@@ -47,6 +47,7 @@ func (e *Engine) prepareRole(start engine.Start) error {
 	if !standby(role) {
 		return nil
 	}
+	e.promoting.Store(0)
 	if err := e.freeTimelines(); err != nil {
 		return fmt.Errorf("freeing timelines that were not begun: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -75,8 +76,13 @@ func TestPromotionToATimelineOnRealServer(t *testing.T) {
 		}
 		t.Run("a promotion passes over the numbers that others had", func(t *testing.T) {
 			a.stop(engine.StopRestart)
+			begun := time.Now()
 			b.promote(promotion(4))
+			t.Logf("promoted after %v", time.Since(begun))
 			b.onTimeline(1, 4)
+			if b.value("SELECT count(*) FROM pg_settings WHERE name = 'summarize_wal' AND setting <> 'on'") != "0" {
+				t.Error("WAL is not summarized any more")
+			}
 			b.sql("INSERT INTO t VALUES (2)")
 			var slots []string
 			for _, s := range b.observe().PostgreSQL.Slots {
