@@ -22,7 +22,7 @@ var ownedSettings = map[string]bool{
 	"primary_conninfo": true, "primary_slot_name": true, "synchronous_standby_names": true,
 	"default_transaction_read_only": true, "hot_standby": true, "promote_trigger_file": true,
 	"restore_command": true, "archive_cleanup_command": true, "recovery_end_command": true,
-	"wal_retrieve_retry_interval": true, "wal_receiver_status_interval": true,
+	"wal_retrieve_retry_interval": true, "wal_receiver_status_interval": true, "wal_receiver_timeout": true,
 }
 
 func owned(name string) bool {

@@ -121,7 +121,7 @@ func TestRoleSettings(t *testing.T) {
 				return
 			}
 			want := map[string]string{
-				"hot_standby": "on", "recovery_target_timeline": "latest", "wal_retrieve_retry_interval": "500ms", "wal_receiver_status_interval": "1s",
+				"hot_standby": "on", "recovery_target_timeline": "latest", "wal_retrieve_retry_interval": "500ms", "wal_receiver_status_interval": "1s", "wal_receiver_timeout": "5s",
 				"primary_conninfo": "", "primary_slot_name": "", "synchronous_standby_names": "", "default_transaction_read_only": "off",
 			}
 			if tc.role == engine.RoleSource {

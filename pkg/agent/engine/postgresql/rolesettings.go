@@ -69,6 +69,10 @@ func (e *Engine) roleSettings(role engine.Role, record engine.RoleRecord) []sett
 		{"wal_retrieve_retry_interval", "500ms"},
 		// An idle standby answers once a second, so that who does not is known.
 		{"wal_receiver_status_interval", "1s"},
+		// A standby whose primary's node is gone without a word takes itself to be connected
+		// for so long, which says that the primary is alive. It asks for an answer after half
+		// of that.
+		{"wal_receiver_timeout", "5s"},
 		{"primary_conninfo", conninfo},
 		{"primary_slot_name", slot},
 		{"synchronous_standby_names", names},
