@@ -37,7 +37,7 @@ func (e *environment) checkReplication(t *testing.T, r *v1alpha1.MysqlReplicatio
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelReplication: r.Name, v1alpha2.LabelRole: role}
+		want := map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelType: "mysql", v1alpha2.LabelReplication: r.Name, v1alpha2.LabelRole: role}
 		if d := cmp.Diff(want, s.Spec.Selector); d != "" {
 			t.Errorf("Service %s: selector (-want +got):\n%s", name, d)
 		}

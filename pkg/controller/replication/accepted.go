@@ -131,15 +131,15 @@ func checkMembers(in wantedInput, members []v1alpha1.AcceptedMember) string {
 	switch {
 	case r.Spec.UnitSet != "" && in.set == nil:
 		return fmt.Sprintf("spec.unitSet: UnitSet %s does not exist", r.Spec.UnitSet)
-	case in.set != nil && in.set.Spec.Type != kind.engine:
-		return fmt.Sprintf("spec.unitSet: UnitSet %s is of type %s, a %s replicates %s", in.set.Name, in.set.Spec.Type, kind.Kind, kind.engine)
+	case in.set != nil && in.set.Spec.Type != kind.unitType:
+		return fmt.Sprintf("spec.unitSet: UnitSet %s is of type %s, a %s replicates %s", in.set.Name, in.set.Spec.Type, kind.Kind, kind.unitType)
 	}
 	address := map[string]string{}
 	for _, m := range members {
 		if unit := in.units[m.Name]; unit != nil {
 			switch {
-			case unit.Type != kind.engine:
-				return fmt.Sprintf("Unit %s is of type %s, a %s replicates %s", m.Name, unit.Type, kind.Kind, kind.engine)
+			case unit.Type != kind.unitType:
+				return fmt.Sprintf("Unit %s is of type %s, a %s replicates %s", m.Name, unit.Type, kind.Kind, kind.unitType)
 			case unit.OwnCommand:
 				return fmt.Sprintf("container %s of Unit %s brings its own command and is left alone: it cannot be a member", unit.Type, m.Name)
 			case unit.SQLPort != 0 && unit.SQLPort != m.Port && servesItself(unit, m.Host):

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package replication keeps Replications: MysqlReplications of the modes rpl_async and
-// rpl_semi_sync.
+// rpl_semi_sync, and PostgresReplications.
 //
 // It owns them: their status and finalizer, the Services through which clients reach the
 // source and the replicas, the Secret of the account that channels log in with, and the
@@ -12,7 +12,8 @@
 // A kind of Replications has a controller of its own. What one kind does not share with
 // another (kind.go, and the file of each) is small: its type in the API, its words, which
 // of its states are good, and what of an engine's observation matters. All else works on
-// one view of both (objects.go).
+// one view of both (objects.go), whose words are those in general, source and replica; so
+// are those of pods' labels.
 //
 // A Replication has two kinds of work. A sync reads caches and writes what the API has:
 // the accepted topology, Services, labels, conditions. A pass asks the members' agents,

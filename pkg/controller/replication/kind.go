@@ -10,6 +10,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
+	"github.com/upmio/unit-operator/pkg/replication/worker"
 )
 
 // kind is what one of the two kinds of Replications does not share with the other.
@@ -17,8 +18,10 @@ type kind struct {
 	schema.GroupVersionKind
 	// controller is the name of the controller, and log what it calls a Replication.
 	controller, log string
-	// engine that it replicates. The port of its Services has that name.
-	engine v1alpha2.UnitType
+	// unitType that it replicates. The port of its Services has that name.
+	unitType v1alpha2.UnitType
+	// engine decides.
+	engine worker.Engine
 	// replicas are what people call its members that follow.
 	replicas string
 	// sync is the mode in which a commit waits for members, group that in which nothing is

@@ -15,6 +15,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/replication/mysql"
 	"github.com/upmio/unit-operator/pkg/replication/mysql/gtid"
 	"github.com/upmio/unit-operator/pkg/replication/topology"
+	"github.com/upmio/unit-operator/pkg/replication/worker"
 )
 
 // MysqlControllerName is the name of the controller of MysqlReplications: of its queue, in logs and
@@ -36,7 +37,7 @@ func NewMysqlController(ctx context.Context, cfg Config) (*Controller, error) {
 
 var mysqlKind = kind{
 	GroupVersionKind: replicationKind(membership.KindMysql), controller: MysqlControllerName, log: "mysqlReplication",
-	engine: v1alpha2.UnitTypeMySQL, replicas: "replicas",
+	unitType: v1alpha2.UnitTypeMySQL, engine: worker.MySQL(), replicas: "replicas",
 	sync: string(v1alpha1.MysqlReplicationSemiSync), group: string(v1alpha1.MysqlReplicationGroup), manager: agentclient.PurposeMySQL,
 	healthy: mysql.Healthy,
 	blocked: []topology.State{

@@ -38,7 +38,7 @@ func TestTheObjectsOfAReplication(t *testing.T) {
 	readWrite := controllertest.Must[*corev1.Service](w.APIServer, "orders-readwrite")
 	want := corev1.ServiceSpec{
 		Type: corev1.ServiceTypeNodePort, PublishNotReadyAddresses: true,
-		Selector: map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelReplication: "orders", v1alpha2.LabelRole: "source"},
+		Selector: map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelType: "mysql", v1alpha2.LabelReplication: "orders", v1alpha2.LabelRole: "source"},
 		Ports:    []corev1.ServicePort{{Name: "mysql", Port: 3306, TargetPort: intstr.FromInt32(3306), Protocol: corev1.ProtocolTCP}},
 	}
 	if d := cmp.Diff(want, readWrite.Spec); d != "" {

@@ -19,7 +19,7 @@ type runner func(ctx context.Context, c *Controller, j *journal, agents worker.A
 
 // runPass is the one that decides.
 func runPass(ctx context.Context, c *Controller, j *journal, agents worker.Agents, memory *topology.Memory) (worker.Outcome, error) {
-	w := &worker.Worker{Engine: worker.MySQL(), Agents: agents, Journal: j, Clock: passClock{c.clock, c.sleep}, Each: worker.AtOnce, Endpoints: j}
+	w := &worker.Worker{Engine: c.kind.engine, Agents: agents, Journal: j, Clock: passClock{c.clock, c.sleep}, Each: worker.AtOnce, Endpoints: j}
 	return w.Run(ctx, memory)
 }
 

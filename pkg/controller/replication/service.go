@@ -39,9 +39,12 @@ func newService(r owner, name, role string, port int32) *corev1.Service {
 			OwnerReferences: []metav1.OwnerReference{*ownerref.New(r, r.Kind.GroupVersionKind)},
 		},
 		Spec: corev1.ServiceSpec{
-			Type:     corev1.ServiceTypeClusterIP,
-			Selector: map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelReplication: r.Name, v1alpha2.LabelRole: role},
-			Ports:    []corev1.ServicePort{{Name: string(r.Kind.engine), Port: port, TargetPort: intstr.FromInt32(port), Protocol: corev1.ProtocolTCP}},
+			Type: corev1.ServiceTypeClusterIP,
+			// One of the other kind may have the same name: the type tells their pods apart.
+			Selector: map[string]string{
+				v1alpha2.LabelManaged: "true", v1alpha2.LabelType: string(r.Kind.unitType), v1alpha2.LabelReplication: r.Name, v1alpha2.LabelRole: role,
+			},
+			Ports: []corev1.ServicePort{{Name: string(r.Kind.unitType), Port: port, TargetPort: intstr.FromInt32(port), Protocol: corev1.ProtocolTCP}},
 		},
 	}
 	if s := r.Spec.Service; s != nil {
@@ -56,7 +59,7 @@ func newService(r owner, name, role string, port int32) *corev1.Service {
 // childLabels are on what a Replication makes.
 func childLabels(r owner) map[string]string {
 	return map[string]string{
-		v1alpha2.LabelManaged: "true", v1alpha2.LabelReplication: r.Name, v1alpha2.LabelType: string(r.Kind.engine),
+		v1alpha2.LabelManaged: "true", v1alpha2.LabelReplication: r.Name, v1alpha2.LabelType: string(r.Kind.unitType),
 		"app.kubernetes.io/managed-by": "unit-operator",
 	}
 }

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
@@ -29,7 +30,8 @@ import (
 // before refresh; a pass runs when a test says so.
 type world struct {
 	*controllertest.APIServer
-	t *testing.T
+	t    *testing.T
+	kind *kind
 
 	replications *slim.Informer[*v1alpha1.MysqlReplication]
 	postgreses   *slim.Informer[*v1alpha1.PostgresReplication]
@@ -50,8 +52,19 @@ type world struct {
 // newWorld with the document's example: a set of three, and its Replication.
 func newWorld(t *testing.T, edits ...func(*v1alpha1.MysqlReplication)) *world {
 	t.Helper()
+	r := newReplication("orders")
+	for _, edit := range edits {
+		edit(r)
+	}
+	return newWorldOf(t, &mysqlKind, r)
+}
+
+// newWorldOf a kind: a set of three, and a Replication named orders.
+func newWorldOf(t *testing.T, kind *kind, r runtime.Object) *world {
+	t.Helper()
 	w := &world{
 		t:            t,
+		kind:         kind,
 		replications: slim.NewStatic(slim.MysqlMembers()),
 		postgreses:   slim.NewStatic(slim.PostgresMembers()),
 		unitSets:     slim.NewStatic[*v1alpha2.UnitSet](nil),
@@ -74,13 +87,9 @@ func newWorld(t *testing.T, edits ...func(*v1alpha1.MysqlReplication)) *world {
 		ObjectMeta: metav1.ObjectMeta{Name: "users", Namespace: controllertest.Namespace}, Data: map[string][]byte{"replication": []byte("the-users-password")},
 	})
 	w.Given(&v1alpha2.UnitSet{
-		ObjectMeta: metav1.ObjectMeta{Name: "mysql", Namespace: controllertest.Namespace},
-		Spec:       v1alpha2.UnitSetSpec{Type: v1alpha2.UnitTypeMySQL, Units: new(int32(3))},
+		ObjectMeta: metav1.ObjectMeta{Name: string(kind.unitType), Namespace: controllertest.Namespace},
+		Spec:       v1alpha2.UnitSetSpec{Type: kind.unitType, Units: new(int32(3))},
 	})
-	r := newReplication("orders")
-	for _, edit := range edits {
-		edit(r)
-	}
 	w.Given(r)
 	for i := range 3 {
 		w.unit(i)
@@ -110,7 +119,8 @@ func newReplication(name string) *v1alpha1.MysqlReplication {
 func (w *world) restart() {
 	w.t.Helper()
 	w.references = controllertest.NewReferences()
-	c, err := NewMysqlController(w.t.Context(), Config{
+	makes := map[*kind]func(context.Context, Config) (*Controller, error){&mysqlKind: NewMysqlController, &postgresKind: NewPostgresController}
+	c, err := makes[w.kind](w.t.Context(), Config{
 		Kube: w.Kube, Upm: w.Upm, MysqlReplications: w.replications, PostgresReplications: w.postgreses, UnitSets: w.unitSets, Calls: w.calls,
 		Children: w.children, References: w.references, Recorder: w.events, Clock: w.clock, Agents: w.servers,
 		Order: func() (term, seq int64) { w.seq++; return 7, w.seq },
@@ -127,15 +137,18 @@ func (w *world) restart() {
 
 func unitName(i int) string { return fmt.Sprintf("mysql-%d", i) }
 
+func (w *world) unitName(i int) string { return fmt.Sprintf("%s-%d", w.kind.unitType, i) }
+
 // unit with a pod that runs, owned by nobody yet.
 func (w *world) unit(i int) {
 	w.t.Helper()
-	labels := map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelUnitSet: "mysql", v1alpha2.LabelUnit: unitName(i), v1alpha2.LabelOrdinal: fmt.Sprint(i)}
+	set, name := string(w.kind.unitType), w.unitName(i)
+	labels := map[string]string{v1alpha2.LabelManaged: "true", v1alpha2.LabelUnitSet: set, v1alpha2.LabelUnit: name, v1alpha2.LabelOrdinal: fmt.Sprint(i)}
 	unit := &v1alpha2.Unit{ObjectMeta: metav1.ObjectMeta{
-		Name: unitName(i), Namespace: controllertest.Namespace, Generation: 1, Labels: labels,
-		Annotations: map[string]string{v1alpha2.AnnotationRevision: "mysql-1"},
+		Name: name, Namespace: controllertest.Namespace, Generation: 1, Labels: labels,
+		Annotations: map[string]string{v1alpha2.AnnotationRevision: set + "-1"},
 	}}
-	unit.Spec.Template.Spec.Containers = []corev1.Container{{Name: "mysql", Image: "mysql:9.7.0"}}
+	unit.Spec.Template.Spec.Containers = []corev1.Container{{Name: set, Image: set + ":9.7.0"}}
 	w.Given(unit)
 	w.startPod(i)
 }
@@ -155,42 +168,57 @@ func (w *world) startPod(i int) {
 	pod.Status = corev1.PodStatus{
 		Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: fmt.Sprintf("10.0.0.%d", i+1)}},
 		InitContainerStatuses: []corev1.ContainerStatus{{Name: "agent", State: running}},
-		ContainerStatuses:     []corev1.ContainerStatus{{Name: "mysql", State: running, Ready: true}},
+		ContainerStatuses:     []corev1.ContainerStatus{{Name: string(w.kind.unitType), State: running, Ready: true}},
 		Conditions:            []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
 	}
 	w.Given(pod)
 	unit.Status.PodUID = w.pod(i).UID
 	w.Given(unit)
-	w.servers.start(w.pod(i).UID, unitName(i))
+	w.servers.start(w.pod(i).UID, w.unitName(i))
 }
 
 // adopt does the Unit controller's part: units are owned by who lists them.
 func (w *world) adopt() {
 	w.t.Helper()
 	for i := range 10 {
-		unit, ok := controllertest.Get[*v1alpha2.Unit](w.APIServer, unitName(i))
+		unit, ok := controllertest.Get[*v1alpha2.Unit](w.APIServer, w.unitName(i))
 		if !ok || unit.Status.Replication != nil {
 			continue
 		}
-		unit.Status.Replication = &v1alpha2.UnitReplication{Kind: v1alpha2.KindMysqlReplication, Name: "orders", UID: w.replication().UID}
+		owner := w.owner().UID
+		unit.Status.Replication = &v1alpha2.UnitReplication{Kind: v1alpha2.ReplicationKind(w.kind.Kind), Name: "orders", UID: owner}
 		w.Given(unit)
-		w.servers.own(w.pod(i).UID, unit.UID, w.replication().UID)
+		w.servers.own(w.pod(i).UID, unit.UID, owner)
 	}
 }
 
 func (w *world) theUnit(i int) *v1alpha2.Unit {
 	w.t.Helper()
-	return controllertest.Must[*v1alpha2.Unit](w.APIServer, unitName(i))
+	return controllertest.Must[*v1alpha2.Unit](w.APIServer, w.unitName(i))
 }
 
 func (w *world) pod(i int) *corev1.Pod {
 	w.t.Helper()
-	return controllertest.Must[*corev1.Pod](w.APIServer, unitName(i))
+	return controllertest.Must[*corev1.Pod](w.APIServer, w.unitName(i))
 }
 
 func (w *world) replication() *v1alpha1.MysqlReplication {
 	w.t.Helper()
 	return controllertest.Must[*v1alpha1.MysqlReplication](w.APIServer, "orders")
+}
+
+func (w *world) postgres() *v1alpha1.PostgresReplication {
+	w.t.Helper()
+	return controllertest.Must[*v1alpha1.PostgresReplication](w.APIServer, "orders")
+}
+
+// owner is the Replication of whichever kind, as the controller sees it.
+func (w *world) owner() owner {
+	w.t.Helper()
+	if w.kind == &postgresKind {
+		return viewPostgres(w.postgres())
+	}
+	return viewMysql(w.replication())
 }
 
 // edit the Replication as a user does.
@@ -203,6 +231,7 @@ func (w *world) edit(f func(*v1alpha1.MysqlReplication)) {
 func (w *world) refresh() {
 	w.t.Helper()
 	controllertest.Show(w.APIServer, w.replications, controllertest.All[*v1alpha1.MysqlReplication](w.APIServer))
+	controllertest.Show(w.APIServer, w.postgreses, controllertest.All[*v1alpha1.PostgresReplication](w.APIServer))
 	controllertest.Show(w.APIServer, w.unitSets, controllertest.All[*v1alpha2.UnitSet](w.APIServer))
 	var units []*slim.Unit
 	for _, u := range controllertest.All[*v1alpha2.Unit](w.APIServer) {
@@ -285,17 +314,17 @@ func (w *world) said() []string { return controllertest.Said(w.events) }
 
 func (w *world) condition(conditionType string) *metav1.Condition {
 	w.t.Helper()
-	return meta.FindStatusCondition(w.replication().Status.Conditions, conditionType)
+	return meta.FindStatusCondition(w.owner().Status.Conditions, conditionType)
 }
 
 func (w *world) wantCondition(conditionType, reason string, mentions ...string) {
 	w.t.Helper()
-	controllertest.WantCondition(w.t, w.replication().Status.Conditions, conditionType, reason, mentions...)
+	controllertest.WantCondition(w.t, w.owner().Status.Conditions, conditionType, reason, mentions...)
 }
 
 func (w *world) wantNoCondition(conditionType string) {
 	w.t.Helper()
-	controllertest.WantNoCondition(w.t, w.replication().Status.Conditions, conditionType)
+	controllertest.WantNoCondition(w.t, w.owner().Status.Conditions, conditionType)
 }
 
 func (w *world) podUID(i int) types.UID { return w.pod(i).UID }
