@@ -21,7 +21,7 @@ import (
 )
 
 // A member of either kind of Replication stays until that has answered for this very
-// Unit. Nothing acts on a PostgresReplication, nor on members in the mode
+// Unit. Nothing acts on a PostgresReplication of MySQL units, nor on members in the mode
 // group_replication: the test answers.
 func TestAMemberIsRemovedWhenItsReplicationHasEvacuatedIt(t *testing.T) {
 	t.Parallel()

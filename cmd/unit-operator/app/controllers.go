@@ -143,26 +143,37 @@ var table = []descriptor{{
 	name:    replication.MysqlControllerName,
 	workers: func(o *Options) int { return o.ConcurrentMysqlReplicationSyncs },
 	make: func(ctx context.Context, p *parts) (controller, error) {
-		return replication.NewMysqlController(ctx, replication.Config{
-			Kube: p.clients.kube, Upm: p.clients.upm,
-			MysqlReplications:    p.informers.mysqlReplications,
-			PostgresReplications: p.informers.postgresReplications,
-			UnitSets:             p.informers.unitSets,
-			Calls:                p.informers.grpcCalls,
-			Children:             p.informers.children,
-			References:           p.informers.references.Scope(replication.MysqlControllerName),
-			Recorder:             p.recorder,
-			Agents:               p.agents,
-			Order:                p.order,
-			LeaseRenewed:         p.leaseRenewed,
-			Observe:              p.metrics.ObserveSync,
-			Measure:              p.metrics,
-		})
+		return replication.NewMysqlController(ctx, p.replications(replication.MysqlControllerName))
+	},
+}, {
+	name:    replication.PostgresControllerName,
+	workers: func(o *Options) int { return o.ConcurrentPostgresReplicationSyncs },
+	make: func(ctx context.Context, p *parts) (controller, error) {
+		return replication.NewPostgresController(ctx, p.replications(replication.PostgresControllerName))
 	},
 }}
 
+// replications is what a controller of Replications is made from.
+func (p *parts) replications(name string) replication.Config {
+	return replication.Config{
+		Kube: p.clients.kube, Upm: p.clients.upm,
+		MysqlReplications:    p.informers.mysqlReplications,
+		PostgresReplications: p.informers.postgresReplications,
+		UnitSets:             p.informers.unitSets,
+		Calls:                p.informers.grpcCalls,
+		Children:             p.informers.children,
+		References:           p.informers.references.Scope(name),
+		Recorder:             p.recorder,
+		Agents:               p.agents,
+		Order:                p.order,
+		LeaseRenewed:         p.leaseRenewed,
+		Observe:              p.metrics.ObserveSync,
+		Measure:              p.metrics,
+	}
+}
+
 // givesRoles are the kinds of Replications that a row of the table is for.
-var givesRoles = []v1alpha2.ReplicationKind{v1alpha2.KindMysqlReplication}
+var givesRoles = []v1alpha2.ReplicationKind{v1alpha2.KindMysqlReplication, v1alpha2.KindPostgresReplication}
 
 // controllers are the rows that were made, by name.
 type controllers map[string]controller

@@ -145,7 +145,7 @@ func TestEveryControllerOfTheTableIsMadeAndStops(t *testing.T) {
 		}
 		workers[row.name] = row.workers(o)
 	}
-	if d := cmp.Diff(map[string]int{"unitset": 16, "unit": 16, "grpccall": 8, "mysqlreplication": 4}, workers); d != "" {
+	if d := cmp.Diff(map[string]int{"unitset": 16, "unit": 16, "grpccall": 8, "mysqlreplication": 4, "postgresreplication": 4}, workers); d != "" {
 		t.Errorf("controllers and workers (-want +got):\n%s", d)
 	}
 	if err := informers.check(t.Context()); err == nil || !strings.Contains(err.Error(), "units") || !strings.Contains(err.Error(), "podtemplates of packages") {

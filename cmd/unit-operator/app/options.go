@@ -28,9 +28,10 @@ type Options struct {
 	ConcurrentUnitSetSyncs  int
 	ConcurrentUnitSyncs     int
 	ConcurrentGrpcCallSyncs int
-	// ConcurrentMysqlReplicationSyncs bounds syncs; passes over members have workers of
-	// their own.
-	ConcurrentMysqlReplicationSyncs int
+	// ConcurrentMysqlReplicationSyncs and ConcurrentPostgresReplicationSyncs bound syncs;
+	// passes over members have workers of their own.
+	ConcurrentMysqlReplicationSyncs    int
+	ConcurrentPostgresReplicationSyncs int
 
 	LeaderElect   bool
 	LeaseDuration time.Duration
@@ -52,21 +53,22 @@ const (
 // NewOptions are the defaults.
 func NewOptions() *Options {
 	return &Options{
-		OperatorNamespace:               "upm-system",
-		KubeAPIQPS:                      100,
-		KubeAPIBurst:                    200,
-		AgentDial:                       dialAuto,
-		ClusterDomain:                   "cluster.local",
-		ConcurrentUnitSetSyncs:          16,
-		ConcurrentUnitSyncs:             16,
-		ConcurrentGrpcCallSyncs:         8,
-		ConcurrentMysqlReplicationSyncs: 4,
-		LeaderElect:                     true,
-		LeaseDuration:                   15 * time.Second,
-		RenewDeadline:                   10 * time.Second,
-		RetryPeriod:                     2 * time.Second,
-		HTTPAddress:                     ":8081",
-		MemoryLimit:                     "64Mi",
+		OperatorNamespace:                  "upm-system",
+		KubeAPIQPS:                         100,
+		KubeAPIBurst:                       200,
+		AgentDial:                          dialAuto,
+		ClusterDomain:                      "cluster.local",
+		ConcurrentUnitSetSyncs:             16,
+		ConcurrentUnitSyncs:                16,
+		ConcurrentGrpcCallSyncs:            8,
+		ConcurrentMysqlReplicationSyncs:    4,
+		ConcurrentPostgresReplicationSyncs: 4,
+		LeaderElect:                        true,
+		LeaseDuration:                      15 * time.Second,
+		RenewDeadline:                      10 * time.Second,
+		RetryPeriod:                        2 * time.Second,
+		HTTPAddress:                        ":8081",
+		MemoryLimit:                        "64Mi",
 	}
 }
 
@@ -100,6 +102,7 @@ func (o *Options) sections() []section {
 			f.IntVar(&o.ConcurrentUnitSyncs, "concurrent-unit-syncs", o.ConcurrentUnitSyncs, "Units worked on at a time")
 			f.IntVar(&o.ConcurrentGrpcCallSyncs, "concurrent-grpccall-syncs", o.ConcurrentGrpcCallSyncs, "GrpcCalls worked on at a time. However many run, a worker is with one for a moment only")
 			f.IntVar(&o.ConcurrentMysqlReplicationSyncs, "concurrent-mysqlreplication-syncs", o.ConcurrentMysqlReplicationSyncs, "MysqlReplications whose objects are worked on at a time. Their servers have workers of their own")
+			f.IntVar(&o.ConcurrentPostgresReplicationSyncs, "concurrent-postgresreplication-syncs", o.ConcurrentPostgresReplicationSyncs, "PostgresReplications whose objects are worked on at a time. Their servers have workers of their own")
 		}),
 		make1("Leader election", func(f *pflag.FlagSet) {
 			f.BoolVar(&o.LeaderElect, "leader-elect", o.LeaderElect, "work only while holding the Lease unit-operator of the operator's namespace. Turn it off only where nothing else can run a second one")

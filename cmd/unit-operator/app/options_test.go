@@ -49,7 +49,7 @@ func TestFlagsBecomeOptions(t *testing.T) {
 			args: []string{
 				"--kubeconfig", "k", "--operator-namespace", "ops", "--namespaces", "a,b", "--namespaces=c",
 				"--kube-api-qps", "7.5", "--kube-api-burst", "9", "--agent-image", "agent:1", "--agent-dial", "port-forward",
-				"--cluster-domain", "example.org", "--concurrent-unitset-syncs", "2", "--concurrent-unit-syncs", "3", "--concurrent-grpccall-syncs", "4", "--concurrent-mysqlreplication-syncs", "5",
+				"--cluster-domain", "example.org", "--concurrent-unitset-syncs", "2", "--concurrent-unit-syncs", "3", "--concurrent-grpccall-syncs", "4", "--concurrent-mysqlreplication-syncs", "5", "--concurrent-postgresreplication-syncs", "6",
 				"--leader-elect=false", "--leader-elect-lease-duration", "60s", "--leader-elect-renew-deadline", "40s",
 				"--leader-elect-retry-period", "5s", "--http-address", "127.0.0.1:9", "--profiling", "--memory-limit", "1Gi", "-v=3", "--vmodule=a=5",
 			},
@@ -57,7 +57,7 @@ func TestFlagsBecomeOptions(t *testing.T) {
 				*o = Options{
 					Kubeconfig: "k", OperatorNamespace: "ops", Namespaces: []string{"a", "b", "c"}, KubeAPIQPS: 7.5, KubeAPIBurst: 9,
 					AgentImage: "agent:1", AgentDial: "port-forward", ClusterDomain: "example.org",
-					ConcurrentUnitSetSyncs: 2, ConcurrentUnitSyncs: 3, ConcurrentGrpcCallSyncs: 4, ConcurrentMysqlReplicationSyncs: 5,
+					ConcurrentUnitSetSyncs: 2, ConcurrentUnitSyncs: 3, ConcurrentGrpcCallSyncs: 4, ConcurrentMysqlReplicationSyncs: 5, ConcurrentPostgresReplicationSyncs: 6,
 					LeaseDuration: time.Minute, RenewDeadline: 40 * time.Second, RetryPeriod: 5 * time.Second,
 					HTTPAddress: "127.0.0.1:9", Profiling: true, MemoryLimit: "1Gi",
 				}

@@ -51,7 +51,7 @@ func (o *Options) Validate() error {
 	if bad := validation.IsDNS1123Subdomain(o.ClusterDomain); len(bad) > 0 {
 		refuse("--cluster-domain=%q is no DNS domain: %s; most clusters have cluster.local", o.ClusterDomain, strings.Join(bad, "; "))
 	}
-	for name, n := range map[string]int{"concurrent-unitset-syncs": o.ConcurrentUnitSetSyncs, "concurrent-unit-syncs": o.ConcurrentUnitSyncs, "concurrent-grpccall-syncs": o.ConcurrentGrpcCallSyncs, "concurrent-mysqlreplication-syncs": o.ConcurrentMysqlReplicationSyncs} {
+	for name, n := range map[string]int{"concurrent-unitset-syncs": o.ConcurrentUnitSetSyncs, "concurrent-unit-syncs": o.ConcurrentUnitSyncs, "concurrent-grpccall-syncs": o.ConcurrentGrpcCallSyncs, "concurrent-mysqlreplication-syncs": o.ConcurrentMysqlReplicationSyncs, "concurrent-postgresreplication-syncs": o.ConcurrentPostgresReplicationSyncs} {
 		if n < 1 {
 			refuse("--%s=%d must be at least 1, or nothing would be done", name, n)
 		}

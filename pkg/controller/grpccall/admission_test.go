@@ -340,11 +340,18 @@ func TestAMembersDataIsReplacedOnTheSourceOnlyAndOnlyOnRequest(t *testing.T) {
 		r := &v1alpha1.PostgresReplication{ObjectMeta: metav1.ObjectMeta{Name: "orders", Namespace: controllertest.Namespace}}
 		r.Spec.Primary.Name = "orders-0"
 		set(w, w.postgreses, r)
-		w.Given(newCall("call", restore("true")))
+		call := newCall("call", restore("true"))
+		w.Given(call)
 		w.settle()
 		w.wantPhase("call", v1alpha1.GrpcCallPending)
 		r = r.DeepCopy()
 		r.Status.CurrentPrimary = "orders-0"
+		set(w, w.postgreses, r)
+		w.settle()
+		// Its standbys still follow.
+		w.wantPhase("call", v1alpha1.GrpcCallPending)
+		r = r.DeepCopy()
+		r.Status.Data = &v1alpha1.ReplicationData{Replacement: &v1alpha1.ReplicationReplacement{ServerID: "s", By: call.UID}}
 		set(w, w.postgreses, r)
 		w.settle()
 		w.wantPhase("call", v1alpha1.GrpcCallRunning)

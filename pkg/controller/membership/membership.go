@@ -141,10 +141,7 @@ func newMysql(unit Unit, r *v1alpha1.MysqlReplication) *Replication {
 		LabelsRoles: r.Spec.Mode != v1alpha1.MysqlReplicationGroup,
 		MayReplace:  r.Spec.Mode == v1alpha1.MysqlReplicationGroup,
 	}
-	if d := r.Status.Data; d != nil && d.Replacement != nil {
-		out.Replacer = d.Replacement.By
-	}
-	return out.of(unit, members, r.Status.Topology)
+	return out.of(unit, members, r.Status.Data, r.Status.Topology)
 }
 
 func newPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
@@ -156,13 +153,16 @@ func newPostgres(unit Unit, r *v1alpha1.PostgresReplication) *Replication {
 	}
 	out := &Replication{
 		Kind: KindPostgres, Name: r.Name, UID: r.UID, Deleting: r.DeletionTimestamp != nil,
-		Epoch: r.Status.Epoch, Source: r.Status.CurrentPrimary, MayReplace: true,
+		Epoch: r.Status.Epoch, Source: r.Status.CurrentPrimary, LabelsRoles: true,
 	}
-	return out.of(unit, members, r.Status.Topology)
+	return out.of(unit, members, r.Status.Data, r.Status.Topology)
 }
 
 // of completes a Replication with what it says of the unit.
-func (r *Replication) of(unit Unit, spec members, topology []v1alpha1.ReplicationMemberStatus) *Replication {
+func (r *Replication) of(unit Unit, spec members, data *v1alpha1.ReplicationData, topology []v1alpha1.ReplicationMemberStatus) *Replication {
+	if data != nil && data.Replacement != nil {
+		r.Replacer = data.Replacement.By
+	}
 	if source, ok := spec.named[r.Source]; ok {
 		r.SourceHost, r.SourcePort = source.host, source.port
 	} else if r.Source != "" && spec.set != "" {

@@ -125,14 +125,14 @@ func TestTheOwnerSaysWhatItKnowsOfTheUnit(t *testing.T) {
 	}
 	p := givenPostgres("b", "2", 0, "u0", "u1")
 	p.Status.CurrentPrimary = "u1"
-	want = &Replication{Kind: KindPostgres, Name: "b", UID: "2", Source: "u1", SourceHost: "u1.host", SourcePort: 5432, MayReplace: true, Listed: true}
+	want = &Replication{Kind: KindPostgres, Name: "b", UID: "2", Source: "u1", SourceHost: "u1.host", SourcePort: 5432, LabelsRoles: true, Listed: true}
 	got = Resolve(Unit{Namespace: "ns", Name: "u0"}, nil, []*v1alpha1.PostgresReplication{p}).Owner
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)
 	}
 	// A source that only its set names.
 	p.Spec.Standby, p.Spec.UnitSet, p.Status.CurrentPrimary = nil, "u", "u2"
-	want = &Replication{Kind: KindPostgres, Name: "b", UID: "2", Source: "u2", SourceHost: "u2.u-headless-svc.ns", SourcePort: 5432, MayReplace: true, Listed: true}
+	want = &Replication{Kind: KindPostgres, Name: "b", UID: "2", Source: "u2", SourceHost: "u2.u-headless-svc.ns", SourcePort: 5432, LabelsRoles: true, Listed: true}
 	got = Resolve(Unit{Namespace: "ns", Name: "u1", Set: "u"}, nil, []*v1alpha1.PostgresReplication{p}).Owner
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("-want +got:\n%s", d)

@@ -290,6 +290,13 @@ func TestTheExternalServiceFollowsTheSourceOfAReplicatedSet(t *testing.T) {
 	if got := selects(); got != "" {
 		t.Errorf("it selects role %q after a Replication that never gave a role has gone", got)
 	}
+	postgres := &v1alpha1.PostgresReplication{ObjectMeta: metav1.ObjectMeta{Name: "r", Namespace: controllertest.Namespace}}
+	postgres.Spec.Primary.Name = "orders-0"
+	w.Given(postgres)
+	w.settleUnits()
+	if got := selects(); got != v1alpha2.RoleSource {
+		t.Errorf("it selects role %q under a PostgresReplication", got)
+	}
 }
 
 // Clients that write would find the replicas of a deleted Replication read-only.
