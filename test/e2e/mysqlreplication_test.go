@@ -30,14 +30,20 @@ const mysqlReplication = "mysql-cluster-replication"
 // documentation is next to this repository, else ours.
 func documentedReplication(t *testing.T) []byte {
 	t.Helper()
+	return documentedExample(t, "MysqlReplication", mysqlReplication, "mysqlreplication.yaml")
+}
+
+// documentedExample of a kind by its name; ours is the file of testdata that stands in for it.
+func documentedExample(t *testing.T, kind, name, ours string) []byte {
+	t.Helper()
 	path := filepath.Join(root, "..", "shared", "api-documentation.md")
 	if _, err := os.Stat(path); err != nil {
-		t.Logf("%s is absent: the Replication is ours", path)
-		ours, err := os.ReadFile(filepath.Join("testdata", "mysqlreplication.yaml"))
+		t.Logf("%s is absent: the %s is ours", path, kind)
+		manifest, err := os.ReadFile(filepath.Join("testdata", ours))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return ours
+		return manifest
 	}
 	examples, err := apidoc.Load(path)
 	if err != nil {
@@ -45,7 +51,7 @@ func documentedReplication(t *testing.T) []byte {
 	}
 	for _, x := range examples {
 		for _, o := range x.Objects {
-			if x.Fragment || len(x.Objects) != 1 || o.GetKind() != "MysqlReplication" || o.GetName() != mysqlReplication {
+			if x.Fragment || len(x.Objects) != 1 || o.GetKind() != kind || o.GetName() != name {
 				continue
 			}
 			out, err := yaml.Marshal(o.Object)
@@ -55,7 +61,7 @@ func documentedReplication(t *testing.T) []byte {
 			return out
 		}
 	}
-	t.Fatalf("%s shows no MysqlReplication %s", path, mysqlReplication)
+	t.Fatalf("%s shows no %s %s", path, kind, name)
 	return nil
 }
 
@@ -177,6 +183,12 @@ func (e *environment) applyReplication(t *testing.T, change func(*v1alpha1.Mysql
 			t.Fatal(err)
 		}
 	}
+	e.applyManifest(t, manifest, "mysqlreplication", mysqlReplication)
+}
+
+// applyManifest of one object, which is deleted after the test.
+func (e *environment) applyManifest(t *testing.T, manifest []byte, resource, name string) {
+	t.Helper()
 	cmd := e.kubectlCommand(t.Context(), "apply", "-f", "-")
 	cmd.Stdin = bytes.NewReader(manifest)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -185,7 +197,7 @@ func (e *environment) applyReplication(t *testing.T, change func(*v1alpha1.Mysql
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 		defer cancel()
-		if out, err := e.kubectlCommand(ctx, "delete", "mysqlreplication", mysqlReplication, "-n", ns, "--ignore-not-found", patiently).CombinedOutput(); err != nil {
+		if out, err := e.kubectlCommand(ctx, "delete", resource, name, "-n", ns, "--ignore-not-found", patiently).CombinedOutput(); err != nil {
 			t.Errorf("kubectl delete: %v\n%s", err, out)
 		}
 	})
@@ -195,7 +207,7 @@ func (e *environment) applyReplication(t *testing.T, change func(*v1alpha1.Mysql
 func (e *environment) step(t *testing.T, name string, f func(t *testing.T)) {
 	t.Helper()
 	if !t.Run(name, f) {
-		out, _ := e.kubectlCommand(context.Background(), "describe", "mysqlreplication", mysqlReplication, "-n", ns).CombinedOutput()
+		out, _ := e.kubectlCommand(context.Background(), "describe", "mysqlreplications,postgresreplications", "-n", ns).CombinedOutput()
 		t.Fatalf("what follows needs it\n%s", out)
 	}
 }
@@ -225,7 +237,10 @@ func (e *environment) writer(t *testing.T, g group) *sqlClient {
 			return err
 		})
 	}
-	return writeRows(t, db, 1)
+	return writeRows(t, func(ctx context.Context, id int) error {
+		_, err := db.ExecContext(ctx, "INSERT INTO app.t VALUES (?)", id)
+		return err
+	}, 1)
 }
 
 func TestMysqlReplication(t *testing.T) {

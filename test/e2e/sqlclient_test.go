@@ -65,7 +65,8 @@ func (e *environment) nodePorts(t *testing.T, ns, service string) []string {
 // sqlClient is an application's: it writes rows 1, 2, 3 and so on, one at a time, each on
 // the connection it has, and connects anew after an error.
 type sqlClient struct {
-	db       *sql.DB
+	// insert a row; without an error it is acknowledged.
+	insert   func(ctx context.Context, id int) error
 	stop     chan struct{}
 	stopOnce sync.Once
 	over     sync.WaitGroup
@@ -98,9 +99,9 @@ func openMySQL(t *testing.T, address, user, password string) *sql.DB {
 }
 
 // writeRows starts a client of table app.t; first is its first row.
-func writeRows(t *testing.T, db *sql.DB, first int) *sqlClient {
+func writeRows(t *testing.T, insert func(ctx context.Context, id int) error, first int) *sqlClient {
 	t.Helper()
-	c := &sqlClient{db: db, stop: make(chan struct{}), last: time.Now()}
+	c := &sqlClient{insert: insert, stop: make(chan struct{}), last: time.Now()}
 	c.over.Go(func() {
 		for id := first; ; id++ {
 			c.write(id)
@@ -118,7 +119,7 @@ func writeRows(t *testing.T, db *sql.DB, first int) *sqlClient {
 func (c *sqlClient) write(id int) {
 	ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
 	defer cancel()
-	_, err := c.db.ExecContext(ctx, "INSERT INTO app.t VALUES (?)", id)
+	err := c.insert(ctx, id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
