@@ -77,8 +77,8 @@ e2e: ## The flows on real nodes with real databases (root, Linux).
 	hack/budget.sh $@ $(BUDGET_E2E) hack/e2e.sh
 
 .PHONY: check-writes
-check-writes: ## 100 rounds of faults under clients of MySQL that write: no acknowledged row may be lost (root, Linux).
-	hack/check-writes.sh
+check-writes: ## 100 rounds of faults under clients that write to MySQL, or to ENGINE=postgresql: no acknowledged row may be lost (root, Linux).
+	hack/check-writes.sh $(if $(ENGINE),-engine=$(ENGINE))
 
 .PHONY: demo
 demo: ## A real cluster on this machine with MySQL and PostgreSQL, and ProxySQL if you have one (root, Linux).

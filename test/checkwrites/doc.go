@@ -7,8 +7,10 @@
 //
 //	history.go  what the clients saw
 //	client.go   the clients
+//	engine.go   how they speak to MySQL (mysql.go) and to PostgreSQL (postgresql.go)
 //	watcher.go  markers that are committed directly on every member
 //	plan.go     which fault strikes whom, and when
+//	members.go  what the members hold once they have applied what the source has
 //	verdict.go  the record and the members' rows: what is lost, doubled, different
 //	overlap.go  the markers: whether two members acknowledged at the same time
 //	gap.go      for how long nothing was acknowledged

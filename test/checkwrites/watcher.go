@@ -14,6 +14,7 @@ const markerInterval = 50 * time.Millisecond
 
 // Watcher commits markers directly on members: at the pods, past every Service.
 type Watcher struct {
+	Engine  Engine
 	Account Account
 	// Address of a member's server as of now. It is asked for again when a session breaks.
 	Address func(ctx context.Context, member string) (string, error)
@@ -42,11 +43,11 @@ func (w *Watcher) Watch(ctx context.Context, member string) {
 		}
 		if err == nil {
 			m.Session = s.id
-			err = s.exec(context.Background(), "INSERT INTO "+markers+" VALUES (?, 1) ON DUPLICATE KEY UPDATE n = n + 1", member)
+			err = s.exec(context.Background(), w.Engine.mark, member)
 		}
 		m.Ended, m.Acknowledged = time.Now(), err == nil
 		w.add(m)
-		if s != nil && broken(err) {
+		if s != nil && w.Engine.broken(err) {
 			s.close()
 			s = nil
 		}
@@ -58,7 +59,7 @@ func (w *Watcher) connect(ctx context.Context, member string) (*session, error) 
 	if err != nil {
 		return nil, err
 	}
-	return connect(ctx, w.Account, address)
+	return w.Engine.connect(ctx, w.Account, address)
 }
 
 func (w *Watcher) add(m Marker) {

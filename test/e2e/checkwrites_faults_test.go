@@ -19,9 +19,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha2"
 	"github.com/upmio/unit-operator/test/checkwrites"
 )
@@ -37,7 +35,11 @@ type healing struct {
 // there before it, is logged.
 func (r *writesRun) strike(t *testing.T, round checkwrites.Round) (healed time.Time) {
 	t.Helper()
-	source := r.sourceOf(t)
+	v, err := r.set.view(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := v.source
 	begun := time.Now()
 	var healings []healing
 	t.Cleanup(func() {
@@ -78,8 +80,8 @@ func (r *writesRun) strike(t *testing.T, round checkwrites.Round) (healed time.T
 // other member than this one; each number has its own.
 func (r *writesRun) other(unit string, number int) string {
 	var others []string
-	for i := range r.g.units {
-		if name := r.g.unit(i); name != unit {
+	for i := range r.set.units {
+		if name := r.set.unit(i); name != unit {
 			others = append(others, name)
 		}
 	}
@@ -95,7 +97,7 @@ func (r *writesRun) inject(t *testing.T, fault checkwrites.Fault, victim string,
 		r.askForSource(t, to)
 		return func(t *testing.T) { r.becomesSource(t, to) }, nil
 	case checkwrites.KillServer:
-		return nil, signal(victim, serverProcess("mysql"), syscall.SIGKILL)
+		return nil, signal(victim, serverProcess(r.set.kind), syscall.SIGKILL)
 	case checkwrites.KillAgent:
 		return nil, signal(victim, agentProcess, syscall.SIGKILL)
 	case checkwrites.KillOperator:
@@ -112,7 +114,7 @@ func (r *writesRun) inject(t *testing.T, fault checkwrites.Fault, victim string,
 		}
 		return func(t *testing.T) { r.node(t, "join", node) }, r.bedNode(t.Context(), "cut", node)
 	case checkwrites.FreezeServer:
-		return freezeProcess(victim, serverProcess("mysql"))
+		return freezeServer(victim, serverProcess(r.set.kind))
 	case checkwrites.ForcedFailover:
 		return r.forcedFailover(t, victim, r.other(victim, number))
 	}
@@ -126,26 +128,6 @@ func signal(unit string, match func([]string) bool, s syscall.Signal) error {
 		return err
 	}
 	return syscall.Kill(pid, s)
-}
-
-// freezeProcess stops a unit's server, which whoever fences it has to kill, or its agent.
-func freezeProcess(unit string, match func([]string) bool) (end func(*testing.T), err error) {
-	pid, err := hostProcess(unit, match)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-		return nil, err
-	}
-	return func(t *testing.T) {
-		// One that was killed meanwhile is not continued, nor who has its number now.
-		if now, err := hostProcess(unit, match); err != nil || now != pid {
-			return
-		}
-		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil && !errors.Is(err, syscall.ESRCH) {
-			t.Error(err)
-		}
-	}, nil
 }
 
 func (e *environment) nodeOf(ctx context.Context, unit string) (string, error) {
@@ -181,25 +163,26 @@ func (e *environment) node(t *testing.T, verb, node string) {
 // that member already, because of a failover.
 func (r *writesRun) askForSource(t *testing.T, to string) {
 	t.Helper()
-	r.editReplication(t, func(m *v1alpha1.MysqlReplication) {
-		if m.Spec.Source.Name != to {
-			switchTo(to)(m)
-			return
-		}
-		if m.Annotations == nil {
-			m.Annotations = map[string]string{}
-		}
-		m.Annotations[v1alpha2.AnnotationSwitchover] = to
+	if r.set.askForSource(t, to) {
+		return
+	}
+	eventually(t, time.Minute, "the annotation to be taken", func(ctx context.Context) error {
+		return r.annotate(ctx, v1alpha2.AnnotationSwitchover, to)
 	})
+}
+
+// annotate the Replication.
+func (r *writesRun) annotate(ctx context.Context, name, value string) error {
+	return r.set.patch(ctx, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, name, value))
 }
 
 // becomesSource waits until the member is the source.
 func (r *writesRun) becomesSource(t *testing.T, to string) {
 	t.Helper()
 	eventually(t, 2*time.Minute, to+" to be the source", func(ctx context.Context) error {
-		m, err := r.replication(ctx)
-		if err == nil && m.Status.CurrentSource != to {
-			err = fmt.Errorf("it is %s: %s", m.Status.CurrentSource, sentence(m.Status.Conditions))
+		v, err := r.set.view(ctx)
+		if err == nil && v.source != to {
+			err = fmt.Errorf("it is %s: %s", v.source, sentence(v.conditions))
 		}
 		return err
 	})
@@ -287,20 +270,19 @@ func (r *writesRun) forcedFailover(t *testing.T, source, to string) (end func(*t
 	// The node is started also if nobody becomes the source.
 	once := sync.OnceFunc(func() { start(t) })
 	t.Cleanup(once)
-	var m *v1alpha1.MysqlReplication
 	// Each attempt names the epoch that the status has then: another one is no order.
 	eventually(t, 2*time.Minute, to+" to be made the source by force", func(ctx context.Context) error {
-		if m, err = r.replication(ctx); err != nil || m.Status.CurrentSource == to {
+		v, err := r.set.view(ctx)
+		if err != nil || v.source == to {
 			return err
 		}
-		order := fmt.Sprintf("%s/%d", to, m.Status.Epoch)
-		if m.Annotations[v1alpha2.AnnotationForcePromote] != order {
-			patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha2.AnnotationForcePromote, order)
-			if _, err := r.upm.UpmV1alpha1().MysqlReplications(ns).Patch(ctx, mysqlReplication, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		order := fmt.Sprintf("%s/%d", to, v.epoch)
+		if v.Annotations[v1alpha2.AnnotationForcePromote] != order {
+			if err := r.annotate(ctx, v1alpha2.AnnotationForcePromote, order); err != nil {
 				return err
 			}
 		}
-		return fmt.Errorf("it is %s: %s", m.Status.CurrentSource, strings.TrimSpace(sentence(m.Status.Conditions)))
+		return fmt.Errorf("it is %s: %s", v.source, strings.TrimSpace(sentence(v.conditions)))
 	})
 	return func(*testing.T) { once() }, nil
 }
@@ -309,17 +291,21 @@ func (r *writesRun) forcedFailover(t *testing.T, source, to string) (end func(*t
 // and its node has lost power.
 func (r *writesRun) acknowledgedBySourceAlone(t *testing.T, source string) (start func(*testing.T), err error) {
 	t.Helper()
-	for i := range r.g.units {
-		unit := r.g.unit(i)
+	for i := range r.set.units {
+		unit := r.set.unit(i)
 		if unit == source {
 			continue
 		}
-		resume, err := freezeProcess(unit, agentProcess)
+		thaw, err := freezeProcess(unit, agentProcess)
+		if err != nil {
+			return nil, err
+		}
+		defer thaw(t)
+		resume, err := r.set.stopReceiving(t, unit)
 		if err != nil {
 			return nil, err
 		}
 		defer resume(t)
-		r.variable(t, unit, "STOP REPLICA IO_THREAD")
 	}
 	r.allServed(t)
 	return r.powerFailure(t, source)

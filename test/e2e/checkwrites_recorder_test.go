@@ -14,18 +14,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/upmio/unit-operator/pkg/apis/upm/v1alpha1"
-	replication "github.com/upmio/unit-operator/pkg/replication/mysql"
 	"github.com/upmio/unit-operator/test/checkwrites"
 )
-
-// refusals are the reasons for which a source that failed is not replaced.
-var refusals = []string{
-	replication.ReasonDataLossRisk, replication.ReasonNotFenced, replication.ReasonNoCandidate, replication.ReasonDiverged, replication.ReasonTooSoon,
-}
 
 // transitionRecorder follows the status of the Replication: who became the source, and
 // why nobody did.
 type transitionRecorder struct {
+	set writtenSet
+
 	mu          sync.Mutex
 	last        *v1alpha1.ReplicationTransition
 	transitions []v1alpha1.ReplicationTransition
@@ -33,34 +29,33 @@ type transitionRecorder struct {
 }
 
 // watch until the context ends. A watch skips no version of the object.
-func (r *transitionRecorder) watch(ctx context.Context, e *environment) {
-	client := e.upm.UpmV1alpha1().MysqlReplications(ns)
+func (r *transitionRecorder) watch(ctx context.Context) {
 	for ctx.Err() == nil {
-		w, err := client.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + mysqlReplication})
+		w, err := r.set.watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + r.set.replication})
 		if err != nil {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
 		for event := range w.ResultChan() {
-			if o, ok := event.Object.(*v1alpha1.MysqlReplication); ok {
-				r.see(o)
+			if v, ok := r.set.viewOf(event.Object); ok {
+				r.see(v)
 			}
 		}
 	}
 }
 
-func (r *transitionRecorder) see(o *v1alpha1.MysqlReplication) {
+func (r *transitionRecorder) see(v replicationView) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now := o.Status.LastTransition; now != nil && !equality.Semantic.DeepEqual(now, r.last) {
+	if now := v.lastTransition; now != nil && !equality.Semantic.DeepEqual(now, r.last) {
 		if r.last != nil {
 			r.transitions = append(r.transitions, *now)
 		}
 		r.last = now
 	}
 	for _, kind := range []string{v1alpha1.ReplicationReady, v1alpha1.ReplicationProgressing, v1alpha1.ReplicationDegraded} {
-		c := meta.FindStatusCondition(o.Status.Conditions, kind)
-		if c != nil && slices.Contains(refusals, c.Reason) && !slices.Contains(r.refused, c.Reason) {
+		c := meta.FindStatusCondition(v.conditions, kind)
+		if c != nil && slices.Contains(r.set.refusals, c.Reason) && !slices.Contains(r.refused, c.Reason) {
 			r.refused = append(r.refused, c.Reason)
 		}
 	}

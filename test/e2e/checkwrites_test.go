@@ -21,14 +21,13 @@ import (
 	"github.com/upmio/unit-operator/test/checkwrites"
 )
 
-// What make check-writes asks for; the defaults are the short form that make e2e runs: of
-// this seed's first five rounds one is a switchover, one kills the operator, and three strike
-// the source: its server is killed, its pod deleted, its node loses power.
+// What make check-writes asks for; without rounds it is the short form that make e2e runs,
+// each set its own.
 var (
-	writesRounds = flag.Int("rounds", 5, "of check-writes: how many rounds")
-	writesSeed   = flag.Uint64("seed", 80, "of check-writes: which faults strike whom, and when")
-	writesFaults = flag.String("faults", "", "of check-writes: a list with commas; all if empty")
-	writesMode   = flag.String("mode", string(v1alpha1.MysqlReplicationSemiSync), "of check-writes: rpl_semi_sync, in which a lost row is a failure, or rpl_async, in which it is reported")
+	writesRounds = flag.Int("rounds", 0, "of check-writes: how many rounds; the short form if 0")
+	writesSeed   = flag.Uint64("seed", 0, "of check-writes: which faults strike whom, and when; that of the short form if 0")
+	writesFaults = flag.String("faults", "", "of check-writes: a list with commas; all if empty, or those of the short form")
+	writesMode   = flag.String("mode", "", "of check-writes: rpl_semi_sync (MySQL) or rpl_sync (PostgreSQL), in which a lost row is a failure and which is meant if empty, or rpl_async, in which it is reported")
 	writesHold   = flag.Duration("hold", 4*time.Second, "of check-writes: how long a node is away or a server frozen, at most")
 	writesRepeat = flag.Bool("repeat", false, "of check-writes: repeat rounds in which the machine stood still")
 )
@@ -48,35 +47,35 @@ const (
 // writesRun is clients that write to a set while faults strike it.
 type writesRun struct {
 	*environment
-	g        group
+	set      writtenSet
 	clients  checkwrites.Clients
 	watcher  *checkwrites.Watcher
 	recorder *transitionRecorder
-	// permitted are the servers that may be rebuilt.
+	// permitted are the members' servers that may be rebuilt.
 	permitted map[string]bool
 	stalls    *checkwrites.Stalls
 	unsynced  unsyncedFiles
 }
 
-// startWrites begins to watch the set g, whose members replicate.
-func (e *environment) startWrites(t *testing.T, g group) *writesRun {
+// startWrites begins to watch the set, whose members replicate.
+func (e *environment) startWrites(t *testing.T, set writtenSet) *writesRun {
 	t.Helper()
-	account := checkwrites.Account{User: "root", Password: e.secret(t, g, "root")}
+	account := checkwrites.Account{User: set.account, Password: e.secret(t, set.group, set.account)}
 	r := &writesRun{
-		environment: e, g: g, recorder: &transitionRecorder{}, permitted: map[string]bool{}, stalls: &checkwrites.Stalls{},
+		environment: e, set: set, recorder: &transitionRecorder{set: set}, permitted: map[string]bool{}, stalls: &checkwrites.Stalls{},
 		clients: checkwrites.Clients{
-			Account: account, Addresses: e.nodePorts(t, ns, mysqlReplication+"-readwrite"),
+			Engine: set.engine, Account: account, Addresses: e.nodePorts(t, ns, set.replication+"-readwrite"),
 			N: writesClients, Interval: time.Second * writesClients / writesRate, History: checkwrites.NewHistory(),
 		},
-		watcher: &checkwrites.Watcher{Account: account, Address: e.sqlAddress},
 	}
+	r.watcher = &checkwrites.Watcher{Engine: set.engine, Account: account, Address: r.sqlAddress}
 	eventually(t, time.Minute, "the clients' tables", r.clients.Prepare)
 	ctx, cancel := context.WithCancel(context.Background())
 	var over sync.WaitGroup
 	over.Go(func() { r.stalls.Measure(ctx) })
-	over.Go(func() { r.recorder.watch(ctx, e) })
-	for i := range g.units {
-		over.Go(func() { r.watcher.Watch(ctx, g.unit(i)) })
+	over.Go(func() { r.recorder.watch(ctx) })
+	for i := range set.units {
+		over.Go(func() { r.watcher.Watch(ctx, set.unit(i)) })
 	}
 	t.Cleanup(func() {
 		cancel()
@@ -86,27 +85,47 @@ func (e *environment) startWrites(t *testing.T, g group) *writesRun {
 }
 
 // sqlAddress of a member's server, past every Service.
-func (e *environment) sqlAddress(ctx context.Context, unit string) (string, error) {
-	p, err := e.kube.CoreV1().Pods(ns).Get(ctx, unit, metav1.GetOptions{})
+func (r *writesRun) sqlAddress(ctx context.Context, unit string) (string, error) {
+	p, err := r.kube.CoreV1().Pods(ns).Get(ctx, unit, metav1.GetOptions{})
 	if err != nil {
 		return "", err
 	}
 	if p.Status.PodIP == "" {
 		return "", fmt.Errorf("pod %s has no address", unit)
 	}
-	return net.JoinHostPort(p.Status.PodIP, "3306"), nil
+	return net.JoinHostPort(p.Status.PodIP, r.set.port), nil
+}
+
+// asked is what the flags ask for, where they are silent the set's short form.
+func (f shortForm) asked(t *testing.T) (seed uint64, rounds []checkwrites.Round) {
+	t.Helper()
+	n, list := *writesRounds, *writesFaults
+	if seed = *writesSeed; seed == 0 {
+		seed = f.seed
+	}
+	if n == 0 && list == "" {
+		list = f.faults
+	}
+	if n == 0 {
+		n = f.rounds
+	}
+	faults, err := checkwrites.ParseFaults(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seed, checkwrites.Plan(seed, n, faults, shortestHold, *writesHold)
 }
 
 // rowsSurvive what make check-writes is asked to strike with. In rpl_async a lost row is
 // what that mode promises, and only reported.
-func (e *environment) rowsSurvive(t *testing.T, g group) {
-	faults, err := checkwrites.ParseFaults(*writesFaults)
-	if err != nil {
-		t.Fatal(err)
+func (e *environment) rowsSurvive(t *testing.T, set writtenSet) {
+	seed, rounds := set.short.asked(t)
+	mode := *writesMode
+	if mode == "" {
+		mode = set.mode
 	}
-	mode := v1alpha1.MysqlReplicationMode(*writesMode)
-	report := e.checkWrites(t, g, mode, checkwrites.Plan(*writesSeed, *writesRounds, faults, shortestHold, *writesHold), *writesRepeat)
-	if mode != v1alpha1.MysqlReplicationAsync {
+	report := e.checkWrites(t, set, checkwrites.Report{Seed: seed, Mode: mode, Clients: writesClients, Rate: writesRate}, rounds)
+	if mode == set.mode {
 		for _, problem := range report.Problems() {
 			t.Error(problem)
 		}
@@ -124,16 +143,12 @@ func (e *environment) rowsSurvive(t *testing.T, g group) {
 	}
 }
 
-// checkWrites runs the rounds and returns what came of them.
-func (e *environment) checkWrites(t *testing.T, g group, mode v1alpha1.MysqlReplicationMode, rounds []checkwrites.Round, repeat bool) checkwrites.Report {
+// checkWrites runs the rounds and returns the report with what came of them.
+func (e *environment) checkWrites(t *testing.T, set writtenSet, report checkwrites.Report, rounds []checkwrites.Round) checkwrites.Report {
 	t.Helper()
-	e.editReplication(t, func(r *v1alpha1.MysqlReplication) {
-		r.Spec.Mode = mode
-		r.Spec.Failover = &v1alpha1.ReplicationFailover{Enabled: true, DelaySeconds: new(int32(failoverDelay)), MinimumIntervalSeconds: new(int32(0))}
-	})
-	run := e.startWrites(t, g)
+	set.begin(t, report.Mode, &v1alpha1.ReplicationFailover{Enabled: true, DelaySeconds: new(int32(failoverDelay)), MinimumIntervalSeconds: new(int32(0))})
+	run := e.startWrites(t, set)
 	run.settles(t)
-	report := checkwrites.Report{Seed: *writesSeed, Mode: string(mode), Clients: writesClients, Rate: writesRate}
 	// Also of rounds before one in which the test gives up.
 	defer func() { t.Logf("check-writes:\n%s", report) }()
 	for todo := rounds; len(todo) > 0; todo = todo[1:] {
@@ -142,13 +157,11 @@ func (e *environment) checkWrites(t *testing.T, g group, mode v1alpha1.MysqlRepl
 		for _, problem := range result.Problems() {
 			t.Log(problem)
 		}
-		if repeat && result.Repeats() && len(report.Results) < 2*len(rounds) {
+		if *writesRepeat && result.Repeats() && len(report.Results) < 2*len(rounds) {
 			todo = append(todo, todo[0])
 		}
 	}
-	e.editReplication(t, func(r *v1alpha1.MysqlReplication) {
-		r.Spec.Mode, r.Spec.Failover = v1alpha1.MysqlReplicationSemiSync, nil
-	})
+	set.end(t)
 	run.settles(t)
 	return report
 }
@@ -225,27 +238,27 @@ func (r *writesRun) settles(t *testing.T) {
 // whole is the source from which all members replicate. Members with transactions that
 // only they have get the permission that they wait for.
 func (r *writesRun) whole(ctx context.Context, t *testing.T) (source string, err error) {
-	m, err := r.replication(ctx)
+	v, err := r.set.view(ctx)
 	if err != nil {
 		return "", err
 	}
-	s := m.Status
-	for _, member := range s.Topology {
-		if member.Errant == nil || member.Errant.Evidence == "" || member.ServerID == "" || r.permitted[member.ServerID] {
+	for _, member := range v.topology {
+		server := member.Name + " " + member.ServerID
+		if member.Errant == nil || member.Errant.Evidence == "" || member.ServerID == "" || r.permitted[server] {
 			continue
 		}
 		if err := r.permitRebuild(ctx, member); err != nil {
 			return "", err
 		}
-		r.permitted[member.ServerID] = true
+		r.permitted[server] = true
 		t.Logf("%s has %s, kept in %s, and is rebuilt with permission", member.Name, member.Errant.GTIDs, member.Errant.Evidence)
 	}
-	others := int32(r.g.units - 1)
-	if s.ObservedGeneration != m.Generation || s.Operation != nil || s.Replicas != others || s.ReadyReplicas != others ||
-		!meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ReplicationReady) {
-		return "", fmt.Errorf("%d of %d replicas, generation %d of %d, operation %+v: %s", s.ReadyReplicas, s.Replicas, s.ObservedGeneration, m.Generation, s.Operation, sentence(s.Conditions))
+	others := r.set.units - 1
+	if v.observedGeneration != v.Generation || v.operation != nil || v.replicas != others || v.readyReplicas != others ||
+		!meta.IsStatusConditionTrue(v.conditions, v1alpha1.ReplicationReady) {
+		return "", fmt.Errorf("%d of %d replicas, generation %d of %d, operation %+v: %s", v.readyReplicas, v.replicas, v.observedGeneration, v.Generation, v.operation, sentence(v.conditions))
 	}
-	return s.CurrentSource, r.setReady(ctx, ns, r.g.set)
+	return v.source, r.setReady(ctx, ns, r.set.set)
 }
 
 // permitRebuild of a member, as a person does who has looked at the evidence.
@@ -266,12 +279,12 @@ func (r *writesRun) verdict(t *testing.T, writes []checkwrites.Write) checkwrite
 			return err
 		}
 		addresses := map[string]string{}
-		for i := range r.g.units {
-			if addresses[r.g.unit(i)], err = r.sqlAddress(ctx, r.g.unit(i)); err != nil {
+		for i := range r.set.units {
+			if addresses[r.set.unit(i)], err = r.sqlAddress(ctx, r.set.unit(i)); err != nil {
 				return err
 			}
 		}
-		rows, err := checkwrites.ReadAll(ctx, r.clients.Account, source, addresses)
+		rows, err := r.set.engine.ReadAll(ctx, r.clients.Account, source, addresses)
 		if err == nil {
 			v = checkwrites.Judge(writes, source, rows)
 		}

@@ -264,7 +264,7 @@ func TestMysqlReplication(t *testing.T) {
 		})
 	})
 	e.step(t, "a client writes through the Service", func(t *testing.T) { e.writesThroughTheService(t, g) })
-	e.step(t, "acknowledged rows survive what strikes", func(t *testing.T) { e.rowsSurvive(t, g) })
+	e.step(t, "acknowledged rows survive what strikes", func(t *testing.T) { e.rowsSurvive(t, e.writtenMySQL(g)) })
 	e.step(t, "a replica whose agent crashes leaves the Service for reads with its readiness, the source stays in the one for writes", func(t *testing.T) {
 		source := e.sourceOf(t)
 		replica := g.unit(0)

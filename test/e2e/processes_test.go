@@ -51,19 +51,42 @@ func hostProcess(unit string, match func(argv []string) bool) (int, error) {
 	return 0, fmt.Errorf("no such process of %s on this machine", unit)
 }
 
-// parentOf a process; 0 if it has ended meanwhile.
-func parentOf(pid int) int {
+// processStat is what /proc/PID/stat has of a process; zero if it has ended meanwhile.
+type processStat struct {
+	state  string
+	parent int
+	// started tells it from another process that had its number, or will.
+	started string
+}
+
+func statOf(pid int) (p processStat) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0
+		return p
 	}
 	// The name, in parentheses, may hold anything; the state and the parent follow it.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 2 {
-		return 0
+	if len(fields) < 20 {
+		return p
 	}
-	parent, _ := strconv.Atoi(fields[1])
-	return parent
+	p.state, p.started = fields[0], fields[19]
+	p.parent, _ = strconv.Atoi(fields[1])
+	return p
+}
+
+// parentOf a process; 0 if it has ended meanwhile.
+func parentOf(pid int) int { return statOf(pid).parent }
+
+// childrenOf a process that live.
+func childrenOf(parent int) (pids []int, err error) {
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		pid, atoiErr := strconv.Atoi(filepath.Base(dir))
+		if p := statOf(pid); atoiErr == nil && p.parent == parent && p.state != "Z" {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, err
 }
 
 func agentProcess(argv []string) bool {
