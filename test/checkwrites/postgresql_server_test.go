@@ -22,7 +22,7 @@ import (
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
 )
 
-func TestMain(m *testing.M) { enginetest.Main(m, postgresql.New) }
+func TestMain(m *testing.M) { enginetest.Main(m, nil) }
 
 // patience is for what a server does in a moment.
 const patience = 30 * time.Second

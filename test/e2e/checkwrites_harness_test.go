@@ -43,7 +43,7 @@ func TestShortFormsStrikeTheSource(t *testing.T) {
 	}
 }
 
-// A server of several processes stands still as a whole, and goes on as a whole.
+// A server of several processes stands still, and continues, as a whole.
 func TestFreezingReachesChildren(t *testing.T) {
 	cmd := exec.Command("sh", "-c", "sleep 60 & sleep 60 & wait")
 	if err := cmd.Start(); err != nil {
