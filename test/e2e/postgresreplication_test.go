@@ -116,10 +116,10 @@ type pgClient struct {
 	unreplicated bool
 }
 
-// openPostgreSQL is a client of the Service for writes.
-func openPostgreSQL(t *testing.T, address, user, password string) *pgClient {
+// openPostgreSQL is a client of the Service for writes, by whichever of the addresses serves.
+func openPostgreSQL(t *testing.T, addresses, user, password string) *pgClient {
 	t.Helper()
-	config, err := pgx.ParseConfig("postgres://" + address + "/postgres?sslmode=prefer&target_session_attrs=read-write")
+	config, err := pgx.ParseConfig("postgres://" + addresses + "/postgres?sslmode=prefer&target_session_attrs=read-write")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func (c *pgClient) close() {
 // pgWriter is a client of the Service for writes, whose table it makes; first is its first row.
 func (e *environment) pgWriter(t *testing.T, g group, first int) *sqlClient {
 	t.Helper()
-	c := openPostgreSQL(t, e.nodePort(t, ns, postgresReplication+"-readwrite"), "postgres", e.secret(t, g, "postgres"))
+	c := openPostgreSQL(t, strings.Join(e.nodePorts(t, ns, postgresReplication+"-readwrite"), ","), "postgres", e.secret(t, g, "postgres"))
 	t.Cleanup(c.close)
 	for _, statement := range []string{"CREATE SCHEMA IF NOT EXISTS app", "CREATE TABLE IF NOT EXISTS app.t (id int PRIMARY KEY)", "INSERT INTO app.t VALUES (0) ON CONFLICT DO NOTHING"} {
 		eventually(t, patience, statement, func(ctx context.Context) error { return c.exec(ctx, statement) })
@@ -166,16 +166,26 @@ func (e *environment) pgWriter(t *testing.T, g group, first int) *sqlClient {
 	return writeRows(t, func(ctx context.Context, id int) error { return c.exec(ctx, "INSERT INTO app.t VALUES ($1)", id) }, first)
 }
 
+// onVolume has a set's data on a volume: the documentation's set of PostgreSQL has it on an
+// emptyDir, which is on its node's disk, whose power does not fail.
+func onVolume(set *unstructured.Unstructured) {
+	places, _, _ := unstructured.NestedSlice(set.Object, "spec", "emptyDir")
+	var kept []any
+	for _, place := range places {
+		if place.(map[string]any)["name"] != "data" {
+			kept = append(kept, place)
+		}
+	}
+	_ = unstructured.SetNestedSlice(set.Object, kept, "spec", "emptyDir")
+	_ = unstructured.SetNestedSlice(set.Object, []any{map[string]any{
+		"name": "data", "mountPath": "/DATA_MOUNT", "size": "10Gi", "storageClassName": "standard",
+	}}, "spec", "storages")
+}
+
 func TestPostgresReplication(t *testing.T) {
 	e := requireBed(t)
 	g := postgresqlGroup
-	e.apply(t, g, func(set *unstructured.Unstructured) {
-		if err := unstructured.SetNestedField(set.Object, "100m", "spec", "resources", "requests", "cpu"); err != nil {
-			t.Fatal(err)
-		}
-	})
-	t.Cleanup(func() { e.remove(t, g) })
-	e.ready(t, g)
+	e.applyReplicating(t, g, onVolume)
 	e.applyManifest(t, documentedExample(t, "PostgresReplication", postgresReplication, "postgresreplication.yaml"), "postgresreplication", postgresReplication)
 
 	e.step(t, "the document's example converges", func(t *testing.T) {
