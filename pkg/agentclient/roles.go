@@ -126,8 +126,8 @@ type PromoteRequest struct {
 	// Timeline that the promotion begins (PostgreSQL), above every one that the server knows;
 	// 0: the next that it has not seen.
 	Timeline int64
-	// Slots names the units for which the server keeps WAL (PostgreSQL), beside the members
-	// of Durability.
+	// Slots names the units for which the server keeps WAL (PostgreSQL): those of Durability
+	// need not be among them.
 	Slots []string
 }
 

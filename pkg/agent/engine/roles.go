@@ -32,8 +32,8 @@ type RoleRecord struct {
 	// Timeline that a promotion to the source begins (PostgreSQL); 0: the next that the
 	// server has not seen.
 	Timeline int64 `json:"timeline,omitempty"`
-	// Slots names the units for which a source keeps WAL (PostgreSQL), beside the members
-	// of Durability.
+	// Slots names the units for which a source keeps WAL (PostgreSQL): those of Durability
+	// need not be among them.
 	Slots []string `json:"slots,omitempty"`
 	// Open is true for a source that takes writes.
 	Open bool `json:"open,omitempty"`

@@ -18,10 +18,9 @@
 // it can be taken back; after it the new primary is promoted (promotion.go). Whoever takes
 // over continues from what is recorded and observed.
 //
-// What it does not know: a replacement of the primary's data on request, such as a restore.
-// What it asks for and agents do not do yet: to begin a timeline of a given number, to keep
-// slots for members that are not waited for, to report histories and what walsenders have
-// read, and to copy a member.
+// What it does not know: a replacement of the primary's data on request, such as a restore. A
+// few of its random runs, which decide_runs_test.go names, end with a replication that waits for
+// a person where it need not.
 //
 // It is pure, as package topology is.
 //

@@ -170,7 +170,7 @@ func TestWhatAPostgreSQLSays(t *testing.T) {
 	}
 }
 
-// What cannot be read is told, and only an answer of which nothing is left counts as none.
+// What cannot be read is reported, and only an answer of which nothing is left counts as none.
 func TestAnAnswerThatCannotBeRead(t *testing.T) {
 	for name, test := range map[string]struct {
 		change   func(o *agentclient.Observation)
@@ -214,7 +214,7 @@ func TestWorkersHaveAnEngine(t *testing.T) {
 	}
 }
 
-// What a promotion is told is what was decided.
+// What a promotion is asked for is what was decided.
 func TestAPromotionIsToldItsTimelineAndSlots(t *testing.T) {
 	w := newPostgreSQLWorld(t, 3)
 	p := &pass{Worker: w.worker(), loaded: &w.loaded, memory: &w.memory}

@@ -1183,7 +1183,7 @@ type PromoteRequest struct {
 	// timeline that the promotion begins (PostgreSQL), above every one that the server knows;
 	// a server that is a primary already is left on its own. 0: the next that it has not seen.
 	Timeline int64 `protobuf:"varint,7,opt,name=timeline,proto3" json:"timeline,omitempty"`
-	// slots names the units for which the server keeps WAL (PostgreSQL), beside those of
+	// slots names the units for which the server keeps WAL (PostgreSQL), as it does for those of
 	// durability: it has a physical slot for each of them and drops its other slots of members.
 	Slots         []string `protobuf:"bytes,8,rep,name=slots,proto3" json:"slots,omitempty"`
 	unknownFields protoimpl.UnknownFields

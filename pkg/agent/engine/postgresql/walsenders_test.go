@@ -20,7 +20,7 @@ func TestWalsenderHasReadTheConfiguration(t *testing.T) {
 		"one that is silent has not":                             {{at(10), at(5), false}, {at(10), at(5), false}, {at(10), at(5), false}},
 		"one answer may have been taken before it read":          {{at(10), at(5), false}, {at(10), at(11), false}},
 		"the second answer is proof":                             {{at(10), at(5), false}, {at(10), at(11), false}, {at(10), at(12), true}, {at(10), at(12), true}},
-		"another load begins anew":                               {{at(10), at(5), false}, {at(10), at(11), false}, {at(10), at(12), true}, {at(20), at(13), false}, {at(20), at(14), false}, {at(20), at(15), true}},
+		"another load begins again":                              {{at(10), at(5), false}, {at(10), at(11), false}, {at(10), at(12), true}, {at(20), at(13), false}, {at(20), at(14), false}, {at(20), at(15), true}},
 		"a clock that is set back is an answer as any other":     {{at(10), at(5), false}, {at(10), at(3), false}, {at(10), at(1), true}},
 		"answers before the load count for nothing":              {{at(2), at(5), false}, {at(2), at(6), false}, {at(10), at(7), false}, {at(10), at(7), false}},
 		"one that has never answered is not taken for answering": {{at(10), time.Time{}, false}, {at(10), time.Time{}, false}, {at(10), time.Time{}, false}},
@@ -34,7 +34,7 @@ func TestWalsenderHasReadTheConfiguration(t *testing.T) {
 			}
 		})
 	}
-	t.Run("another process of the same number begins anew", func(t *testing.T) {
+	t.Run("another process of the same number begins from scratch", func(t *testing.T) {
 		var r reloads
 		for i, second := range []int{5, 11, 12} {
 			if got := r.look(at(10), []sight{{one, at(second)}}); got[0] != (i == 2) {
