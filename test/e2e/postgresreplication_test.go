@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,6 +125,8 @@ func openPostgreSQL(t *testing.T, addresses, user, password string) *pgClient {
 		t.Fatal(err)
 	}
 	config.User, config.Password, config.ConnectTimeout = user, password, statementTimeout
+	// A node that is away leaves the time for the others.
+	config.DialFunc = (&net.Dialer{Timeout: statementTimeout / 5}).DialContext
 	c := &pgClient{config: config}
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { c.unreplicated = c.unreplicated || n.Code == "01000" }
 	return c
