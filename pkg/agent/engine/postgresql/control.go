@@ -76,18 +76,30 @@ func raise(c controlData, wanted map[string]int) []setting {
 	return raised
 }
 
-// controlData runs pg_controldata. The data volume may hang, and a process that
-// reads it cannot be killed then: the caller gets its answer when ctx ends, and no
-// second process is started before the first has ended.
+// controlData runs pg_controldata.
 func (e *Engine) controlData(ctx context.Context) (controlData, error) {
 	program, err := e.Program("pg_controldata")
 	if err != nil {
 		return nil, err
 	}
+	output, err := onVolume(ctx, e.control, "pg_controldata", func() (string, error) {
+		return child.Run(ctx, child.Command{
+			Path: program,
+			Args: []string{"-D", e.env.DataDir()},
+			Env:  append(slices.Clone(e.env.Environ), "LC_ALL=C"),
+		})
+	})
+	return parseControlData(output), err
+}
+
+// onVolume does something with the data volume. That may hang, and what waits for it cannot
+// be ended then: the caller gets its answer when ctx ends, and nothing more of the kind is
+// begun before the first has come back.
+func onVolume(ctx context.Context, kind chan struct{}, what string, do func() (string, error)) (string, error) {
 	select {
-	case e.control <- struct{}{}:
+	case kind <- struct{}{}:
 	default:
-		return nil, errors.New("pg_controldata is still waiting for the data volume")
+		return "", fmt.Errorf("%s: the agent is still waiting for the data volume", what)
 	}
 	type answer struct {
 		output string
@@ -95,18 +107,14 @@ func (e *Engine) controlData(ctx context.Context) (controlData, error) {
 	}
 	done := make(chan answer, 1)
 	go func() {
-		defer func() { <-e.control }()
-		output, err := child.Run(ctx, child.Command{
-			Path: program,
-			Args: []string{"-D", e.env.DataDir()},
-			Env:  append(slices.Clone(e.env.Environ), "LC_ALL=C"),
-		})
+		defer func() { <-kind }()
+		output, err := do()
 		done <- answer{output, err}
 	}()
 	select {
 	case a := <-done:
-		return parseControlData(a.output), a.err
+		return a.output, a.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("pg_controldata: %w", ctx.Err())
+		return "", fmt.Errorf("%s: %w", what, ctx.Err())
 	}
 }

@@ -12,8 +12,9 @@
 //     can make one (SASLprep of a password beyond ASCII), the session that hands
 //     it over logs no statement and shows none.
 //   - Files of the agent lie outside the data directory: a base backup carries
-//     them nowhere. The one exception is meant to be carried: the lineage that a
-//     restore or clone begins.
+//     them nowhere. Two exceptions are meant to be carried: the lineage that a restore
+//     or clone begins, and histories that stand for numbers of timelines which a
+//     promotion passed over.
 //   - What the agent owns is on the command line, which wins over postgresql.conf
 //     and over ALTER SYSTEM; what must change while the server runs is in
 //     unit-agent.conf, which includes the rendered postgresql.conf.

@@ -33,12 +33,14 @@ type Engine struct {
 	conn chan *session
 	// roleConn is the same for what changes roles, which may take longer.
 	roleConn chan *session
-	// control is full while pg_controldata runs.
-	control chan struct{}
-	// reloads of the configuration by walsenders.
-	reloads reloads
-	// promoting is the timeline that the server was last asked to begin.
-	promoting atomic.Int64
+	// control is full while what a stopped server has is read of the data volume, histories
+	// while history files are written there.
+	control, histories chan struct{}
+	// reload is what was found out of walsenders. Who has taken conn may use it.
+	reload reload
+	// promoting is the promotion that the server was last asked for. Who has taken roleConn
+	// may use it.
+	promoting promotion
 	// major version of the programs, 0 until it was asked for.
 	major atomic.Int32
 }
@@ -51,7 +53,7 @@ var (
 
 // New returns the engine. It does no I/O.
 func New(env engine.Env) engine.Engine {
-	e := &Engine{env: env, conn: make(chan *session, 1), roleConn: make(chan *session, 1), control: make(chan struct{}, 1)}
+	e := &Engine{env: env, conn: make(chan *session, 1), roleConn: make(chan *session, 1), control: make(chan struct{}, 1), histories: make(chan struct{}, 1)}
 	e.conn <- &session{}
 	e.roleConn <- &session{}
 	return e

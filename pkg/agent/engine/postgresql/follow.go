@@ -51,8 +51,8 @@ func (e *Engine) follow(ctx context.Context, conn *pgx.Conn, record engine.RoleR
 		if err := e.mayFollow(ctx, conn, *record.Upstream); err != nil {
 			return false, err
 		}
-		if err := e.freeTimelines(); err != nil {
-			return false, fmt.Errorf("freeing timelines that were not begun: %w", err)
+		if err := e.freeTimelines(ctx); err != nil {
+			return false, err
 		}
 	}
 	if changed, err = e.applyRole(ctx, conn, record, channel); err != nil {

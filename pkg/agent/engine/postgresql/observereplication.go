@@ -62,23 +62,25 @@ func (e *Engine) ObserveReplication(ctx context.Context) (engine.Replication, er
 	if err != nil {
 		return engine.Replication{}, err
 	}
-	if out.PostgreSQL.InRecovery {
-		if err := e.observeTimeline(ctx, out.PostgreSQL); err != nil {
-			return engine.Replication{}, err
-		}
+	if !out.PostgreSQL.InRecovery {
+		return out, e.with(ctx, func(conn *pgx.Conn) error { return observeHistory(ctx, conn, out.PostgreSQL) })
 	}
-	return out, e.with(ctx, func(conn *pgx.Conn) error { return observeHistory(ctx, conn, out.PostgreSQL) })
+	return out, e.observeTimeline(ctx, out.PostgreSQL)
 }
 
-// observeTimeline that a standby has come to.
+// observeTimeline that a standby has come to, and its history.
 func (e *Engine) observeTimeline(ctx context.Context, pg *engine.PostgreSQLReplication) error {
 	timeline, err := e.timeline(ctx)
 	if tooMany(err) {
-		// All walsenders are taken: by receivers of this standby, or base backups of it.
+		// All walsenders are taken: by receivers of this standby, or base backups of it. Its
+		// history stays unknown: it may replay a later timeline than this.
 		return e.with(ctx, func(conn *pgx.Conn) error { return timelineBySQL(ctx, conn, pg) })
 	}
+	if err != nil {
+		return err
+	}
 	pg.Timeline = int64(timeline)
-	return err
+	return e.with(ctx, func(conn *pgx.Conn) error { return observeStandbyHistory(ctx, conn, pg) })
 }
 
 // tooMany is true if the server has no walsender for one more connection.
@@ -113,13 +115,13 @@ func (e *Engine) observeStopped(ctx context.Context) (engine.Replication, error)
 		return engine.Replication{}, err
 	}
 	pg := &engine.PostgreSQLReplication{Control: control, Hints: data.hints()}
-	pg.History, pg.HistoryKnown, err = e.storedHistory(control.Timeline)
-	return engine.Replication{ServerID: control.SystemID, PostgreSQL: pg}, err
+	return engine.Replication{ServerID: control.SystemID, PostgreSQL: pg}, e.observeStoredHistory(ctx, pg)
 }
 
 func (e *Engine) observeReplication(ctx context.Context, conn *pgx.Conn, out *engine.Replication) error {
 	pg := out.PostgreSQL
-	if err := conn.QueryRow(ctx, stateQuery).Scan(&pg.InRecovery, &out.ServerID, &pg.SynchronousStandbyNames, &pg.Hints); err != nil {
+	var loaded string
+	if err := conn.QueryRow(ctx, stateQuery).Scan(&pg.InRecovery, &out.ServerID, &pg.SynchronousStandbyNames, &pg.Hints, &loaded); err != nil {
 		return err
 	}
 	out.Answered, out.ReadOnly = true, pg.InRecovery
@@ -129,7 +131,7 @@ func (e *Engine) observeReplication(ctx context.Context, conn *pgx.Conn, out *en
 	if err := observeReceiver(ctx, conn, pg); err != nil {
 		return err
 	}
-	if err := e.observeStandbys(ctx, conn, pg); err != nil {
+	if err := e.observeStandbys(ctx, conn, pg, loaded); err != nil {
 		return err
 	}
 	return observeSlots(ctx, conn, pg)
@@ -138,7 +140,7 @@ func (e *Engine) observeReplication(ctx context.Context, conn *pgx.Conn, out *en
 const stateQuery = `
 SELECT pg_catalog.pg_is_in_recovery(), (SELECT system_identifier::text FROM pg_catalog.pg_control_system()),
   pg_catalog.current_setting('synchronous_standby_names'),
-  pg_catalog.current_setting('wal_log_hints')::boolean OR pg_catalog.current_setting('data_checksums')::boolean`
+  pg_catalog.current_setting('wal_log_hints')::boolean OR pg_catalog.current_setting('data_checksums')::boolean, ` + loadedAt
 
 // primaryQuery reads the timeline from the name of the file that is written: the
 // control file has that of the last checkpoint.

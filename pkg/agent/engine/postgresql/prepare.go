@@ -45,7 +45,7 @@ func (e *Engine) Prepare(ctx context.Context, start engine.Start) error {
 	if err := e.clearStale(ctx); err != nil {
 		return err
 	}
-	return e.prepareRole(start)
+	return e.prepareRole(ctx, start)
 }
 
 // files of the configuration with the agent's own.

@@ -81,6 +81,12 @@ func checkSource(record engine.RoleRecord) error {
 	return nil
 }
 
+// promotion to a timeline, of a server since it was started.
+type promotion struct {
+	timeline int64
+	started  string
+}
+
 // promote waits until all that was received is replayed, and lets the server become
 // a primary, on the given timeline unless that is 0. It has no upstream any more.
 func (e *Engine) promote(ctx context.Context, conn *pgx.Conn, timeline int64) error {
@@ -116,8 +122,13 @@ func (e *Engine) promote(ctx context.Context, conn *pgx.Conn, timeline int64) er
 		}
 		return err
 	}
-	// A call before may have begun it: the history of its timeline is there then.
-	if timeline == 0 || e.promoting.Load() != timeline {
+	// A call before may have begun it: the history of its timeline is there then. A server
+	// that was started since has to be asked again.
+	ask := promotion{timeline: timeline}
+	if err := conn.QueryRow(ctx, "SELECT pg_catalog.pg_postmaster_start_time()::text").Scan(&ask.started); err != nil {
+		return err
+	}
+	if timeline == 0 || e.promoting != ask {
 		if err := e.reserveTimelines(ctx, timeline); err != nil {
 			return fmt.Errorf("promoting to timeline %d: %w", timeline, err)
 		}
@@ -125,7 +136,7 @@ func (e *Engine) promote(ctx context.Context, conn *pgx.Conn, timeline int64) er
 		if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_promote(false)"); err != nil {
 			return err
 		}
-		e.promoting.Store(timeline)
+		e.promoting = ask
 	}
 	err := waitFor(ctx, "the promotion is under way", func() (bool, error) {
 		recovering, err := inRecovery(ctx, conn)

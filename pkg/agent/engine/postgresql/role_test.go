@@ -245,7 +245,7 @@ func TestPrepareRole(t *testing.T) {
 			e := testEngine(t, "17.5")
 			data := e.env.DataDir()
 			signal := filepath.Join(data, standbySignal)
-			if err := e.prepareRole(tc.start); err != nil {
+			if err := e.prepareRole(t.Context(), tc.start); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := os.Stat(signal); err == nil {
@@ -256,7 +256,7 @@ func TestPrepareRole(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := e.prepareRole(tc.start); err != nil {
+			if err := e.prepareRole(t.Context(), tc.start); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := os.Stat(signal); (err == nil) != tc.signal {
@@ -266,7 +266,7 @@ func TestPrepareRole(t *testing.T) {
 				t.Errorf("got %s, %v", auto, err)
 			}
 			// The agent never removes it.
-			if err := e.prepareRole(engine.Start{Record: engine.RoleRecord{Role: engine.RoleSource, Open: true}}); err != nil {
+			if err := e.prepareRole(t.Context(), engine.Start{Record: engine.RoleRecord{Role: engine.RoleSource, Open: true}}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := os.Stat(signal); (err == nil) != tc.signal {

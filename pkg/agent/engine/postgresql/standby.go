@@ -26,7 +26,7 @@ const standbySignal = "standby.signal"
 
 // prepareRole readies the data directory and the role's settings for a start. No
 // server runs on it.
-func (e *Engine) prepareRole(start engine.Start) error {
+func (e *Engine) prepareRole(ctx context.Context, start engine.Start) error {
 	role := roleOf(start)
 	if err := e.writePassword(start.Channel); err != nil {
 		return fmt.Errorf("writing the channel's password: %w", err)
@@ -44,12 +44,12 @@ func (e *Engine) prepareRole(start engine.Start) error {
 	if err := e.stripAutoConf(); err != nil {
 		return fmt.Errorf("removing the agent's settings from %s: %w", autoConf, err)
 	}
+	// Also for a source: one whose promotion has not come about is started as a standby.
+	if err := e.freeTimelines(ctx); err != nil {
+		return err
+	}
 	if !standby(role) {
 		return nil
-	}
-	e.promoting.Store(0)
-	if err := e.freeTimelines(); err != nil {
-		return fmt.Errorf("freeing timelines that were not begun: %w", err)
 	}
 	return place.File(filepath.Join(e.env.DataDir(), standbySignal), nil, 0o600)
 }

@@ -34,6 +34,10 @@ const maxReserved = 1000
 // A server does not take a reserved timeline for its own: it is no child of the one that
 // it is on (rescanLatestTimeLine in xlogrecovery.c). It does not start with one as the
 // newest, though: see freeTimelines.
+//
+// These files are not archived: the archive may have the real one of a server whose WAL
+// reached nobody else, which archive_command must not replace. So a recovery from an archive
+// without it does not find what comes after as the latest timeline, but has to name it.
 func (e *Engine) reserveTimelines(ctx context.Context, timeline int64) error {
 	if timeline == 0 {
 		return nil
@@ -48,24 +52,28 @@ func (e *Engine) reserveTimelines(ctx context.Context, timeline int64) error {
 	case between > maxReserved:
 		return fmt.Errorf("the server is on timeline %d: more than %d numbers would be passed over", on, maxReserved)
 	}
-	// A timeline of that number or above is somebody else's, or was reserved for nothing.
-	if err := e.freeTimelines(); err != nil {
-		return err
-	}
-	for number := int64(on) + 1; number < timeline; number++ {
-		if _, known, err := e.storedHistory(number); err != nil {
-			return err
+	_, err = onVolume(ctx, e.histories, "reserving timelines", func() (string, error) {
+		// A timeline of that number or above is somebody else's, or was reserved for nothing.
+		if err := e.dropReserved(); err != nil {
+			return "", err
+		}
+		if _, known, err := e.storedHistory(timeline); err != nil {
+			return "", err
 		} else if known {
-			continue
+			return "", fmt.Errorf("the server knows timeline %d: another one has begun it", timeline)
 		}
-		if err := place.File(e.historyPath(number), []byte(reserved), 0o600); err != nil {
-			return err
+		for number := int64(on) + 1; number < timeline; number++ {
+			if _, known, err := e.storedHistory(number); err != nil {
+				return "", err
+			} else if known {
+				continue
+			}
+			if err := place.File(e.historyPath(number), []byte(reserved), 0o600); err != nil {
+				return "", err
+			}
 		}
-	}
-	_, known, err := e.storedHistory(timeline)
-	if err == nil && known {
-		err = fmt.Errorf("the server knows timeline %d: another one has begun it", timeline)
-	}
+		return "", nil
+	})
 	return err
 }
 
@@ -74,7 +82,15 @@ func (e *Engine) reserveTimelines(ctx context.Context, timeline int64) error {
 // history was not. A standby takes the newest timeline that it has a history of for its
 // target when it starts, and refuses to start if that is none of its own; and it does not
 // fetch the history of a timeline whose file it has.
-func (e *Engine) freeTimelines() error {
+func (e *Engine) freeTimelines(ctx context.Context) error {
+	_, err := onVolume(ctx, e.histories, "freeing timelines", func() (string, error) { return "", e.dropReserved() })
+	if err != nil {
+		return fmt.Errorf("freeing timelines that were not begun: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) dropReserved() error {
 	entries, err := os.ReadDir(filepath.Join(e.env.DataDir(), "pg_wal"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

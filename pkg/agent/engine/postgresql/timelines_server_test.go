@@ -5,7 +5,6 @@ package postgresql
 
 import (
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,15 +68,10 @@ func TestPromotionToATimelineOnRealServer(t *testing.T) {
 		c.stop(engine.StopPodEnd)
 		c.onTimeline(1)
 
-		promotion := func(timeline int64) engine.RoleRecord {
-			record := asSource(engine.DurabilityAsync, 0)
-			record.Timeline, record.Slots = timeline, []string{"set-a", "set-b", "set-c"}
-			return record
-		}
 		t.Run("a promotion passes over the numbers that others had", func(t *testing.T) {
 			a.stop(engine.StopRestart)
 			begun := time.Now()
-			b.promote(promotion(4))
+			b.promote(promotedTo(4))
 			t.Logf("promoted after %v", time.Since(begun))
 			b.onTimeline(1, 4)
 			if b.value("SELECT count(*) FROM pg_settings WHERE name = 'summarize_wal' AND setting <> 'on'") != "0" {
@@ -109,7 +103,7 @@ func TestPromotionToATimelineOnRealServer(t *testing.T) {
 			}
 		})
 		t.Run("the same promotion again changes nothing", func(t *testing.T) {
-			b.promote(promotion(4))
+			b.promote(promotedTo(4))
 			b.onTimeline(1, 4)
 		})
 		t.Run("a promotion that does not happen leaves a standby that starts and follows", func(t *testing.T) {
@@ -131,7 +125,7 @@ func TestPromotionToATimelineOnRealServer(t *testing.T) {
 			// Another one is promoted to a number that was reserved here.
 			b.stop(engine.StopRestart)
 			a.eventually("it can be isolated", func() bool { return a.e.StopReceiver(a.ctx()) == nil })
-			a.promote(promotion(6))
+			a.promote(promotedTo(6))
 			a.sql("INSERT INTO t VALUES (3)")
 			c.follow(a)
 			c.streaming(a)
@@ -140,41 +134,12 @@ func TestPromotionToATimelineOnRealServer(t *testing.T) {
 		})
 		t.Run("a number that is not above is refused, and the server stays a standby", func(t *testing.T) {
 			for _, timeline := range []int64{3, 6, 6 + maxReserved + 2} {
-				if err := c.e.Promote(c.ctx(), promotion(timeline), channelAccount); err == nil || !strings.Contains(err.Error(), "timeline 6") {
+				if err := c.e.Promote(c.ctx(), promotedTo(timeline), channelAccount); err == nil || !strings.Contains(err.Error(), "timeline 6") {
 					t.Errorf("timeline %d: %v", timeline, err)
 				}
 			}
 			c.follow(a)
 			c.streaming(a)
 		})
-	})
-}
-
-func TestWalsendersThatHaveReadTheConfigurationOnRealServer(t *testing.T) {
-	enginetest.Each(t, "postgresql", func(t *testing.T, box *enginetest.Box) {
-		a, _, c := set(t, box)
-		of := func(name string) engine.PostgreSQLStandby {
-			standbys := a.observe().PostgreSQL.Standbys
-			i := slices.IndexFunc(standbys, func(s engine.PostgreSQLStandby) bool { return s.ApplicationName == name })
-			if i < 0 {
-				t.Fatalf("%s does not receive: %+v", name, standbys)
-			}
-			return standbys[i]
-		}
-		if !a.observe().PostgreSQL.Hints {
-			t.Error("the server logs nothing for pg_rewind")
-		}
-		frozen(t, a, c)
-		a.record = asSource(engine.DurabilitySync, 1, "set-b", "set-c")
-		if err := a.e.SetDurability(a.ctx(), a.record); err != nil {
-			t.Fatal(err)
-		}
-		a.eventually("the walsender of one that answers has not read it", func() bool {
-			b := of("set-b")
-			return b.Reloaded && b.Counted
-		})
-		if got := of("set-c"); got.Reloaded {
-			t.Errorf("one that does not answer is taken to have read it: %+v", got)
-		}
 	})
 }
