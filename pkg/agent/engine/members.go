@@ -21,14 +21,19 @@ type MemberAccounts interface {
 	EnsureMemberAccounts(ctx context.Context, accounts []Account) (changed []string, err error)
 }
 
+// MemberActivity is a Replicator that tells what its server's clients do. MySQL and PostgreSQL
+// implement it.
+type MemberActivity interface {
+	// Activity reports what clients have open and run, without what they execute.
+	Activity(ctx context.Context) (Activity, error)
+}
+
 // Member is what a Replicator's server does for its Replication in addition to its role. MySQL
 // implements it. Methods are safe for concurrent use but for SaveErrant, of which one call at
 // a time is made.
 type Member interface {
 	MemberAccounts
-
-	// Activity reports what clients have open and run, without what they execute.
-	Activity(ctx context.Context) (Activity, error)
+	MemberActivity
 
 	// WaitExecuted waits until the server has executed a GTID set, timeout at most, and
 	// returns what it had then. ErrInvalid for what is no GTID set.
@@ -47,9 +52,10 @@ type Activity struct {
 
 // Transaction of a client.
 type Transaction struct {
-	Session      int64
-	User, Host   string
-	Seconds      int64
+	Session    int64
+	User, Host string
+	Seconds    int64
+	// RowsModified so far; of a PostgreSQL 1 if it has modified any, or is about to.
 	RowsModified int64
 }
 

@@ -35,7 +35,7 @@ var errUnsupported = fmt.Errorf("%w by this engine", ErrUnsupported)
 // Allow lets the owner's call through in its order, without changing what is recorded.
 type Allow func(ctx context.Context, check func(state.Desired) error) error
 
-// member is the engine as far as it does more than roles.
+// member is the engine if it does all that members of a Replication can be asked for.
 func (m *Manager) member() (engine.Member, error) {
 	if member, ok := m.engine.(engine.Member); ok {
 		return member, nil
@@ -45,11 +45,11 @@ func (m *Manager) member() (engine.Member, error) {
 
 // Activity reports what clients have open and run.
 func (m *Manager) Activity(ctx context.Context) (engine.Activity, error) {
-	member, err := m.member()
-	if err != nil {
-		return engine.Activity{}, err
+	server, ok := m.engine.(engine.MemberActivity)
+	if !ok {
+		return engine.Activity{}, errUnsupported
 	}
-	return member.Activity(ctx)
+	return server.Activity(ctx)
 }
 
 // WaitExecuted waits for a GTID set.

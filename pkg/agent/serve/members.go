@@ -29,7 +29,8 @@ import (
 )
 
 const (
-	// capabilityMembers says that RoleService has the calls other than roles.
+	// capabilityMembers says that RoleService has calls other than roles, as far as they make
+	// sense for the engine.
 	capabilityMembers = "members"
 	// maxWaitExecuted of one call.
 	maxWaitExecuted = 5 * time.Second

@@ -343,7 +343,7 @@ func (r *statusReader) capabilities() []string {
 	if _, ok := r.engine.(engine.Replicator); ok {
 		all = append(all, capabilityRoles)
 	}
-	if _, ok := r.engine.(engine.Member); ok {
+	if _, ok := r.engine.(engine.MemberAccounts); ok {
 		all = append(all, capabilityMembers)
 	}
 	return all

@@ -934,9 +934,9 @@ type PostgreSQLStandby struct {
 	ReplayLsn string `protobuf:"bytes,5,opt,name=replay_lsn,json=replayLsn,proto3" json:"replay_lsn,omitempty"`
 	// counted is true if its walsender takes it for one of those that commits wait for.
 	Counted bool `protobuf:"varint,6,opt,name=counted,proto3" json:"counted,omitempty"`
-	// reloaded is true if its walsender has read the configuration that is in force: it began
-	// after that was loaded, or was seen to answer since. Each walsender reads it for itself,
-	// and lets commits go by what it has read.
+	// reloaded is true if its walsender goes by the configuration that is in force: it began
+	// after that was loaded, or is known to read it before anything else. Each walsender reads
+	// it for itself, and lets commits go by what it has read.
 	Reloaded      bool `protobuf:"varint,7,opt,name=reloaded,proto3" json:"reloaded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1705,7 +1705,8 @@ type Transaction struct {
 	User    string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
 	Host    string `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"`
 	Seconds int64  `protobuf:"varint,4,opt,name=seconds,proto3" json:"seconds,omitempty"`
-	// rows_modified so far; 0 of one that only reads.
+	// rows_modified so far; 0 of one that only reads. PostgreSQL does not count them: 1 if it
+	// has modified any, or is about to.
 	RowsModified  int64 `protobuf:"varint,5,opt,name=rows_modified,json=rowsModified,proto3" json:"rows_modified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -107,8 +107,9 @@ func onVolume(ctx context.Context, kind chan struct{}, what string, do func() (s
 	}
 	done := make(chan answer, 1)
 	go func() {
-		defer func() { <-kind }()
 		output, err := do()
+		// Whoever has the answer may ask again.
+		<-kind
 		done <- answer{output, err}
 	}()
 	select {

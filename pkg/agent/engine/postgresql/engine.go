@@ -49,6 +49,7 @@ var (
 	_ engine.Engine         = (*Engine)(nil)
 	_ engine.Replicator     = (*Engine)(nil)
 	_ engine.MemberAccounts = (*Engine)(nil)
+	_ engine.MemberActivity = (*Engine)(nil)
 )
 
 // New returns the engine. It does no I/O.

@@ -32,7 +32,8 @@ func TestInterruptedPromotionOnRealServer(t *testing.T) {
 		if err := b.e.StopReceiver(b.ctx()); err != nil {
 			t.Fatal(err)
 		}
-		// Its agent had recorded the role and made the files when the server ended.
+		// Its agent had recorded the role, made the files and asked for it when the server ended.
+		b.e.promoting = promotion{5, b.value("SELECT pg_postmaster_start_time()::text")}
 		if err := b.e.reserveTimelines(b.ctx(), 5); err != nil {
 			t.Fatal(err)
 		}
