@@ -1,7 +1,7 @@
 // Copyright 2026 The unit-operator Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package wal
+package wal_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/upmio/unit-operator/pkg/agent/engine/enginetest"
 	"github.com/upmio/unit-operator/pkg/agent/engine/postgresql"
+	"github.com/upmio/unit-operator/pkg/replication/postgresql/wal"
 )
 
 func TestMain(m *testing.M) { enginetest.Main(m, postgresql.New) }
@@ -106,15 +107,15 @@ func (s server) write(conn *pgx.Conn) {
 }
 
 // promote it, write, and read the history that it has now, up to where it was stopped.
-func (s server) promote() Branch {
+func (s server) promote() wal.Branch {
 	s.t.Helper()
-	var b Branch
+	var b wal.Branch
 	s.do(true, func(conn *pgx.Conn) {
 		if value(s.t, conn, "SELECT pg_promote()::text") != "true" {
 			s.t.Fatal("it is not promoted")
 		}
 		s.write(conn)
-		timeline, _, err := Segments{}.ParseName(value(s.t, conn, "SELECT pg_walfile_name(pg_current_wal_lsn())"))
+		timeline, _, err := wal.Segments{}.ParseName(value(s.t, conn, "SELECT pg_walfile_name(pg_current_wal_lsn())"))
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -123,7 +124,7 @@ func (s server) promote() Branch {
 			s.t.Fatal(err)
 		}
 		s.t.Logf("%s wrote %s: %q", filepath.Base(s.dir), timeline.FileName(), content)
-		if b.History, err = ParseHistory(timeline, string(content)); err != nil {
+		if b.History, err = wal.ParseHistory(timeline, string(content)); err != nil {
 			s.t.Fatal(err)
 		}
 	})
@@ -132,13 +133,13 @@ func (s server) promote() Branch {
 }
 
 // end of the WAL of a server that was stopped cleanly: within its last checkpoint.
-func (s server) end() LSN {
+func (s server) end() wal.LSN {
 	s.t.Helper()
 	found := regexp.MustCompile(`Latest checkpoint location: *(\S+)`).FindStringSubmatch(s.run("pg_controldata", s.dir))
 	if found == nil {
 		s.t.Fatal("pg_controldata prints no checkpoint")
 	}
-	at, err := ParseLSN(found[1])
+	at, err := wal.ParseLSN(found[1])
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -153,23 +154,23 @@ func TestPositionsOfAServer(t *testing.T) {
 		newServer(t, box).do(false, func(conn *pgx.Conn) {
 			digits := value(t, conn, "SELECT ('0/A'::pg_lsn)::text")
 			for range 500 {
-				a, b := LSN(rng.Uint64()>>rng.IntN(64)), LSN(rng.Uint64()>>rng.IntN(64))
+				a, b := wal.LSN(rng.Uint64()>>rng.IntN(64)), wal.LSN(rng.Uint64()>>rng.IntN(64))
 				var text, name string
 				var less bool
 				// Where a position begins a segment, versions name different files.
 				if err := conn.QueryRow(t.Context(), "SELECT $1::pg_lsn::text, $1::pg_lsn < $2::pg_lsn, pg_walfile_name(($1::pg_lsn))", a.String(), b.String()).Scan(&text, &less, &name); err != nil {
 					t.Fatalf("seed %d: %s: %v", seed, a, err)
 				}
-				if got, err := ParseLSN(text); err != nil || got != a || len(digits) == len("0/A") && text != a.String() || less != (a < b) {
+				if got, err := wal.ParseLSN(text); err != nil || got != a || len(digits) == len("0/A") && text != a.String() || less != (a < b) {
 					t.Errorf("seed %d: %s, %s: the server says %s, %v", seed, a, b, text, less)
 				}
-				if at := a - 1; a != None && a != (Segments{}).Start(a) && name != (Segments{}).Name(1, at) {
-					t.Errorf("seed %d: the byte before %s is in %s, the server says %s", seed, a, (Segments{}).Name(1, at), name)
+				if at := a - 1; a != wal.None && a != (wal.Segments{}).Start(a) && name != (wal.Segments{}).Name(1, at) {
+					t.Errorf("seed %d: the byte before %s is in %s, the server says %s", seed, a, (wal.Segments{}).Name(1, at), name)
 				}
 			}
 			for _, in := range []string{"0/0", "16/B374D848", "16/b374d848", "00000016/00000001", "", "16", "/1", "1/", "1/2/3", "x/y", "-1/0", "0/+1", "0x1/0", "0/1_0", " 0/1", "0/1 ", "0/000000001", "000000001/0", "100000000/0", "0/1G"} {
 				_, err := conn.Exec(t.Context(), "SELECT $1::text::pg_lsn", in)
-				if got, ours := ParseLSN(in); (err == nil) != (ours == nil) {
+				if got, ours := wal.ParseLSN(in); (err == nil) != (ours == nil) {
 					t.Errorf("%q: the server says %v, we say %s, %v", in, err, got, ours)
 				}
 			}
@@ -185,17 +186,17 @@ func TestHistoriesOfServers(t *testing.T) {
 		// apart is promoted on its own, early does not come as far as its parent.
 		apart, early := one.copied("apart"), one.copied("early")
 		one.do(false, one.write)
-		first := Branch{MustHistory(1), one.end()}
+		first := wal.Branch{History: wal.MustHistory(1), End: one.end()}
 		former := one.copied("former")
-		branches := map[string]Branch{"apart": apart.promote(), "two": one.promote()}
+		branches := map[string]wal.Branch{"apart": apart.promote(), "two": one.promote()}
 		servers := map[string]server{"apart": apart, "former": former}
 
 		// It knows of timeline 2, and is promoted before it comes to where that begins.
-		content, err := os.ReadFile(filepath.Join(one.dir, "pg_wal", Timeline(2).FileName()))
+		content, err := os.ReadFile(filepath.Join(one.dir, "pg_wal", wal.Timeline(2).FileName()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(early.dir, "pg_wal", Timeline(2).FileName()), content, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(early.dir, "pg_wal", wal.Timeline(2).FileName()), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		branches["early"], servers["early"] = early.promote(), early
@@ -205,7 +206,7 @@ func TestHistoriesOfServers(t *testing.T) {
 
 		// The former primary writes on, on timeline 1.
 		former.do(false, former.write)
-		branches["former"] = Branch{first.History, former.end()}
+		branches["former"] = wal.Branch{History: first.History, End: former.end()}
 		servers["two"] = one.copied("two")
 		branches["three"], servers["three"] = one.promote(), one
 
@@ -217,7 +218,7 @@ func TestHistoriesOfServers(t *testing.T) {
 				at, diverged := branches[x].Diverged(branches[y].History)
 				says := rewindSays(target, source)
 				t.Logf("%s has diverged from %s: %v, at %s; pg_rewind says %q", x, y, diverged, at, says)
-				finds, ok := RewindFinds(branches[x].History, branches[y].History)
+				finds, ok := wal.RewindFinds(branches[x].History, branches[y].History)
 				want := ""
 				if ok && branches[x].End > finds.LSN {
 					want = finds.LSN.String()
@@ -235,7 +236,7 @@ func TestHistoriesOfServers(t *testing.T) {
 				}
 			}
 		}
-		if relation, common := Compare(first, branches["two"]); relation != Behind || common.LSN != first.End {
+		if relation, common := wal.Compare(first, branches["two"]); relation != wal.Behind || common.LSN != first.End {
 			t.Errorf("who was stopped before the promotion is %s from %s on", relation, common)
 		}
 		if at, diverged := first.Diverged(branches["three"].History); diverged {
