@@ -52,8 +52,12 @@ func (e *environment) checkPromises(t *testing.T, in func(namespace string) []*u
 			e.provideForUnit(t, objects, ns, unit)
 			checks = append(checks, func(t *testing.T) { e.checkUnit(t, unit) })
 		case "MysqlReplication":
-			r := convert[v1alpha1.MysqlReplication](t, o)
-			promisesOfReplication(r, want)
+			r := promisedOfMySQL(convert[v1alpha1.MysqlReplication](t, o))
+			r.objects(want)
+			checks = append(checks, func(t *testing.T) { e.checkReplication(t, r) })
+		case "PostgresReplication":
+			r := promisedOfPostgreSQL(convert[v1alpha1.PostgresReplication](t, o))
+			r.objects(want)
 			checks = append(checks, func(t *testing.T) { e.checkReplication(t, r) })
 		case "Secret", "ConfigMap":
 			want[plural(o.GetKind())+"/"+o.GetName()] = true
