@@ -21,7 +21,7 @@ type MemberAccounts interface {
 	EnsureMemberAccounts(ctx context.Context, accounts []Account) (changed []string, err error)
 }
 
-// MemberActivity is a Replicator that tells what its server's clients do. MySQL and PostgreSQL
+// MemberActivity is a Replicator that reports what its server's clients do. MySQL and PostgreSQL
 // implement it.
 type MemberActivity interface {
 	// Activity reports what clients have open and run, without what they execute.

@@ -26,7 +26,7 @@ FROM pg_catalog.pg_stat_activity
 WHERE backend_type = 'client backend' AND usename IS DISTINCT FROM $1 AND xact_start <= pg_catalog.clock_timestamp() - interval '1 second'
 ORDER BY xact_start, pid LIMIT $2`
 
-// statementsQuery lists what clients run, as much of it as tells what it is.
+// statementsQuery lists what clients run, as much of it as shows what it is.
 const statementsQuery = `
 SELECT pid, coalesce(usename, '')::text, coalesce(pg_catalog.host(client_addr), ''),
   greatest(extract(epoch FROM pg_catalog.clock_timestamp() - query_start), 0)::bigint, pg_catalog.left(query, 1024)

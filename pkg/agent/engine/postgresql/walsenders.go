@@ -90,7 +90,7 @@ func (e *Engine) signalled(ctx context.Context, conn *pgx.Conn, loaded string) e
 	return nil
 }
 
-// standbysQuery tells of each walsender whether it is one that commits wait for, by its own
+// standbysQuery reports of each walsender whether it is one that commits wait for, by its own
 // sync_priority (its sync_state is judged by the session that asks, and is potential for
 // one that has not caught up, too); whether it has begun late enough, waits, or has a reply
 // for something new.
